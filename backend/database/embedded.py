@@ -418,7 +418,7 @@ class _Home:
 
 
 def _account_for(folder: Path) -> _Account:
-    """Whoever the folder belongs to; else `tidu`, if the administrator made such an account; else `nobody`."""
+    """Whoever the folder belongs to; else `tidu`, if there is such an account; else `nobody`."""
     data = folder / "postgresql"
     for path in (data, folder):
         if path.exists() and path.stat().st_uid != 0:

@@ -1,0 +1,66 @@
+"""The way to the database: the embedded server, or the one that was named."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from urllib.parse import quote
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from backend.database.embedded import embedded_server
+from backend.settings import Settings
+
+
+@contextmanager
+def running_database(settings: Settings) -> Generator[str]:
+    """The database's address; the embedded server, if it is that, runs until the block ends.
+
+    Raises EmbeddedServerFailed.
+    """
+    if settings.database_url:
+        yield settings.database_url
+        return
+    with embedded_server(settings.data) as server:
+        yield server.url()
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
+    """An engine on the running database. Raises EmbeddedServerFailed."""
+    # Starting and stopping the server waits for files and processes, so it is kept off the event loop.
+    with ExitStack() as held:
+        url = await asyncio.to_thread(held.enter_context, running_database(settings))
+        engine = make_engine(url, settings)
+        try:
+            yield engine
+        finally:
+            await engine.dispose()
+
+
+def make_engine(url: str, settings: Settings | None = None) -> AsyncEngine:
+    """An engine whose sessions think in China's time, whatever the server's own zone is."""
+    chosen = settings or Settings()
+    return create_async_engine(
+        url,
+        pool_size=chosen.database_connections,
+        pool_timeout=chosen.database_patience_seconds,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": chosen.database_patience_seconds,
+            "server_settings": {"timezone": "Asia/Shanghai", "application_name": "tidu", "jit": "off"},
+        },
+    )
+
+
+def libpq_url(url: str) -> str:
+    """The same address for programs built on libpq: ADBC, pg_dump, psql."""
+    parts = make_url(url)
+    host = parts.query.get("host") or parts.host or ""
+    options = f"?host={quote(str(host), safe='')}" if host else ""
+    if parts.port:
+        options += f"{'&' if options else '?'}port={parts.port}"
+    name = quote(parts.username or "", safe="")
+    password = f":{quote(str(parts.password), safe='')}" if parts.password else ""
+    who = f"{name}{password}@" if name else ""
+    return f"postgresql://{who}/{quote(parts.database or '', safe='')}{options}"

@@ -1,0 +1,50 @@
+"""Bringing the database's tables up to this program's version."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations"
+# Any number will do that no other program on this database takes: "tidu" in ASCII.
+_LOCK = 0x74696475
+
+
+async def upgrade(engine: AsyncEngine) -> None:
+    """Run the migrations that are missing, all or none. Whoever starts at the same moment waits.
+
+    Raises DatabaseUnfit.
+    """
+    async with engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        await connection.run_sync(_upgrade)
+
+
+async def missing_migrations(engine: AsyncEngine) -> list[str]:
+    """The numbers of those not yet run, oldest first."""
+    async with engine.connect() as connection:
+        return await connection.run_sync(_missing)
+
+
+def _upgrade(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _missing(connection: Connection) -> list[str]:
+    script = ScriptDirectory.from_config(_config())
+    done = set(MigrationContext.configure(connection).get_current_heads())
+    known = list(script.walk_revisions())
+    run = {found.revision for head in done for found in script.iterate_revisions(head, "base")}
+    return [found.revision for found in reversed(known) if found.revision not in run]
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config

@@ -1,0 +1,33 @@
+"""Whose rows a transaction may see: what row-level security is told."""
+
+from dataclasses import dataclass
+
+WHOLE_CITY = "*"
+NOTHING = ""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The region is `*` for the whole city, a region's code for that district, empty for nothing.
+
+    `user_id` is the person in whose name it happens (for the audit log); `enterprise_id` is set for an
+    enterprise's own account, which sees itself only.
+    """
+
+    region: str = NOTHING
+    user_id: int | None = None
+    enterprise_id: int | None = None
+
+    @classmethod
+    def city(cls, user_id: int | None = None) -> "Scope":
+        return cls(WHOLE_CITY, user_id)
+
+    @classmethod
+    def district(cls, region: str, user_id: int | None = None) -> "Scope":
+        if region in (WHOLE_CITY, NOTHING):
+            raise ValueError(f"a district's scope needs the code of a region, not {region!r}")
+        return cls(region, user_id)
+
+    @classmethod
+    def enterprise(cls, enterprise_id: int, user_id: int | None = None) -> "Scope":
+        return cls(NOTHING, user_id, enterprise_id)

@@ -1,0 +1,71 @@
+"""The unit of work: one request, one transaction, one commit, under row-level security."""
+
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.database.roles import APP_ROLE
+from backend.database.scope import Scope
+
+# `true`: until the transaction ends, so that the connection goes back to the pool knowing nothing of us.
+_ENTER = text(
+    "SELECT set_config('role', :role, true), set_config('tidu.scope', :region, true),"
+    " set_config('tidu.user_id', :user_id, true), set_config('tidu.enterprise_id', :enterprise_id, true)"
+)
+
+
+@asynccontextmanager
+async def unit_of_work(engine: AsyncEngine, scope: Scope) -> AsyncGenerator[AsyncSession]:
+    """A session that sees what `scope` may see. Commits when the block ends well, else writes nothing."""
+    async with owner_unit_of_work(engine) as session:
+        await enter_scope(session, scope)
+        yield session
+
+
+@asynccontextmanager
+async def owner_unit_of_work(engine: AsyncEngine) -> AsyncGenerator[AsyncSession]:
+    """The same without row-level security: for the command line's bulk jobs and for signing in."""
+    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+async def enter_scope(session: AsyncSession, scope: Scope) -> None:
+    """Bind the rest of the running transaction to what `scope` may see."""
+    await session.execute(
+        _ENTER,
+        {
+            "role": APP_ROLE,
+            "region": scope.region,
+            "user_id": "" if scope.user_id is None else str(scope.user_id),
+            "enterprise_id": "" if scope.enterprise_id is None else str(scope.enterprise_id),
+        },
+    )
+
+
+async def copy_rows(
+    session: AsyncSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
+) -> None:
+    """Write many rows at once with COPY, within the session's transaction.
+
+    Values are of the columns' own types (`date`, `datetime`, `int`, …); JSON is given as text. PostgreSQL
+    refuses COPY where row-level security is in force, so the rows then go by a temporary table and are
+    put before the policies one by one.
+    """
+    await session.flush()
+    # Any statement would do: SQLAlchemy begins the transaction with the first, and COPY goes past it.
+    guarded = await session.scalar(text("SELECT row_security_active(:table)"), {"table": table})
+    target = f"incoming_{table}" if guarded else table
+    named = ", ".join(f'"{column}"' for column in columns)
+    if guarded:
+        shape = f'AS SELECT {named} FROM "{table}" LIMIT 0'  # noqa: S608
+        await session.execute(text(f'CREATE TEMPORARY TABLE "{target}" ON COMMIT DROP {shape}'))
+    raw = await (await session.connection()).get_raw_connection()
+    driver: Any = raw.driver_connection
+    await driver.copy_records_to_table(target, records=rows, columns=list(columns))
+    if guarded:
+        await session.execute(text(f'INSERT INTO "{table}" ({named}) SELECT {named} FROM "{target}"'))  # noqa: S608
+        await session.execute(text(f'DROP TABLE "{target}"'))

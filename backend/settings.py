@@ -1,0 +1,76 @@
+"""Every setting, with its unit and its reason. Each can be set in the environment as TIDU_<NAME>."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+
+def _default_data_folder() -> Path:
+    if os.geteuid() == 0:
+        # PostgreSQL must run as another user, who cannot enter root's home.
+        return Path("/var/lib/tidu")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "tidu"
+
+
+def _for_asyncpg(address: str) -> str:
+    """Accept the address as other programs write it, too."""
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        url = None
+    if url is None or url.get_backend_name() not in ("postgresql", "postgres"):
+        raise ValueError(f"“{address}”不是 PostgreSQL 的地址，请写成 postgresql://用户:口令@主机:5432/数据库")
+    return url.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+class Settings(BaseSettings):
+    """What differs from one installation to the next; what the law fixes is in `rules` instead."""
+
+    model_config = SettingsConfigDict(env_prefix="TIDU_", env_ignore_empty=True, extra="ignore", frozen=True)
+
+    database_url: Annotated[str, AfterValidator(_for_asyncpg)] | None = Field(
+        default=None,
+        description="An outside PostgreSQL, 15 or newer. Without it the embedded one runs in `data`.",
+    )
+    data: Path = Field(
+        default_factory=_default_data_folder,
+        description="Folder of the embedded database and of uploaded workbooks.",
+    )
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on. Only this machine, until one decides otherwise.",
+    )
+    port: int = Field(default=8000, ge=0, le=65535, description="TCP port to listen on; 0 takes a free one.")
+    secure_cookies: bool = Field(
+        default=False, description="Send the session's cookie over HTTPS only: switch on behind a TLS proxy."
+    )
+    session_idle_minutes: int = Field(
+        default=60,
+        ge=1,
+        description="Minutes without a click after which one must sign in again: shared offices.",
+    )
+    session_longest_hours: int = Field(
+        default=12,
+        ge=1,
+        description="Hours after which one must sign in again in any case: a working day, not more.",
+    )
+    upload_megabytes: int = Field(
+        default=20,
+        ge=1,
+        description="Largest workbook taken, in MB: 100,000 rows fit, and a request stays in memory.",
+    )
+    database_connections: int = Field(
+        default=10,
+        ge=1,
+        description="Connections kept per process: PostgreSQL allows 100 in all unless told otherwise.",
+    )
+    database_patience_seconds: int = Field(
+        default=10,
+        ge=1,
+        description="Seconds to wait for a connection before saying that the database does not answer.",
+    )

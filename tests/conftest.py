@@ -1,0 +1,150 @@
+"""A real PostgreSQL for every test that asks for one, and nothing left behind.
+
+- `session`: in a transaction that is rolled back, as the tables' owner. What most tests want.
+- `app_session_factory(scope)`: units of work under row-level security, in a database of the test's own.
+- `engine`, `database_url`: that database itself.
+- `data_folder`: an empty folder that the embedded server may use.
+
+Tests and fixtures may be coroutines (pytest-asyncio, one loop for the whole run).
+"""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.database.embedded import embedded_server
+from backend.database.engine import libpq_url, make_engine
+from backend.database.migrate import upgrade
+from backend.database.scope import Scope
+from backend.database.session import unit_of_work
+
+TEMPLATE = "tidu_template"
+_numbers = count(1)
+
+# The settings of whoever runs the tests are not the tests' business.
+for _name in [
+    name
+    for name in os.environ
+    if name.startswith("TIDU_") and name not in ("TIDU_SHARED", "TIDU_TEST_SERVER")
+]:
+    del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Generator[str]:
+    """A PostgreSQL without fsync, in a folder that vanishes; or the one that TIDU_TEST_SERVER names."""
+    named = os.environ.get("TIDU_TEST_SERVER")
+    if named:
+        yield make_url(named).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+        return
+    folder = _open_folder()
+    try:
+        with embedded_server(folder, durable=False) as server:
+            yield server.url("postgres")
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(server_url: str) -> str:
+    """The name of a database with all migrations run, to be copied."""
+
+    async def make() -> None:
+        await _command(server_url, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
+        await _command(server_url, f"CREATE DATABASE {TEMPLATE}")
+        engine = make_engine(_other_database(server_url, TEMPLATE))
+        await upgrade(engine)
+        await engine.dispose()
+
+    asyncio.run(make())
+    return TEMPLATE
+
+
+@pytest.fixture(scope="session")
+async def shared_engine(server_url: str, migrated_template: str) -> AsyncGenerator[AsyncEngine]:
+    """The database of all tests that roll back."""
+    async with _copy(server_url, migrated_template) as url:
+        engine = make_engine(url)
+        yield engine
+        await engine.dispose()
+
+
+@pytest.fixture
+async def session(shared_engine: AsyncEngine) -> AsyncGenerator[AsyncSession]:
+    """Whatever the test writes, or even commits, is gone afterwards."""
+    async with shared_engine.connect() as connection:
+        transaction = await connection.begin()
+        async with AsyncSession(
+            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
+        ) as opened:
+            yield opened
+        await transaction.rollback()
+
+
+@pytest.fixture
+async def database_url(server_url: str, migrated_template: str) -> AsyncGenerator[str]:
+    """A migrated database of the test's own."""
+    async with _copy(server_url, migrated_template) as url:
+        yield url
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    opened = make_engine(database_url)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+def app_session_factory(
+    engine: AsyncEngine,
+) -> Callable[[Scope], AbstractAsyncContextManager[AsyncSession]]:
+    """`async with app_session_factory(Scope.city()) as session:` is one unit of work, committed."""
+    return lambda scope: unit_of_work(engine, scope)
+
+
+@pytest.fixture
+def data_folder() -> Generator[Path]:
+    folder = _open_folder()
+    yield folder
+    shutil.rmtree(folder)
+
+
+def _open_folder() -> Path:
+    """Not pytest's own `tmp_path`: root closes that to all others, and PostgreSQL does not run as root."""
+    folder = Path(tempfile.mkdtemp(prefix="tidu-test-", dir="/tmp"))
+    folder.chmod(0o755)
+    return folder
+
+
+@asynccontextmanager
+async def _copy(server_url: str, template: str) -> AsyncGenerator[str]:
+    name = f"tidu_test_{os.getpid()}_{next(_numbers)}"
+    await _command(server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
+    try:
+        yield _other_database(server_url, name)
+    finally:
+        await _command(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _command(server_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(libpq_url(server_url))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _other_database(server_url: str, name: str) -> str:
+    return make_url(server_url).set(database=name).render_as_string(hide_password=False)
