@@ -1,0 +1,54 @@
+"""Pinyin of names, so that 泰州某某 is found by typing “tzmm” or “taizhou”."""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from pypinyin import Style, lazy_pinyin, load_phrases_dict
+
+# Place names of the region and words of firms' names that the general dictionary reads otherwise.
+_READINGS = {
+    "盱眙": "xu yi",
+    "睢宁": "sui ning",
+    "六合区": "lu he qu",
+    "南京六合": "nan jing lu he",
+    "栟茶": "ben cha",
+    "浒墅关": "xu shu guan",
+    "甪直": "lu zhi",
+    "郯城": "tan cheng",
+    "乐清": "yue qing",
+    "蚌埠": "beng bu",
+    "厦门": "xia men",
+    "重工": "zhong gong",
+    "重机": "zhong ji",
+    "重型": "zhong xing",
+    "长三角": "chang san jiao",
+    "长江": "chang jiang",
+    "银行": "yin hang",
+    "调味": "tiao wei",
+    "行星": "xing xing",
+    "曾氏": "zeng shi",
+}
+
+load_phrases_dict({word: [[syllable] for syllable in reading.split()] for word, reading in _READINGS.items()})
+
+
+def initials(text: str) -> str:
+    """First letters, lower case: 泰州市 → `tzs`. Latin letters and digits stay, all else falls away."""
+    return "".join(_syllables(text, Style.FIRST_LETTER))
+
+
+def full_pinyin(text: str) -> str:
+    """Toneless pinyin in one word, lower case: 泰州市 → `taizhoushi`; ü is written v."""
+    return "".join(_syllables(text, Style.NORMAL))
+
+
+@lru_cache(maxsize=4096)
+def _syllables(text: str, style: Style) -> tuple[str, ...]:
+    narrow = unicodedata.normalize("NFKC", text).lower()
+    syllables = lazy_pinyin(narrow, style=style, errors=_keep_latin)
+    return tuple(syllable for syllable in syllables if syllable)
+
+
+def _keep_latin(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text)
