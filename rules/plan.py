@@ -833,7 +833,7 @@ def _spread_plan(raw: dict[str, Any]) -> dict[str, Any]:
 # --- Reading the files ---------------------------------------------------------------------------------
 
 
-class _ExactLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+class _ExactLoader(yaml.SafeLoader):
     """YAML with exact decimals (2.9 is 2.9) that refuses a key written twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
@@ -854,7 +854,7 @@ _ExactLoader.add_constructor("tag:yaml.org,2002:float", _exact_number)
 
 def _read(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_ExactLoader)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_ExactLoader)  # noqa: S506  (a safe loader with exact numbers)
     except PlanError as error:
         raise PlanError(f"{path.name}：{error}") from error
     except yaml.YAMLError as error:
