@@ -10,7 +10,7 @@ What contradicts what between and inside the plans is worked out in `plan_findin
 """
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -319,14 +319,18 @@ COUNT_KEYS = (
 )
 
 
-def _count_key(value: object) -> str | None:
-    names: set[str] = set()
-    if isinstance(value, Mapping):
-        names = {str(key) for key in cast("Mapping[object, object]", value)}
-    elif isinstance(value, Record):
-        fields = type(value).model_fields
-        names = {field.alias or name for name, field in fields.items()}
-    return next((key for key in COUNT_KEYS if key in names), None)
+def _key_of(keys: tuple[str, ...]) -> Callable[[object], str | None]:
+    """What tells kinds apart that are written with different keys: the first of `keys` that is there."""
+
+    def key_of(value: object) -> str | None:
+        names: set[str] = set()
+        if isinstance(value, Mapping):
+            names = {str(key) for key in cast("Mapping[object, object]", value)}
+        elif isinstance(value, Record):
+            names = {field.alias or name for name, field in type(value).model_fields.items()}
+        return next((key for key in keys if key in names), None)
+
+    return key_of
 
 
 Count = Annotated[
@@ -342,7 +346,7 @@ Count = Annotated[
     | Annotated[CountRegister, Tag("register")]
     | Annotated[Reported, Tag("reported_by")],
     Discriminator(
-        _count_key,
+        _key_of(COUNT_KEYS),
         custom_error_type="count_kind",
         custom_error_message="count 要写清数什么，应有且只有其中一个键：" + "、".join(COUNT_KEYS),
     ),
@@ -534,11 +538,11 @@ class Target(Record):
             return "未设目标"
         if self.value is None:
             return self.words or "未量化"
-        number = _plain(self.value)
+        number = plain(self.value)
         if self.op is Op.RANK:
             return f"第 {number} 位"
         if self.op is Op.RANGE and self.upper is not None:
-            number = f"{number}–{_plain(self.upper)}"
+            number = f"{number}–{plain(self.upper)}"
         sign = {Op.AT_LEAST: "≥ ", Op.MORE_THAN: "> ", Op.ABOUT: "≈ "}.get(self.op, "")
         each = f"（{'、'.join(self.each_of)}分别计）" if self.each_of else ""
         return f"{sign}{number} {self.unit}{each}"
@@ -654,6 +658,15 @@ class ChainTable(Record):
         """The years with targets, in order."""
         return tuple(year for year in sorted(self.total.values) if year != self.baseline_year)
 
+    @property
+    def targets_named(self) -> tuple[str, ...]:
+        """Every target of the text that the table answers to."""
+        by_year = (self.total_targets, self.whole_targets, self.share_targets)
+        return (
+            *(sector.target for sector in self.sectors),
+            *(name for targets in by_year for name in targets.values()),
+        )
+
     @model_validator(mode="after")
     def _lines_are_whole(self) -> Self:
         years, sectors = set(self.total.values), {sector.name for sector in self.sectors}
@@ -705,9 +718,14 @@ class RateAgainstTotal(Record):
     total: str
     first_years: tuple[int, ...] = Field(min_length=1)
     last_year: int
-    #: What the rate's yearly additions enter: the whole total, or the stock that the total is.
+    #: The total is a stock that the rate adds to: then the question is how much was there before.
     opening_stock: bool = False
     note: str = ""
+
+    @property
+    def targets_named(self) -> tuple[str, ...]:
+        """The targets that the check is about."""
+        return (self.rate, self.total)
 
 
 class NotComparable(Record):
@@ -715,6 +733,11 @@ class NotComparable(Record):
 
     not_comparable: tuple[str, ...] = Field(min_length=2)
     why: str
+
+    @property
+    def targets_named(self) -> tuple[str, ...]:
+        """The targets that the check is about."""
+        return self.not_comparable
 
 
 class Compounded(Record):
@@ -724,8 +747,24 @@ class Compounded(Record):
     base_year: int
     note: str = ""
 
+    @property
+    def targets_named(self) -> tuple[str, ...]:
+        """The targets that the check is about."""
+        return (self.compounded,)
 
-Check = RateAgainstTotal | NotComparable | Compounded
+
+CHECK_KEYS = ("rate", "not_comparable", "compounded")
+
+Check = Annotated[
+    Annotated[RateAgainstTotal, Tag("rate")]
+    | Annotated[NotComparable, Tag("not_comparable")]
+    | Annotated[Compounded, Tag("compounded")],
+    Discriminator(
+        _key_of(CHECK_KEYS),
+        custom_error_type="check_kind",
+        custom_error_message="核对项应有且只有其中一个键：" + "、".join(CHECK_KEYS),
+    ),
+]
 
 
 class Territory(Record):
@@ -797,6 +836,10 @@ class Plan(Record):
         for task in self.tasks:
             if unknown := [name for name in task.targets if name not in self.by_id]:
                 raise ValueError(f"任务 {task.id} 提到不存在的目标 {'、'.join(unknown)}")
+        if self.chain_table is not None:
+            for name in self.chain_table.targets_named:
+                if name not in self.by_id:
+                    raise ValueError(f"产业链表提到不存在的目标 {name}")
         return self
 
 
@@ -904,7 +947,17 @@ def load_plans(folder: Path = PLANS_FOLDER) -> dict[str, Plan]:
         if plan.id in plans:
             raise PlanError(f"{path.name}：规划编号 {plan.id} 已被另一个文件使用，请改其一")
         plans[plan.id] = plan
+    _check_references(plans)
     return dict(sorted(plans.items()))
+
+
+def _check_references(plans: dict[str, Plan]) -> None:
+    """Checks may name targets of other plans, so they can only be looked up when all plans are read."""
+    known = {target.id for plan in plans.values() for target in plan.targets}
+    for plan in plans.values():
+        for check in plan.checks:
+            if unknown := [name for name in check.targets_named if name not in known]:
+                raise PlanError(f"规划 {plan.id} 的核对项提到不存在的目标 {'、'.join(unknown)}，请改正")
 
 
 def programmes_counted(plan: Plan) -> frozenset[str]:
@@ -975,7 +1028,7 @@ def _what(problem: dict[str, Any]) -> str:
             return f"{key} 写的是“{problem['input']}”，应为 {allowed} 之一"
         case "value_error":
             return str(context["error"])
-        case "count_kind":
+        case "count_kind" | "check_kind":
             return str(problem["msg"])
         case "string_pattern_mismatch":
             return f"{key} 写的是“{problem['input']}”，格式不对"
@@ -985,5 +1038,6 @@ def _what(problem: dict[str, Any]) -> str:
             return f"{key} 不合要求：{problem['msg']}"
 
 
-def _plain(number: Decimal) -> str:
+def plain(number: Decimal) -> str:
+    """A number as people write it: no exponent, no trailing zeros."""
     return format(number.normalize(), "f")

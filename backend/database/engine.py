@@ -5,10 +5,13 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from urllib.parse import quote
 
+import asyncpg
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from backend.database.embedded import embedded_server
+from backend.database.errors import DatabaseUnreachable
 from backend.settings import Settings
 
 
@@ -27,12 +30,13 @@ def running_database(settings: Settings) -> Generator[str]:
 
 @asynccontextmanager
 async def open_engine(settings: Settings) -> AsyncGenerator[AsyncEngine]:
-    """An engine on the running database. Raises EmbeddedServerFailed."""
+    """An engine on the running database. Raises EmbeddedServerFailed, DatabaseUnreachable."""
     # Starting and stopping the server waits for files and processes, so it is kept off the event loop.
     with ExitStack() as held:
         url = await asyncio.to_thread(held.enter_context, running_database(settings))
         engine = make_engine(url, settings)
         try:
+            await _reach(engine)
             yield engine
         finally:
             await engine.dispose()
@@ -51,6 +55,18 @@ def make_engine(url: str, settings: Settings | None = None) -> AsyncEngine:
             "server_settings": {"timezone": "Asia/Shanghai", "application_name": "tidu", "jit": "off"},
         },
     )
+
+
+async def _reach(engine: AsyncEngine) -> None:
+    try:
+        async with engine.connect():
+            pass
+    except (OSError, TimeoutError, DBAPIError, asyncpg.PostgresError) as problem:
+        address = engine.url.render_as_string(hide_password=True)
+        raise DatabaseUnreachable(
+            f"数据库 {address} 连接不上：{problem or type(problem).__name__}。"
+            "请检查 TIDU_DATABASE_URL 的主机、端口、用户和口令，以及数据库是否已启动。"
+        ) from problem
 
 
 def libpq_url(url: str) -> str:

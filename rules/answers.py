@@ -1,0 +1,196 @@
+"""Checks in and answers out as JSON: the contract of `tidu check` and of `POST /api/v1/checks`."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from rules.evaluate import Answer, Outcome, Reason
+from rules.facts import FactError, read_date, read_facts
+from rules.language import FEN_PER_WAN
+from rules.library import Library, NotInForce, UnknownProgramme
+from rules.values import FactKey, Growth, Unknown, Value
+
+_REQUIRED = ("programme", "as_of", "facts")
+
+
+class CheckError(Exception):
+    """A check that cannot be answered; the message says what, where, and what to do."""
+
+
+def answer_line(line: str, library: Library) -> dict[str, Any]:
+    """Answer one line of NDJSON; never raises for what stands in the line."""
+    try:
+        request = json.loads(line, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        return {"id": None, "error": f"不是有效的 JSON：{error}。每行应为一个测评请求"}
+    if not isinstance(request, dict):
+        return {"id": None, "error": "每行应为一个 JSON 对象，如 {\"id\": …, \"programme\": …, \"as_of\": …, \"facts\": {…}}"}
+    try:
+        return answer_request(request, library)  # type: ignore[reportUnknownArgumentType]
+    except CheckError as error:
+        return {"id": request.get("id"), "error": str(error)}  # type: ignore[reportUnknownMemberType]
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"不允许 {name}，请给出有限的数")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"“{twice}”出现了两次，请只保留一个")
+    return found
+
+
+def answer_request(request: Mapping[str, Any], library: Library) -> dict[str, Any]:
+    """Answer one check.
+
+    Args:
+        request: `{"id", "programme", "as_of", "facts"}`, facts in the units of the official forms.
+
+    Raises:
+        CheckError: the request cannot be answered.
+    """
+    for name in _REQUIRED:
+        if name not in request:
+            raise CheckError(f"缺少“{name}”，测评请求须有 programme、as_of、facts")
+    wanted, raw = request["programme"], request["facts"]
+    if not isinstance(wanted, str) or not isinstance(raw, Mapping):
+        raise CheckError("programme 应为文本（如 hnte 或 hnte@2016），facts 应为对象")
+    try:
+        as_of = read_date(request["as_of"])
+    except ValueError as error:
+        raise CheckError(f"as_of {error}") from error
+    try:
+        facts = read_facts(raw, library.catalogue, as_of)  # type: ignore[reportUnknownArgumentType]
+        version = library.version(wanted, as_of, facts)
+    except (FactError, UnknownProgramme) as error:
+        raise CheckError(str(error)) from error
+    except NotInForce as error:
+        programme = library.programme(wanted.partition("@")[0])
+        if programme.source.outside_versions == "refuse":
+            raise CheckError(str(error)) from error
+        return _not_in_force(request, programme.source.programme)
+    answer = library.evaluator(version).answer(facts, as_of)
+    return {"id": request.get("id"), **present(answer, library)}
+
+
+def _not_in_force(request: Mapping[str, Any], programme: str) -> dict[str, Any]:
+    return {
+        "id": request.get("id"), "programme": programme, "version": None, "outcome": str(Outcome.INELIGIBLE),
+        "likely": False, "score": None, "failed": ["not_in_force"], "unknown": [], "missing": [], "labels": {},
+        "warnings": [], "criteria": [],
+    }  # fmt: skip
+
+
+def present(answer: Answer, library: Library) -> dict[str, Any]:
+    """An answer as JSON: figures in the units of the official forms."""
+    shown: dict[str, Any] = {
+        "programme": answer.version.source.programme,
+        "version": answer.version.source.version,
+        "outcome": str(answer.outcome),
+        "likely": answer.is_likely,
+        "score": _score(answer),
+        "failed": answer.failed,
+        "unknown": answer.unknown,
+        "missing": sorted(str(key) for key in answer.missing),
+        "labels": {name: plain(value) for name, value in answer.labels.items()},
+        "warnings": answer.warnings,
+        "criteria": [_criterion(reason, library) for reason in answer.reasons],
+    }
+    if answer.dropped:
+        shown["error"] = "；".join(problem.message for problem in answer.dropped)
+    return shown
+
+
+def _score(answer: Answer) -> dict[str, Any] | None:
+    if answer.score is None:
+        return None
+    low, high = answer.score
+    shown: dict[str, Any] = {"value": plain(low)} if low == high else {"min": plain(low), "max": plain(high)}
+    if answer.pass_mark is not None:
+        shown["pass"] = f"{answer.pass_mark[0]} {plain(answer.pass_mark[1])}"
+    return shown
+
+
+def _criterion(reason: Reason, library: Library) -> dict[str, Any]:
+    criterion = reason.criterion
+    shown: dict[str, Any] = {
+        "id": criterion.id, "name": criterion.name, "form": criterion.form, "outcome": str(reason.outcome),
+        "cite": criterion.cite, "certainty": str(criterion.certainty),
+    }  # fmt: skip
+    if reason.op:
+        shown |= {
+            "figure": show(reason.figure, criterion.shown), "op": reason.op,
+            "threshold": show(reason.threshold, criterion.shown), "gap": show(reason.gap, criterion.shown),
+            "unit": unit_of(criterion.shown),
+        }  # fmt: skip
+    if reason.items:
+        shown["items"] = {name: _span(points) for name, points in reason.items}
+    if reason.facts:
+        shown["facts"] = {str(key): fact_value(key, value, library) for key, value in reason.facts}
+    if reason.missing:
+        shown["missing"] = sorted(str(key) for key in reason.missing)
+    if reason.outcome is Outcome.UNKNOWN and reason.note:
+        shown["note"] = reason.note
+    if reason.children:
+        shown["children"] = [_criterion(child, library) for child in reason.children]
+    return shown
+
+
+def fact_value(key: FactKey, value: Value, library: Library) -> Any:
+    """A fact in its input unit; None where unknown."""
+    indicator = library.catalogue.by_name[key.indicator]
+    return show(value, "money" if indicator.type == "money" else "number")
+
+
+def unit_of(shown: str) -> str:
+    """The unit that a figure is shown in."""
+    return {"money": "万元", "percent": "%", "number": ""}.get(shown, shown)
+
+
+def show(value: Value, shown: str) -> Any:
+    """A value for people and JSON: money in 万元, ratios in percent (both rounded to 4 places), others as they are."""
+    if isinstance(value, Growth):
+        return round(value.approximate() * 100, 4)
+    if isinstance(value, int | Fraction) and not isinstance(value, bool):
+        if shown == "money":
+            return plain(Fraction(value) / FEN_PER_WAN)
+        if shown == "percent":
+            return plain(Fraction(value) * 100)
+    return plain(value)
+
+
+def plain(value: Any) -> Any:
+    """A value that JSON can hold; fractions rounded to 6 places."""
+    if isinstance(value, Unknown):
+        return None
+    if isinstance(value, Fraction):
+        return value.numerator if value.denominator == 1 else round(float(value), 6)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, list):
+        return [{name: plain(one) for name, one in record.items()} for record in value]  # type: ignore[union-attr]
+    return value
+
+
+def _span(points: Value) -> Any:
+    if isinstance(points, Unknown):
+        return {"min": plain(points.lo), "max": plain(points.hi)}
+    return plain(points)
+
+
+_BLANK = re.compile(r"\s*$")
+
+
+def answer_lines(lines: Iterable[str], library: Library) -> Iterator[dict[str, Any]]:
+    """Answer many lines; blank ones are passed over."""
+    for line in lines:
+        if not _BLANK.match(line):
+            yield answer_line(line, library)

@@ -1,0 +1,276 @@
+"""Facts of one enterprise, as they come in (JSON of the official forms' units) and as the engine reads them.
+
+Money comes in 万元 with up to six decimals and is whole fen inside. A key that is absent, or null, is unknown; the
+text `"none"` says that the thing is known not to exist; an absent list is unknown, `[]` says that somebody looked and
+found nothing.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from typing import Any
+
+from rules.catalogue import Catalogue, Indicator, Period, RecordField, Type
+from rules.language import FEN_PER_WAN
+from rules.values import FactKey, RecordValue, Value, simple
+
+#: No enterprise reports more than 10 万亿 yuan; whatever is larger was typed in the wrong unit.
+MOST_MONEY_FEN = 10_000 * 10_000 * 10_000 * FEN_PER_WAN // 10_000
+_INTERIM = re.compile(r"\d{4}(H[12]|Q[1-4]|M\d{1,2})$")
+_MISSING = object()
+
+
+@dataclass(frozen=True)
+class FactProblem:
+    """One fact that cannot be used: which, what is wrong, and what to do."""
+
+    name: str
+    message: str
+    #: Whether the rest of the facts can still be answered with, this one counting as missing.
+    is_dropped: bool = False
+
+
+class FactError(Exception):
+    """Facts that cannot be read; carries all problems found, not only the first."""
+
+    def __init__(self, problems: list[FactProblem]) -> None:
+        self.problems = problems
+        super().__init__("；".join(problem.message for problem in problems))
+
+
+@dataclass
+class Facts:
+    """What is known of one enterprise: values by indicator id, yearly ones by year."""
+
+    current: dict[str, Value] = field(default_factory=dict[str, Value])
+    yearly: dict[str, dict[int, Value]] = field(default_factory=dict[str, dict[int, Value]])
+    #: Values that were dropped because they cannot be true; each counts as missing.
+    dropped: list[FactProblem] = field(default_factory=list[FactProblem])
+
+    def keys(self) -> Iterable[FactKey]:
+        """Every fact that is known."""
+        yield from (FactKey(name) for name in self.current)
+        for name, years in self.yearly.items():
+            yield from (FactKey(name, year) for year in years)
+
+    def get(self, key: FactKey) -> Value:
+        """The value under a key; `KeyError` where nobody knows it."""
+        return self.current[key.indicator] if key.year is None else self.yearly[key.indicator][key.year]
+
+    def with_value(self, key: FactKey, value: Value) -> "Facts":
+        """A copy with one fact changed."""
+        changed = Facts(dict(self.current), {name: dict(years) for name, years in self.yearly.items()}, self.dropped)
+        if key.year is None:
+            changed.current[key.indicator] = value
+        else:
+            changed.yearly.setdefault(key.indicator, {})[key.year] = value
+        return changed
+
+
+def read_facts(raw: Mapping[str, Any], catalogue: Catalogue, as_of: date) -> Facts:
+    """Read facts given by name in the units of the official forms.
+
+    Args:
+        raw: indicator id or alias → value; yearly ones as `{"2024": 1000}`; money in 万元.
+        catalogue: says what each name means.
+        as_of: the day of the check; figures of later years are dropped as impossible.
+
+    Raises:
+        FactError: with every problem found.
+    """
+    facts, problems = Facts(), list[FactProblem]()
+    seen: dict[str, str] = {}
+    for name, value in raw.items():
+        indicator = catalogue.indicator(name)
+        if indicator is None:
+            problems.append(FactProblem(name, f"目录中没有指标“{name}”，请核对名称（tidu rules indicators 可列出全部指标）"))
+        elif indicator.id in seen:
+            problems.append(FactProblem(name, f"“{name}”与“{seen[indicator.id]}”是同一指标，只能给一次"))
+        elif value is not None:
+            seen[indicator.id] = name
+            _read_one(facts, indicator, name, value, as_of, problems)
+    facts.dropped = [problem for problem in problems if problem.is_dropped]
+    if any(not problem.is_dropped for problem in problems):
+        raise FactError(problems)
+    return facts
+
+
+def _read_one(
+    facts: Facts, indicator: Indicator, name: str, value: Any, as_of: date, problems: list[FactProblem]
+) -> None:
+    try:
+        if indicator.period is Period.YEARLY:
+            facts.yearly[indicator.id] = _read_years(indicator, name, value, as_of, problems)
+        else:
+            facts.current[indicator.id] = read_value(indicator, value)
+            _check_range(indicator, name, facts.current[indicator.id])
+    except _Impossible as error:
+        facts.current.pop(indicator.id, None)
+        problems.append(FactProblem(name, str(error), is_dropped=True))
+    except ValueError as error:
+        problems.append(FactProblem(name, f"“{indicator.name}”（{name}）{error}"))
+
+
+class _Impossible(ValueError):
+    """A value of the right type that cannot be true."""
+
+
+def _read_years(
+    indicator: Indicator, name: str, value: Any, as_of: date, problems: list[FactProblem]
+) -> dict[int, Value]:
+    if not isinstance(value, Mapping):
+        raise ValueError(f'是分年度指标，应写作 {{"{as_of.year - 1}": 数值}}，实为 {value!r}')
+    years: dict[int, Value] = {}
+    for written, one in value.items():  # type: ignore[reportUnknownVariableType]
+        label = str(written)  # type: ignore[reportUnknownArgumentType]
+        if _INTERIM.fullmatch(label) or one is None:
+            continue  # half-year and quarterly figures never stand for a year
+        if not re.fullmatch(r"\d{4}", label):
+            raise ValueError(f"的年度“{label}”应为四位年份，如 {as_of.year - 1}")
+        year = int(label)
+        if year > as_of.year:
+            message = f"“{indicator.name}”（{name}）给出了 {year} 年的数，晚于测评日 {as_of}，未采用，请核对年度"
+            problems.append(FactProblem(name, message, is_dropped=True))
+            continue
+        try:
+            years[year] = read_value(indicator, one)
+            _check_range(indicator, name, years[year])
+        except _Impossible as error:
+            years.pop(year, None)
+            problems.append(FactProblem(name, f"{year} 年{error}", is_dropped=True))
+    return years
+
+
+def _check_range(indicator: Indicator, name: str, value: Value) -> None:
+    if indicator.range is None or not isinstance(value, int | Fraction) or isinstance(value, bool):
+        return
+    scale = FEN_PER_WAN if indicator.type is Type.MONEY else 1
+    low, high = indicator.range
+    if low is not None and value < low * scale:
+        raise _Impossible(f"“{indicator.name}”（{name}）不应小于 {low}，已按缺失处理，请更正")
+    if high is not None and value > high * scale:
+        raise _Impossible(f"“{indicator.name}”（{name}）不应大于 {high}，已按缺失处理，请更正")
+
+
+def read_value(indicator: Indicator | RecordField, value: Any) -> Value:
+    """Read one value of an indicator.
+
+    Raises:
+        ValueError: with the Chinese reason, to be put behind the indicator's name.
+    """
+    if isinstance(value, str) and value == "none" and "none" not in indicator.choices:
+        return None
+    match indicator.type:
+        case Type.MONEY:
+            return read_money(value)
+        case Type.NUMBER | Type.PERCENT | Type.HEADCOUNT:
+            return _read_number(value)
+        case Type.COUNT | Type.YEAR:
+            return _read_whole(value)
+        case Type.BOOLEAN:
+            if not isinstance(value, bool):
+                raise ValueError(f"应为 true 或 false，实为 {value!r}")
+            return value
+        case Type.DATE:
+            return read_date(value)
+        case Type.CHOICE:
+            return _read_choice(indicator, value)
+        case Type.TEXT:
+            if not isinstance(value, str):
+                raise ValueError(f"应为文本，实为 {value!r}")
+            return value
+        case Type.LIST:
+            assert isinstance(indicator, Indicator)
+            return _read_records(indicator, value)
+
+
+def _read_number(value: Any) -> int | Fraction:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError(f"应为数字，实为 {value!r}")
+    try:
+        number = Decimal(str(value))
+        if not number.is_finite():
+            raise ValueError(f"应为有限的数，实为 {value!r}")
+        return simple(Fraction(number))
+    except InvalidOperation as error:
+        raise ValueError(f"应为数字，实为 {value!r}") from error
+
+
+def _read_whole(value: Any) -> int:
+    number = _read_number(value)
+    if not isinstance(number, int):
+        raise ValueError(f"应为整数，实为 {value}")
+    return number
+
+
+def read_money(value: Any) -> int:
+    """Money in 万元 → whole fen.
+
+    Raises:
+        ValueError: not a number, finer than one fen, or larger than any enterprise's.
+    """
+    fen = _read_number(value) * FEN_PER_WAN
+    if isinstance(fen, Fraction) and fen.denominator != 1:
+        raise ValueError(f"单位为万元，最多六位小数（精确到分），实为 {value}")
+    fen = int(fen)
+    if abs(fen) > MOST_MONEY_FEN:
+        raise ValueError(f"数值过大（{value} 万元），请核对单位是否为万元")
+    return fen
+
+
+def read_date(value: Any) -> date:
+    """An ISO day.
+
+    Raises:
+        ValueError: not a day of the calendar.
+    """
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError(f"应为日期，写作 2024-05-01，实为 {value!r}")
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(f"不是存在的日期：{value}") from error
+
+
+def _read_choice(indicator: Indicator | RecordField, value: Any) -> str:
+    if not isinstance(value, str) or value not in indicator.choices:
+        allowed = "、".join(f"{code}（{text}）" for code, text in indicator.choices.items())
+        raise ValueError(f"应取 {allowed} 之一，实为 {value!r}")
+    return value
+
+
+def _read_records(indicator: Indicator, value: Any) -> list[RecordValue]:
+    if not isinstance(value, list):
+        raise ValueError(f"应为记录列表，没有时写 []，实为 {value!r}")
+    names = {alias: one for one in indicator.fields for alias in (one.id, *one.aliases)}
+    records: list[RecordValue] = []
+    for position, item in enumerate(value, start=1):  # type: ignore[reportUnknownVariableType]
+        if not isinstance(item, Mapping):
+            raise ValueError(f"第 {position} 条应为对象，实为 {item!r}")
+        records.append(_read_record(names, item, position))  # type: ignore[reportUnknownArgumentType]
+    return records
+
+
+def _read_record(names: dict[str, RecordField], item: Mapping[str, Any], position: int) -> RecordValue:
+    record: RecordValue = {}
+    for name, one in item.items():
+        described = names.get(name)
+        if described is None:
+            raise ValueError(f"第 {position} 条有不认识的项“{name}”，只能有 {'、'.join(names)}")
+        if one is None:
+            if described.absent == "none":
+                record[described.id] = None
+            continue
+        try:
+            record[described.id] = read_value(described, one)
+        except ValueError as error:
+            raise ValueError(f"第 {position} 条的“{described.name}”{error}") from error
+    for described in names.values():
+        if described.absent == "none":
+            record.setdefault(described.id, None)
+    return record

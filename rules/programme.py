@@ -1,0 +1,499 @@
+"""A programme's version: the rule file as it stands in YAML, checked, and unfolded into a small tree.
+
+The file keeps the order and the words of the official document. Reading it resolves every name against the catalogue,
+checks kinds and citations, and refuses what is wrong with the file, the place in it, and what to write instead.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field as PydanticField
+from pydantic import ValidationError, field_validator, model_validator
+
+from rules.catalogue import Catalogue, Certainty, Record
+from rules.language import (
+    MONEY, NUMBER, RESERVED, TRUTH, Bands, Compare, Fact, LanguageError, Logic, Measure, Node, Step, parse, walk,
+)  # fmt: skip
+from rules.language import Literal as LiteralNode
+from rules.values import Number, simple
+
+
+class RuleError(Exception):
+    """A rule file that cannot be used; the message names the file and the place and says what to do."""
+
+
+class Name(Record):
+    """A name in Chinese, and in English where there is one."""
+
+    zh: str
+    en: str = ""
+
+
+class InForce(Record):
+    """From the first to the last day a version answers for; `to` is the last day, open where None."""
+
+    from_: date = PydanticField(alias="from")
+    to: date | None = None
+
+    def covers(self, day: date) -> bool:
+        """Whether the version is in force on a day."""
+        return self.from_ <= day and (self.to is None or day <= self.to)
+
+
+class BandsSource(Record):
+    """Bands of points as the file has them: `{">= 30%": 20, …, else: 0}`; points may be `[least, greatest]`."""
+
+    of: str
+    steps: dict[str, int | float | tuple[int | float, int | float]]
+
+
+class MeasureSource(Record):
+    """A figure worked out under a name: an expression or bands."""
+
+    name: Name | None = None
+    cite: str = ""
+    value: str | None = None
+    bands: BandsSource | None = None
+    certainty: Certainty = Certainty.CONFIRMED
+    #: How the figure is shown: a ratio in percent, money in 万元, or as it is.
+    shown: Literal["percent", "money", "number"] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> "MeasureSource":
+        if (self.value is None) == (self.bands is None):
+            raise ValueError("测算值须写 value（算式）或 bands（分档）之一")
+        return self
+
+
+class ScoreSource(Record):
+    """Points of several measures added up; `pass` says from where on, and whether the mark itself is enough."""
+
+    of: tuple[str, ...]
+    pass_: str | None = PydanticField(default=None, alias="pass")
+    cap: int | None = None
+
+
+class AtLeastSource(Record):
+    """So many of the conditions."""
+
+    n: int
+    of: tuple["CriterionSource", ...]
+
+
+class CriterionSource(Record):
+    """A condition as the file has it; exactly one of the forms."""
+
+    id: str = ""
+    name: Name | None = None
+    cite: str = ""
+    #: The words of the article, where they help.
+    text: str = ""
+    certainty: Certainty | None = None
+    note: str = ""
+    require: str | None = None
+    all_of: tuple["CriterionSource", ...] | None = None
+    any_of: tuple["CriterionSource", ...] | None = None
+    routes: tuple["CriterionSource", ...] | None = None
+    at_least: AtLeastSource | None = None
+    score: ScoreSource | None = None
+    #: An indicator that a person has to confirm.
+    attest: str | None = None
+    #: Only where this holds; elsewhere the criterion is neither met nor failed.
+    applies_when: str | None = None
+    #: The condition is soft (“一般”): not meeting it leaves the answer open instead of failing it.
+    soft: bool = False
+    shown: Literal["percent", "money", "number"] | None = None
+    #: What the criterion asks for can only come with time or cannot be changed.
+    fixed: bool = False
+
+    @model_validator(mode="after")
+    def _has_one_form(self) -> "CriterionSource":
+        forms = [self.require, self.all_of, self.any_of, self.routes, self.at_least, self.score, self.attest]
+        if sum(form is not None for form in forms) != 1:
+            where = self.id or (self.name.zh if self.name else "（未命名）")
+            raise ValueError(f"条件 {where} 须写 require、all_of、any_of、routes、at_least、score、attest 之一")
+        return self
+
+
+class LabelSource(Record):
+    """Something the answer also says; it never changes the outcome."""
+
+    id: str
+    name: Name
+    value: str
+
+
+class WarningSource(Record):
+    """A hint shown when the condition holds; it never changes the outcome."""
+
+    id: str
+    when: str
+    message: str
+    cite: str = ""
+    certainty: Certainty = Certainty.CONFIRMED
+
+
+class ProgrammeSource(Record):
+    """`programme.yaml`: what all versions of a programme share."""
+
+    programme: str
+    aliases: tuple[str, ...] = ()
+    name: Name
+    #: The rung of the ladder that holding it stands for; empty where it is none.
+    rung: str = ""
+    authority: str = ""
+    subject: Literal["enterprise", "zone"] = "enterprise"
+    #: Whether it is a title that enterprises hold, a status that is only asked about, or a standard to compare with.
+    sort: Literal["title", "status", "standard"] = "title"
+    #: How long a title lasts, in words for people and in form for the registry.
+    validity: Literal["3 years", "calendar year", "edition", "until revoked", ""] = ""
+    #: Outside every version: an error, or the answer “not in force” (exchange standards).
+    outside_versions: Literal["refuse", "not_in_force"] = "refuse"
+    note: str = ""
+    status: Literal["in_force", "verify", "historical", "draft", "empty"] = "in_force"
+
+
+class VersionSource(Record):
+    """One rule file: a version of a programme."""
+
+    programme: str
+    version: str
+    in_force: InForce
+    documents: tuple[str, ...]
+    certainty: Certainty = Certainty.CONFIRMED
+    note: str = ""
+    #: Which year “last year” is: the year before the check, the latest audited one, or a year the edition names.
+    fiscal_year: Literal["previous", "latest_audited"] | int = "previous"
+    #: An enterprise founded in the year of the check reports that year's figures so far.
+    first_year_actuals: bool = False
+    #: The version answers only for these kinds of application, e.g. {application_type: [review]}.
+    answers_for: dict[str, tuple[str, ...]] = {}
+    measures: dict[str, str | MeasureSource] = {}
+    criteria: tuple[CriterionSource, ...]
+    labels: tuple[LabelSource, ...] = ()
+    warnings: tuple[WarningSource, ...] = ()
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _version_is_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
+
+
+@dataclass(frozen=True)
+class MeasureNode:
+    """A named figure of the version."""
+
+    id: str
+    name: str
+    cite: str
+    node: Node
+    shown: str
+    certainty: Certainty
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A node of the tree of conditions; `form` is one of require, all_of, any_of, at_least, score."""
+
+    id: str
+    name: str
+    cite: str
+    text: str
+    note: str
+    certainty: Certainty
+    form: Literal["require", "all_of", "any_of", "at_least", "score"]
+    expression: str = ""
+    test: Node | None = None
+    children: tuple["Criterion", ...] = ()
+    n: int = 0
+    items: tuple[str, ...] = ()
+    pass_op: str = ""
+    pass_mark: Number | None = None
+    cap: Number | None = None
+    applies: Node | None = None
+    soft: bool = False
+    is_route_choice: bool = False
+    is_attestation: bool = False
+    fixed: bool = False
+    shown: str = "number"
+
+
+@dataclass(frozen=True)
+class Label:
+    id: str
+    name: str
+    node: Node
+
+
+@dataclass(frozen=True)
+class Warning_:
+    id: str
+    when: Node
+    message: str
+    cite: str
+    certainty: Certainty
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of a programme, ready for the engines."""
+
+    programme: ProgrammeSource
+    source: VersionSource
+    path: Path
+    digest: str
+    measures: tuple[MeasureNode, ...]
+    criteria: tuple[Criterion, ...]
+    labels: tuple[Label, ...]
+    warnings: tuple[Warning_, ...]
+
+    @property
+    def id(self) -> str:
+        """`programme@version`."""
+        return f"{self.source.programme}@{self.source.version}"
+
+    @cached_property
+    def indicators(self) -> tuple[str, ...]:
+        """Ids of the indicators that the version reads, in the order of the file."""
+        nodes = [measure.node for measure in self.measures]
+        nodes += [node for criterion in walk_criteria(self.criteria) for node in (criterion.test, criterion.applies) if node]
+        facts = [node.indicator.id for root in nodes for node in walk(root) if isinstance(node, Fact)]
+        return tuple(dict.fromkeys(facts))
+
+
+def walk_criteria(criteria: tuple[Criterion, ...]) -> list[Criterion]:
+    """All criteria of a tree, parents first."""
+    found: list[Criterion] = []
+    for criterion in criteria:
+        found += [criterion, *walk_criteria(criterion.children)]
+    return found
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file.
+
+    Raises:
+        RuleError: it is not YAML; the message has the line.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else "?"
+        raise RuleError(f"{path}:{line}：YAML 写法有误（{error.problem}），请检查缩进和引号") from error
+
+
+def read_programme(path: Path) -> ProgrammeSource:
+    """Read `programme.yaml`.
+
+    Raises:
+        RuleError: with file and place.
+    """
+    try:
+        return ProgrammeSource.model_validate(read_yaml(path))
+    except ValidationError as error:
+        raise RuleError(f"{path}：{_first_error(error)}") from error
+
+
+def read_version(path: Path, programme: ProgrammeSource, catalogue: Catalogue) -> Version:
+    """Read one rule file and unfold it.
+
+    Raises:
+        RuleError: with file, line and what to do.
+    """
+    raw = read_yaml(path)
+    try:
+        source = VersionSource.model_validate(raw)
+    except ValidationError as error:
+        raise RuleError(f"{path}：{_first_error(error)}") from error
+    if source.programme != programme.programme:
+        raise RuleError(f"{path}：programme 应为 {programme.programme}，实为 {source.programme}")
+    return _Builder(path, programme, source, catalogue).version()
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = " → ".join(str(part) for part in first["loc"])
+    return f"“{place}”{first['msg']}"
+
+
+class _Builder:
+    """Unfolds a rule file: rich words into core nodes, texts into expressions."""
+
+    def __init__(self, path: Path, programme: ProgrammeSource, source: VersionSource, catalogue: Catalogue) -> None:
+        self.path = path
+        self.programme = programme
+        self.source = source
+        self.catalogue = catalogue
+        self.kinds: dict[str, str] = {}
+        self.shown: dict[str, str] = {}
+        self.ids: set[str] = set()
+
+    def version(self) -> Version:
+        measures = tuple(self._measure(name, one) for name, one in self.source.measures.items())
+        criteria = tuple(self._criterion(one, "", self.source.certainty) for one in self.source.criteria)
+        for criterion in criteria:
+            if not criterion.id and criterion.form == "require":
+                raise self._refuse(criterion.name or criterion.expression, "缺少 id")
+        labels = tuple(Label(one.id, one.name.zh, self._parse(one.value, one.id)) for one in self.source.labels)
+        warnings = tuple(
+            Warning_(one.id, self._truth(one.when, one.id), one.message, one.cite, one.certainty)
+            for one in self.source.warnings
+        )
+        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
+        return Version(self.programme, self.source, self.path, digest, measures, criteria, labels, warnings)
+
+    def _refuse(self, where: str, message: str) -> RuleError:
+        return RuleError(f"{self.path}{self._line_of(where)}：{where}：{message}")
+
+    def _line_of(self, text: str) -> str:
+        """The line on which an id or an expression stands, so that an editor can jump there."""
+        wanted = text.strip().splitlines()[0] if text.strip() else ""
+        for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), start=1):
+            if wanted and wanted in line:
+                return f":{number}"
+        return ""
+
+    def _parse(self, text: str, where: str) -> Node:
+        try:
+            return parse(text, self.catalogue, self.kinds)
+        except LanguageError as error:
+            raise RuleError(f"{self.path}{self._line_of(text)}：{where}：{error}") from error
+
+    def _truth(self, text: str, where: str) -> Node:
+        node = self._parse(text, where)
+        if node.kind not in (TRUTH, "open"):
+            raise self._refuse(text, "应为是非判断（比较或 and、or、not）")
+        return node
+
+    def _measure(self, name: str, written: str | MeasureSource) -> MeasureNode:
+        source = MeasureSource(value=written) if isinstance(written, str) else written
+        if name in RESERVED or self.catalogue.indicator(name) is not None:
+            raise self._refuse(name, "测算值的名字与函数或指标重名，请改名")
+        node = self._bands(source.bands, name) if source.bands is not None else self._parse(source.value or "", name)
+        self.kinds[name] = node.kind
+        shown = source.shown or _shown(node, self.shown)
+        self.shown[name] = shown
+        return MeasureNode(name, source.name.zh if source.name else name, source.cite, node, shown, source.certainty)
+
+    def _bands(self, source: BandsSource, where: str) -> Node:
+        of = self._parse(source.of, where)
+        steps: list[Step] = []
+        otherwise: tuple[Number, Number] = (0, 0)
+        for written, points in source.steps.items():
+            least, greatest = points if isinstance(points, tuple) else (points, points)
+            pair = (simple(Fraction(str(least))), simple(Fraction(str(greatest))))
+            if written == "else":
+                otherwise = pair
+            else:
+                steps.append(self._step(written, of, pair, where))
+        self._check_steps(steps, where)
+        return Bands(NUMBER, of, tuple(steps), otherwise)
+
+    def _step(self, written: str, of: Node, points: tuple[Number, Number], where: str) -> Step:
+        op, _, threshold = written.strip().partition(" ")
+        node = self._parse(threshold, where) if threshold else None
+        if op not in (">=", ">", "<=", "<", "==") or not isinstance(node, LiteralNode):
+            raise self._refuse(written, "分档应写作 “>= 30%”（运算符、空格、常数）")
+        if node.kind != of.kind and not (node.value == 0 and of.kind == MONEY):
+            raise self._refuse(written, "分档的单位与所测算的数不符")
+        assert isinstance(node.value, int | Fraction)
+        return Step(op, node.value, *points)
+
+    def _check_steps(self, steps: list[Step], where: str) -> None:
+        """Steps in an order in which none hides the next: descending for `>=`, ascending for `<=`."""
+        for earlier, later in zip(steps, steps[1:], strict=False):
+            down = earlier.op in (">=", ">") and later.op in (">=", ">", "==")
+            up = earlier.op in ("<=", "<") and later.op in ("<=", "<", "==")
+            hidden = (down and later.threshold >= earlier.threshold and later.op != "==" and later.threshold != earlier.threshold) or (
+                up and later.threshold < earlier.threshold
+            )
+            if hidden or (earlier.threshold == later.threshold and earlier.op == later.op):
+                raise self._refuse(
+                    where, f"分档重叠：“{earlier.op} {earlier.threshold}”已包含“{later.op} {later.threshold}”，请调整次序或临界值"
+                )
+
+    def _criterion(self, source: CriterionSource, cite: str, certainty: Certainty) -> Criterion:
+        where = source.id or (source.name.zh if source.name else source.require or "条件")
+        if source.id:
+            if source.id in self.ids:
+                raise self._refuse(source.id, "id 重复")
+            self.ids.add(source.id)
+        cite = source.cite or cite
+        if source.id and not cite:
+            raise self._refuse(source.id, "缺少依据（cite），请写明文件和条款")
+        certainty = source.certainty or certainty
+        applies = self._truth(source.applies_when, where) if source.applies_when else None
+        base: dict[str, Any] = {
+            "id": source.id, "name": source.name.zh if source.name else "", "cite": cite, "text": source.text,
+            "note": source.note, "certainty": certainty, "applies": applies, "soft": source.soft, "fixed": source.fixed,
+        }  # fmt: skip
+        return self._form(source, base, where, cite, certainty)
+
+    def _form(
+        self, source: CriterionSource, base: dict[str, Any], where: str, cite: str, certainty: Certainty
+    ) -> Criterion:
+        if source.require is not None:
+            return self._require(source.require, base, source)
+        if source.attest is not None:
+            node = Compare(TRUTH, "==", self._truth(source.attest, where), LiteralNode(TRUTH, True))
+            return Criterion(**base, form="require", expression=source.attest, test=node, is_attestation=True)
+        if source.score is not None:
+            return self._score(source.score, base, where)
+        if source.at_least is not None:
+            children = tuple(self._criterion(one, cite, certainty) for one in source.at_least.of)
+            if not 1 <= source.at_least.n <= len(children):
+                raise self._refuse(where, f"at_least 的 n 应在 1 到 {len(children)} 之间")
+            return Criterion(**base, form="at_least", n=source.at_least.n, children=children)
+        parts = source.all_of or source.any_of or source.routes or ()
+        children = tuple(self._criterion(one, cite, certainty) for one in parts)
+        form: Literal["all_of", "any_of"] = "all_of" if source.all_of is not None else "any_of"
+        return Criterion(**base, form=form, children=children, is_route_choice=source.routes is not None)
+
+    def _require(self, text: str, base: dict[str, Any], source: CriterionSource) -> Criterion:
+        node = self._truth(text, source.id or text)
+        shown = source.shown or (_shown(node.left, self.shown) if isinstance(node, Compare) else "number")
+        if isinstance(node, Logic) and len(node.parts) > 1:
+            form: Literal["all_of", "any_of"] = "all_of" if node.op == "and" else "any_of"
+            plain = {**base, "id": "", "name": "", "applies": None, "soft": False, "text": "", "note": ""}
+            parts = tuple(self._part(part, plain) for part in node.parts)
+            return Criterion(**base, form=form, expression=text, children=parts, shown=shown)
+        return Criterion(**base, form="require", expression=text, test=node, shown=shown)
+
+    def _part(self, node: Node, plain: dict[str, Any]) -> Criterion:
+        shown = _shown(node.left, self.shown) if isinstance(node, Compare) else "number"
+        if isinstance(node, Logic):
+            form: Literal["all_of", "any_of"] = "all_of" if node.op == "and" else "any_of"
+            return Criterion(**plain, form=form, children=tuple(self._part(part, plain) for part in node.parts))
+        return Criterion(**plain, form="require", test=node, shown=shown)
+
+    def _score(self, source: ScoreSource, base: dict[str, Any], where: str) -> Criterion:
+        for item in source.of:
+            if self.kinds.get(item) not in (NUMBER, "open"):
+                raise self._refuse(where, f"得分项“{item}”未在 measures 中定义，或不是数")
+        if source.pass_ is None:
+            return Criterion(**base, form="score", items=source.of, cap=source.cap)
+        op, _, mark = source.pass_.strip().partition(" ")
+        if op not in (">=", ">") or not mark:
+            raise self._refuse(where, "及格线应写作 “>= 60” 或 “> 70”（说明是否含本数）")
+        return Criterion(**base, form="score", items=source.of, pass_op=op, pass_mark=simple(Fraction(mark)), cap=source.cap)
+
+
+def _shown(node: Node, measures: Mapping[str, str]) -> str:
+    """How a figure reads best: money in 万元, ratios of two amounts in percent."""
+    if node.kind == MONEY:
+        return "money"
+    if node.kind == "growth":
+        return "percent"
+    if isinstance(node, Measure):
+        return measures.get(node.name, "number")
+    if isinstance(node, Fact):
+        return node.indicator.unit or "number"
+    divided = any(getattr(one, "op", "") == "/" for one in walk(node))
+    return "percent" if divided else "number"
