@@ -13,6 +13,7 @@ APP_ROLE = "tidu_app"
 # pg_trgm finds names by fragments; btree_gist keeps periods of validity from overlapping.
 EXTENSIONS = ("pg_trgm", "btree_gist")
 OLDEST_VERSION = 15
+ROLE_REMEDY = f"CREATE ROLE {APP_ROLE} NOLOGIN NOBYPASSRLS; GRANT {APP_ROLE} TO 当前用户;"
 
 # Roles belong to the whole server: another database's migration may make this one at the same moment.
 _MAKE_ROLE = f"""
@@ -45,10 +46,9 @@ def prepare_database(connection: Connection) -> None:
         )
     for extension in EXTENSIONS:
         _or_ask(connection, f"CREATE EXTENSION IF NOT EXISTS {extension}", f"CREATE EXTENSION {extension};")
-    remedy = f"CREATE ROLE {APP_ROLE} NOLOGIN NOBYPASSRLS; GRANT {APP_ROLE} TO 当前用户;"
-    _or_ask(connection, _MAKE_ROLE, remedy)
+    _or_ask(connection, _MAKE_ROLE, ROLE_REMEDY)
     if not connection.scalar(text(_MAY_BECOME)):
-        _or_ask(connection, f"GRANT {APP_ROLE} TO CURRENT_USER", remedy)
+        _or_ask(connection, f"GRANT {APP_ROLE} TO CURRENT_USER", ROLE_REMEDY)
     for grant in _GRANTS:
         _or_ask(connection, grant, "ALTER SCHEMA public OWNER TO 当前用户;")
 

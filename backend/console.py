@@ -1,0 +1,65 @@
+"""What the slices' commands share: the settings, the database, JSON, and how to refuse.
+
+A slice with commands has a `cli.py` with `register(app: typer.Typer) -> None`; `backend.cli` finds it.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import typer
+from pydantic import BaseModel, ValidationError
+
+from backend.settings import Settings
+
+if TYPE_CHECKING:  # commands that need no database are to answer at once
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """The command was understood and is not carried out; the text, in Chinese, says why and what to do."""
+
+
+def settings_of(context: typer.Context) -> Settings:
+    """The settings with `--data` applied."""
+    return context.ensure_object(Settings)
+
+
+def load_settings(**chosen: Any) -> Settings:
+    """What the environment says, with what was chosen on the command line. Raises Refused."""
+    try:
+        return Settings(**chosen)
+    except ValidationError as problem:
+        lines = [
+            f"设置 TIDU_{str(error['loc'][0]).upper()} 不对（现为 {error['input']!r}）：{error['msg']}"
+            for error in problem.errors()
+        ]
+        raise Refused("\n".join([*lines, "请改正环境变量后再试。"])) from problem
+
+
+def with_database(context: typer.Context, work: "Callable[[AsyncEngine], Awaitable[T]]") -> T:
+    """Run `work` on the migrated database, starting the embedded server around it if it is that one."""
+    return asyncio.run(_on_migrated_database(settings_of(context), work))
+
+
+async def _on_migrated_database(settings: Settings, work: "Callable[[AsyncEngine], Awaitable[T]]") -> T:
+    from backend.database.engine import open_engine
+    from backend.database.migrate import upgrade
+
+    async with open_engine(settings) as engine:
+        await upgrade(engine)
+        return await work(engine)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on one line; Chinese stays legible."""
+    typer.echo(json.dumps(value, ensure_ascii=False, default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return str(value)  # days, moments, exact numbers: as they are written
