@@ -24,11 +24,16 @@ class CheckError(Exception):
 def answer_line(line: str, library: Library) -> dict[str, Any]:
     """Answer one line of NDJSON; never raises for what stands in the line."""
     try:
-        request = json.loads(line, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_duplicates)
+        request = json.loads(
+            line, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_duplicates
+        )
     except (ValueError, RecursionError) as error:
         return {"id": None, "error": f"不是有效的 JSON：{error}。每行应为一个测评请求"}
     if not isinstance(request, dict):
-        return {"id": None, "error": "每行应为一个 JSON 对象，如 {\"id\": …, \"programme\": …, \"as_of\": …, \"facts\": {…}}"}
+        return {
+            "id": None,
+            "error": '每行应为一个 JSON 对象，如 {"id": …, "programme": …, "as_of": …, "facts": {…}}',
+        }
     try:
         return answer_request(request, library)  # type: ignore[reportUnknownArgumentType]
     except CheckError as error:

@@ -9,6 +9,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend.filings.projection_tables import add_missing_columns
+from rules.catalogue import load_catalogue
+
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 # Any number will do that no other program on this database takes: "tidu" in ASCII.
 _LOCK = 0x74696475
@@ -22,6 +25,8 @@ async def upgrade(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         await connection.run_sync(_upgrade)
+        # The projection's columns follow the catalogue, which changes with the law and not with the program.
+        await connection.run_sync(add_missing_columns, load_catalogue())
 
 
 async def missing_migrations(engine: AsyncEngine) -> list[str]:

@@ -11,11 +11,19 @@ class Enterprise(SQLModel, table=True):
 
     __tablename__ = "enterprise"  # type: ignore[assignment]
     __table_args__ = (
-        Index("enterprise_code_key", "credit_code", unique=True, postgresql_where=text("credit_code IS NOT NULL")),
-        Index("enterprise_match_key", "match_key"),
-        Index("enterprise_region", "region_code", "id"),
         Index(
-            "enterprise_search", "search_text", postgresql_using="gin", postgresql_ops={"search_text": "gin_trgm_ops"}
+            "enterprise_code_key",
+            "credit_code",
+            unique=True,
+            postgresql_where=text("credit_code IS NOT NULL"),
+        ),
+        Index("enterprise_match_key", "match_key"),
+        Index("enterprise_by_region", "region_code", "id"),
+        Index(
+            "enterprise_search",
+            "search_text",
+            postgresql_using="gin",
+            postgresql_ops={"search_text": "gin_trgm_ops"},
         ),
     )
 
@@ -43,8 +51,12 @@ class Enterprise(SQLModel, table=True):
     listed_on: date | None = None
     #: Counted up with each change, so that two people who edit at once notice.
     revision: int = 1
-    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
-    updated_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+    created_at: datetime = Field(
+        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
+    )
+    updated_at: datetime = Field(
+        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
+    )
 
 
 class EnterpriseName(SQLModel, table=True):
@@ -68,7 +80,10 @@ class EnterpriseRegion(SQLModel, table=True):
     """Where an enterprise was registered from which day on: counts for a past day use the region of that day."""
 
     __tablename__ = "enterprise_region"  # type: ignore[assignment]
-    __table_args__ = (UniqueConstraint("enterprise_id", "valid_from"), Index("enterprise_region_code", "region_code"))
+    __table_args__ = (
+        UniqueConstraint("enterprise_id", "valid_from"),
+        Index("enterprise_region_code", "region_code"),
+    )
 
     id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
     enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id")

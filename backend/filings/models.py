@@ -16,7 +16,10 @@ class Filing(SQLModel, table=True):
     """One statement of one source about one enterprise."""
 
     __tablename__ = "filing"  # type: ignore[assignment]
-    __table_args__ = (Index("filing_enterprise", "enterprise_id", "year"), Index("filing_import", "import_id"))
+    __table_args__ = (
+        Index("filing_enterprise", "enterprise_id", "year"),
+        Index("filing_import", "import_id"),
+    )
 
     id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
     enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id")
@@ -26,7 +29,9 @@ class Filing(SQLModel, table=True):
     year: int | None = None
     received_on: date
     #: The day's knowledge begins here: an answer known at an earlier moment does not see the filing.
-    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+    recorded_at: datetime = Field(
+        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
+    )
     recorded_by: int | None = None
     import_id: int | None = Field(default=None, sa_type=BigInteger)
     #: Indicator id → value in the unit of the official forms (money in 万元), exactly as said; `"none"` = does not exist.

@@ -1,0 +1,108 @@
+"""The tables of what holds now: a column per indicator, made from the catalogue.
+
+`fact_yearly` has a row per enterprise and year, `fact_current` a row per enterprise. Money is bigint fen. That a thing
+is known not to exist is written as a value of its own (`NONE_DAY`, `none`), for NULL means unknown.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from rules.catalogue import Catalogue, Indicator, Period, Type
+from rules.values import Value, simple
+
+YEARLY_TABLE = "fact_yearly"
+CURRENT_TABLE = "fact_current"
+#: Stands for “known not to exist” in a column of days.
+NONE_DAY = date(1, 1, 1)
+NONE_TEXT = "none"
+
+_COLUMN_TYPES = {
+    Type.MONEY: "bigint", Type.NUMBER: "numeric", Type.COUNT: "bigint", Type.HEADCOUNT: "numeric",
+    Type.PERCENT: "numeric", Type.DATE: "date", Type.YEAR: "integer", Type.BOOLEAN: "boolean", Type.CHOICE: "text",
+    Type.TEXT: "text", Type.LIST: "jsonb",
+}  # fmt: skip
+
+
+def table_of(indicator: Indicator) -> str:
+    """The table in which an indicator has its column."""
+    return YEARLY_TABLE if indicator.period is Period.YEARLY else CURRENT_TABLE
+
+
+def indicators_of(catalogue: Catalogue, table: str) -> list[Indicator]:
+    """The indicators with a column in a table, in the catalogue's order."""
+    return [indicator for indicator in catalogue.indicators if table_of(indicator) == table]
+
+
+def add_missing_columns(connection: Connection, catalogue: Catalogue) -> list[str]:
+    """Give each new indicator its column; none is ever dropped. Returns what was added."""
+    added: list[str] = []
+    for table in (YEARLY_TABLE, CURRENT_TABLE):
+        present = set(
+            connection.scalars(
+                text(
+                    "SELECT column_name FROM information_schema.columns WHERE table_name = :table AND table_schema = 'public'"
+                ),
+                {"table": table},
+            )
+        )
+        wanted = [one for one in indicators_of(catalogue, table) if one.id not in present]
+        for indicator in wanted:
+            connection.execute(
+                text(f'ALTER TABLE {table} ADD COLUMN "{indicator.id}" {_COLUMN_TYPES[indicator.type]}')
+            )
+        added += [indicator.id for indicator in wanted]
+    return added
+
+
+def to_column(indicator: Indicator, value: Value) -> Any:
+    """A value as its column holds it."""
+    if value is None:
+        return {Type.DATE: NONE_DAY}.get(
+            indicator.type, NONE_TEXT if _COLUMN_TYPES[indicator.type] == "text" else None
+        )
+    if isinstance(value, bool) or indicator.type in (Type.MONEY, Type.COUNT, Type.YEAR):
+        return value
+    if isinstance(value, int | Fraction):
+        return Decimal(value.numerator) / Decimal(value.denominator)
+    if isinstance(value, list):
+        return json.dumps([{name: _plain(one) for name, one in record.items()} for record in value])
+    return value
+
+
+def from_column(indicator: Indicator, stored: Any) -> Value:
+    """A column's value as the engine reads it; the caller leaves out NULL, which means unknown."""
+    if stored == NONE_DAY or (stored == NONE_TEXT and indicator.type is Type.TEXT):
+        return None
+    if isinstance(stored, Decimal):
+        return simple(Fraction(stored))
+    if indicator.type is Type.LIST:
+        return _records(indicator, json.loads(stored) if isinstance(stored, str) else stored)
+    return stored
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Fraction) else value
+
+
+def _records(indicator: Indicator, stored: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    days = {one.id for one in indicator.fields if one.type is Type.DATE}
+    numbers = {one.id for one in indicator.fields if one.type in (Type.NUMBER, Type.PERCENT, Type.HEADCOUNT)}
+    return [
+        {name: _restore(name, value, days, numbers) for name, value in record.items()} for record in stored
+    ]
+
+
+def _restore(name: str, value: Any, days: set[str], numbers: set[str]) -> Any:
+    if name in days and isinstance(value, str):
+        return date.fromisoformat(value)
+    if name in numbers and value is not None and not isinstance(value, bool):
+        return simple(Fraction(str(value)))
+    return value
