@@ -102,6 +102,26 @@ class Basis(StrEnum):
     VISION = "vision"  # 愿景
     UNRESOLVED = "unresolved"  # the print allows more than one reading
 
+    @property
+    def label(self) -> str:
+        """The basis as it is shown beside a figure."""
+        return {
+            Basis.STOCK: "有效数",
+            Basis.CUMULATIVE: "累计",
+            Basis.ANNUAL: "年度",
+            Basis.AVG_ANNUAL: "年均",
+            Basis.AVG_ANNUAL_GROWTH: "年均增幅",
+            Basis.RATIO: "比重",
+            Basis.RANK: "位次",
+            Basis.INDEX: "指数",
+            Basis.ANNUAL_LEVEL: "当年规模",
+            Basis.MULTIPLE: "倍数",
+            Basis.REDUCTION: "下降幅度",
+            Basis.EVENT: "事项",
+            Basis.VISION: "愿景",
+            Basis.UNRESOLVED: "口径未定",
+        }[self]
+
 
 class Window(StrEnum):
     """Which dates a count looks at: follows from the basis."""
@@ -120,6 +140,17 @@ class TargetClass(StrEnum):
     NOT_SET = "X"  # the plan prints a placeholder
     NARRATIVE = "N"  # no number: a check list item with evidence
 
+    @property
+    def label(self) -> str:
+        """How the value comes about, for a page."""
+        return {
+            TargetClass.REGISTRY: "系统统计",
+            TargetClass.SUBREGISTER: "台账统计",
+            TargetClass.ENTERED: "填报数据",
+            TargetClass.NOT_SET: "未设目标",
+            TargetClass.NARRATIVE: "定性",
+        }[self]
+
 
 class Scope(StrEnum):
     """What one measurement covers."""
@@ -130,6 +161,18 @@ class Scope(StrEnum):
     KEY_CHAINS = "key_chains"  # “8+13+X”产业链群
     CHAINS = "chains"  # the 30 chains of P004
     SECTOR = "sector"
+
+    @property
+    def label(self) -> str:
+        """The scope as it is shown beside a figure."""
+        return {
+            Scope.CITY: "全市",
+            Scope.DISTRICT: "全区",
+            Scope.ZONE: "每个高新区",
+            Scope.KEY_CHAINS: "“8+13+X”产业链群",
+            Scope.CHAINS: "30 条重点产业链",
+            Scope.SECTOR: "产业板块",
+        }[self]
 
 
 # --- What is counted -----------------------------------------------------------------------------------
@@ -392,9 +435,7 @@ def _registered(info: ValidationInfo, register_id: str, types: tuple[str, ...]) 
     found: list[str] = []
     for name in types:
         if name not in register.types and name not in register.groups:
-            raise ValueError(
-                f"台账 {register_id}（{register.name}）没有类型 {name}，请改正或先在 registers.yaml 登记"
-            )
+            raise ValueError(f"台账 {register_id}（{register.name}）没有类型 {name}，请改正或先在 registers.yaml 登记")
         found += register.groups.get(name, (name,))
     return tuple(dict.fromkeys(found))
 
@@ -591,9 +632,7 @@ class Target(Record):
     @model_validator(mode="after")
     def _class_says_how_it_is_counted(self) -> Self:
         entered = isinstance(self.count, Reported)
-        if self.target_class in (TargetClass.REGISTRY, TargetClass.SUBREGISTER) and (
-            self.count is None or entered
-        ):
+        if self.target_class in (TargetClass.REGISTRY, TargetClass.SUBREGISTER) and (self.count is None or entered):
             raise ValueError("class R、S 的目标须写 count，说明数什么")
         if self.target_class is TargetClass.ENTERED and not entered:
             raise ValueError("class E 的目标须写 count: {reported_by: …}")
@@ -674,9 +713,7 @@ class ChainTable(Record):
             if set(chain.values) != years:
                 raise ValueError(f"产业链 {chain.id}（{chain.name}）的年份与合计行不同")
             if chain.sector not in sectors:
-                raise ValueError(
-                    f"产业链 {chain.id}（{chain.name}）的板块“{chain.sector}”未在 sectors 中登记"
-                )
+                raise ValueError(f"产业链 {chain.id}（{chain.name}）的板块“{chain.sector}”未在 sectors 中登记")
         return self
 
 
@@ -727,6 +764,12 @@ class RateAgainstTotal(Record):
         """The targets that the check is about."""
         return (self.rate, self.total)
 
+    @model_validator(mode="after")
+    def _years_are_in_order(self) -> Self:
+        if max(self.first_years) > self.last_year:
+            raise ValueError(f"核对项的起始年 {max(self.first_years)} 晚于终止年 {self.last_year}，请改正")
+        return self
+
 
 class NotComparable(Record):
     """Targets that look alike and must not be taken for one another."""
@@ -745,12 +788,19 @@ class Compounded(Record):
 
     compounded: str
     base_year: int
+    last_year: int
     note: str = ""
 
     @property
     def targets_named(self) -> tuple[str, ...]:
         """The targets that the check is about."""
         return (self.compounded,)
+
+    @model_validator(mode="after")
+    def _years_are_in_order(self) -> Self:
+        if self.base_year >= self.last_year:
+            raise ValueError(f"核对项的基期 {self.base_year} 应早于终止年 {self.last_year}，请改正")
+        return self
 
 
 CHECK_KEYS = ("rate", "not_comparable", "compounded")
@@ -844,33 +894,35 @@ class Plan(Record):
 
 
 def _spread_plan(raw: dict[str, Any]) -> dict[str, Any]:
-    lists: dict[str, str] = raw.get("body_lists") or {}
-    code = str((raw.get("territory") or {}).get("code", ""))
-    prefix = "市" if code.endswith("00") else "区"
-
-    def spread(entry: Any) -> Any:
-        if not isinstance(entry, dict):
-            return entry
-        fields = cast("dict[str, Any]", entry)
-        result = {key: value for key, value in fields.items() if key not in ("bodies", "inherited_bodies")}
-        for key in ("bodies", "inherited_bodies"):
-            printed = fields.get(key)
-            if isinstance(printed, str):
-                text = lists.get(printed, printed)
-                result["bodies"] = read_bodies(text, prefix, inherited=key == "inherited_bodies")
-            elif printed is not None:
-                result[key] = printed
-        return result
-
-    spread_raw = {key: value for key, value in raw.items() if key != "body_lists"}
+    """The file without its short cuts; what is not well-formed is left for the models to refuse."""
+    lists = _as_dict(raw.get("body_lists"))
+    code = str(_as_dict(raw.get("territory")).get("code", ""))
+    spread = {key: value for key, value in raw.items() if key != "body_lists"}
     for part in ("targets", "tasks"):
         if isinstance(raw.get(part), list):
-            spread_raw[part] = [spread(entry) for entry in raw[part]]
-    spread_raw["targets"] = [
-        {"region": code, **cast("dict[str, Any]", entry)} if isinstance(entry, dict) else entry
-        for entry in spread_raw.get("targets") or ()
-    ]
-    return spread_raw
+            spread[part] = [_spread_bodies(entry, lists, code) for entry in raw[part]]
+    if isinstance(raw.get("targets"), list):
+        spread["targets"] = [
+            {"region": code, **entry} if isinstance(entry, dict) else entry for entry in spread["targets"]
+        ]
+    return spread
+
+
+def _spread_bodies(entry: Any, lists: dict[str, Any], code: str) -> Any:
+    """A task or target with its printed list of bodies read; a letter stands for one of the plan's lists."""
+    fields = _as_dict(entry)
+    for key in ("bodies", "inherited_bodies"):
+        printed = fields.get(key)
+        if isinstance(printed, str):
+            rest = {name: value for name, value in fields.items() if name != key}
+            prefix = "市" if code.endswith("00") else "区"
+            bodies = read_bodies(str(lists.get(printed, printed)), prefix, key == "inherited_bodies")
+            return {**rest, "bodies": bodies}
+    return entry
+
+
+def _as_dict(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 # --- Reading the files ---------------------------------------------------------------------------------
@@ -882,10 +934,8 @@ class _ExactLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value]
         if twice := next((key for key in keys if keys.count(key) > 1), None):
-            raise PlanError(
-                f"第 {node.start_mark.line + 1} 行起的同一条目里，键 {twice} 写了两次，请删去其一"
-            )
-        return cast("dict[Hashable, Any]", super().construct_mapping(node, deep=deep))
+            raise PlanError(f"第 {node.start_mark.line + 1} 行起的同一条目里，键 {twice} 写了两次，请删去其一")
+        return super().construct_mapping(node, deep=deep)
 
 
 def _exact_number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Decimal:
@@ -953,11 +1003,16 @@ def load_plans(folder: Path = PLANS_FOLDER) -> dict[str, Plan]:
 
 def _check_references(plans: dict[str, Plan]) -> None:
     """Checks may name targets of other plans, so they can only be looked up when all plans are read."""
-    known = {target.id for plan in plans.values() for target in plan.targets}
+    known = {target.id: target for plan in plans.values() for target in plan.targets}
     for plan in plans.values():
         for check in plan.checks:
+            here = f"规划 {plan.id} 的核对项"
             if unknown := [name for name in check.targets_named if name not in known]:
-                raise PlanError(f"规划 {plan.id} 的核对项提到不存在的目标 {'、'.join(unknown)}，请改正")
+                raise PlanError(f"{here}提到不存在的目标 {'、'.join(unknown)}，请改正")
+            if isinstance(check, NotComparable):
+                continue
+            if without := [name for name in check.targets_named if not known[name].value]:
+                raise PlanError(f"{here}用到没有数值的目标 {'、'.join(without)}，请删去该核对项")
 
 
 def programmes_counted(plan: Plan) -> frozenset[str]:
@@ -989,9 +1044,7 @@ _PARTS = {
 
 def _explain(path: Path, raw: Any, error: ValidationError) -> str:
     """The problems of a file in Chinese, one a line, each with the entry it is in."""
-    problems = [
-        f"{path.name}：{_where(raw, problem['loc'])}{_what(dict(problem))}" for problem in error.errors()
-    ]
+    problems = [f"{path.name}：{_where(raw, problem['loc'])}{_what(dict(problem))}" for problem in error.errors()]
     return "\n".join(dict.fromkeys(problems))
 
 
@@ -1013,8 +1066,8 @@ def _where(raw: Any, loc: tuple[int | str, ...]) -> str:
 
 
 def _what(problem: dict[str, Any]) -> str:
-    keys = [str(step) for step in problem["loc"] if isinstance(step, str) and step not in _PARTS]
-    key = keys[-1] if keys else ""
+    step = problem["loc"][-1] if problem["loc"] else "文件"
+    key = "这一条" if isinstance(step, int) else step
     context: dict[str, Any] = problem.get("ctx") or {}
     match problem["type"]:
         case "missing":
@@ -1022,9 +1075,7 @@ def _what(problem: dict[str, Any]) -> str:
         case "extra_forbidden":
             return f"不认识的键 {key}，请检查拼写"
         case "enum" | "literal_error":
-            allowed = (
-                str(context.get("expected", "")).replace("'", "").replace(", ", "、").replace(" or ", "、")
-            )
+            allowed = str(context.get("expected", "")).replace("'", "").replace(", ", "、").replace(" or ", "、")
             return f"{key} 写的是“{problem['input']}”，应为 {allowed} 之一"
         case "value_error":
             return str(context["error"])
@@ -1034,6 +1085,16 @@ def _what(problem: dict[str, Any]) -> str:
             return f"{key} 写的是“{problem['input']}”，格式不对"
         case "decimal_parsing" | "decimal_type" | "int_parsing" | "int_type":
             return f"{key} 写的是“{problem['input']}”，应为数字"
+        case "date_from_datetime_parsing" | "date_type" | "date_parsing":
+            return f"{key} 写的是“{problem['input']}”，应为日期，如 2027-12-31"
+        case "string_type":
+            return f"{key} 写的是“{problem['input']}”，应为文字，必要时加引号"
+        case "model_type" | "dict_type" | "model_attributes_type":
+            return f"{key} 应为若干“键: 值”"
+        case "tuple_type":
+            return f"{key} 应为一列，每条以“- ”开头或写成 [甲, 乙]"
+        case "too_short":
+            return f"{key} 不能为空"
         case _:
             return f"{key} 不合要求：{problem['msg']}"
 
