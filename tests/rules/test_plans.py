@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from rules.catalogue import load_catalogue
 from rules.plan import (
     PLANS_FOLDER,
     Basis,
@@ -249,6 +250,12 @@ def test_ten_billion_is_read_in_fen():
     assert count.at_least == 100 * 10**8 * 100
 
 
+def test_every_figure_that_is_counted_by_stands_in_the_catalogue():
+    catalogue = load_catalogue()
+    figures = [t.count.figure for t in TARGETS.values() if isinstance(t.count, CountByFigure)]
+    assert [catalogue.indicator(figure) is not None for figure in figures] == [True]
+
+
 def test_a_doubling_without_a_printed_base_has_none():
     count = TARGETS["T003-G6a"].count
     assert isinstance(count, MultipleOfCount)
@@ -398,8 +405,9 @@ def test_plans_that_say_the_same_agree():
 
 def test_the_wider_basket_is_told_from_the_narrower():
     names = {"js_sci_leading": "省科技领军企业", "js_innovative_leading": "创新型领军企业"}
+    names["js_leading"] = "创新型领军企业（2022 年）"
     found = {f.id: f for f in consistency_findings(PLANS, names)}["different_basket:T000-03+T004-27"]
-    assert "多计 创新型领军企业、省科技领军企业" in found.explanation
+    assert "多计 创新型领军企业、创新型领军企业（2022 年）、省科技领军企业；" in found.explanation
     assert "T004-27 达到则 T000-03 也达到，反之不然" in found.explanation
 
 
