@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backend.filings.projection_tables import add_missing_columns
+from backend.filings.projection_tables import follow_catalogue
 from rules.catalogue import load_catalogue
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -26,7 +26,7 @@ async def upgrade(engine: AsyncEngine) -> None:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         await connection.run_sync(_upgrade)
         # The projection's columns follow the catalogue, which changes with the law and not with the program.
-        await connection.run_sync(add_missing_columns, load_catalogue())
+        await connection.run_sync(follow_catalogue, load_catalogue())
 
 
 async def missing_migrations(engine: AsyncEngine) -> list[str]:

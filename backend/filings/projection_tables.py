@@ -60,6 +60,24 @@ def add_missing_columns(connection: Connection, catalogue: Catalogue) -> list[st
     return added
 
 
+def rank_sources(connection: Connection, catalogue: Catalogue) -> None:
+    """Write down which source is trusted before which; the projection's query reads it."""
+    connection.execute(text("DELETE FROM source_rank"))
+    ranks = [
+        {"indicator": indicator.id, "source": source, "rank": rank}
+        for indicator in catalogue.indicators
+        for rank, source in enumerate(indicator.sources)
+    ]
+    if ranks:
+        connection.execute(text("INSERT INTO source_rank VALUES (:indicator, :source, :rank)"), ranks)
+
+
+def follow_catalogue(connection: Connection, catalogue: Catalogue) -> None:
+    """Bring the projection's tables up to the catalogue: columns and the order of sources."""
+    add_missing_columns(connection, catalogue)
+    rank_sources(connection, catalogue)
+
+
 def to_column(indicator: Indicator, value: Value) -> Any:
     """A value as its column holds it."""
     if value is None:

@@ -1,0 +1,121 @@
+"""Reading recognitions: what is in force on a day, as it was known on another; the rung of an enterprise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.recognitions.ladder import NO_RUNG, RUNGS, Rung, programmes_on_ladder
+from rules.library import Library
+
+#: A title counts on its last printed day, and on the day of revocation no more. `:on` is the day asked about.
+IN_FORCE = (
+    "r.valid_from <= :on AND (r.valid_to IS NULL OR r.valid_to >= :on) AND (r.revoked_on IS NULL OR r.revoked_on > :on)"
+)
+#: The row as it was known at a moment. `:known_at` NULL is now.
+KNOWN = (
+    "((CAST(:known_at AS timestamptz) IS NULL AND r.superseded_at IS NULL) OR (r.recorded_at <= :known_at"
+    " AND (r.superseded_at IS NULL OR r.superseded_at > :known_at)))"
+)
+#: A title by edition counts while its edition is the latest that had been published by the day.
+CURRENT_EDITION = (
+    "(r.edition IS NULL OR r.edition = (SELECT max(l.edition) FROM recognition l WHERE l.programme = r.programme"
+    " AND l.valid_from <= :on))"
+)
+
+
+@dataclass(frozen=True)
+class Held:
+    """One title of an enterprise as a page shows it."""
+
+    id: int
+    enterprise_id: int
+    programme: str
+    level: str
+    edition: int | None
+    number: str
+    batch: str
+    kind: str
+    granted_on: date
+    valid_from: date
+    valid_to: date | None
+    revoked_on: date | None
+    revocation_reason: str
+    notice: str
+
+    def is_in_force(self, on: date) -> bool:
+        """Whether the title counts on a day, its printed last day included."""
+        ended = self.valid_to is not None and self.valid_to < on
+        revoked = self.revoked_on is not None and self.revoked_on <= on
+        return self.valid_from <= on and not ended and not revoked
+
+
+_FIELDS = (
+    "r.id, r.enterprise_id, r.programme, r.level, r.edition, r.number, r.batch, r.kind, r.granted_on, r.valid_from,"
+    " r.valid_to, r.revoked_on, r.revocation_reason, r.notice"
+)
+
+
+async def held_by(
+    session: AsyncSession, enterprise_ids: Sequence[int], known_at: datetime | None = None
+) -> dict[int, list[Held]]:
+    """All titles of some enterprises, ended ones included, the oldest first."""
+    found = await session.execute(
+        text(
+            f"SELECT {_FIELDS} FROM recognition r WHERE r.enterprise_id = ANY(:ids) AND {KNOWN}"  # noqa: S608
+            " ORDER BY r.valid_from, r.id"
+        ),
+        {"ids": list(enterprise_ids), "known_at": known_at},
+    )
+    titles: dict[int, list[Held]] = {number: [] for number in enterprise_ids}
+    for row in found:
+        titles[row.enterprise_id].append(Held(*row))
+    return titles
+
+
+def rung_on(titles: Sequence[Held], on: date, library: Library) -> Rung:
+    """The highest rung that an enterprise's titles stand for on a day."""
+    rungs = programmes_on_ladder(library)
+    standing = [rungs[title.programme] for title in titles if title.programme in rungs and title.is_in_force(on)]
+    return max(standing, key=lambda rung: rung.order, default=NO_RUNG)
+
+
+def rung_values(library: Library) -> str:
+    """The ladder as a VALUES list for SQL: (programme, rung, order)."""
+    rows = ", ".join(f"('{name}', '{rung.id}', {rung.order})" for name, rung in sorted(programmes_on_ladder(library).items()))
+    return f"(VALUES {rows}) AS ladder (programme, rung, rung_order)"
+
+
+async def ladder_counts(
+    session: AsyncSession, on: date, library: Library, region: str = "", known_at: datetime | None = None
+) -> Mapping[str, int]:
+    """How many enterprises stand on each rung (their highest) on a day; each enterprise once."""
+    found = await session.execute(
+        text(
+            "SELECT rung_order, count(*) FROM (SELECT r.enterprise_id, max(ladder.rung_order) AS rung_order"  # noqa: S608
+            f" FROM recognition r JOIN {rung_values(library)} USING (programme)"
+            " JOIN enterprise e ON e.id = r.enterprise_id"
+            f" WHERE {IN_FORCE} AND {KNOWN} AND {CURRENT_EDITION} AND (:region = '' OR e.region_code = :region)"
+            " GROUP BY r.enterprise_id) AS highest GROUP BY rung_order"
+        ),
+        {"on": on, "known_at": known_at, "region": region},
+    )
+    by_order = {row[0]: row[1] for row in found}
+    return {rung.id: by_order.get(rung.order, 0) for rung in RUNGS}
+
+
+async def expiring(session: AsyncSession, on: date, days: int, limit: int = 200) -> list[Mapping[str, Any]]:
+    """Titles in force today that end within some days, the soonest first, with their enterprise."""
+    found = await session.execute(
+        text(
+            f"SELECT {_FIELDS}, e.name, e.credit_code, e.region_code, r.valid_to - CAST(:on AS date) AS days_left"  # noqa: S608
+            " FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
+            f" WHERE {IN_FORCE} AND r.superseded_at IS NULL AND r.valid_to < CAST(:on AS date) + CAST(:days AS integer)"
+            " ORDER BY r.valid_to, e.name LIMIT :limit"
+        ),
+        {"on": on, "days": days, "limit": limit},
+    )
+    return list(found.mappings())
