@@ -261,11 +261,24 @@ def _score(context: Context, compiled: _Compiled) -> Reason:
     if criterion.pass_mark is not None:
         truth = compare(criterion.pass_op, total, criterion.pass_mark)
     return Reason(
-        criterion, Outcome.MET, truth, total, criterion.pass_mark, criterion.pass_op, context.trail, items=items
+        criterion,
+        Outcome.MET,
+        truth,
+        total,
+        criterion.pass_mark,
+        criterion.pass_op,
+        context.trail,
+        items=items,
     )
 
 
-_FORMS = {"require": _require, "all_of": _composite, "any_of": _composite, "at_least": _composite, "score": _score}
+_FORMS = {
+    "require": _require,
+    "all_of": _composite,
+    "any_of": _composite,
+    "at_least": _composite,
+    "score": _score,
+}
 
 
 def _score_of(
@@ -280,5 +293,3 @@ def _score_of(
         if found[0] is not None:
             return found
     return None, None
-
-

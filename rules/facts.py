@@ -86,7 +86,9 @@ def read_facts(raw: Mapping[str, Any], catalogue: Catalogue, as_of: date) -> Fac
     for name, value in raw.items():
         indicator = catalogue.indicator(name)
         if indicator is None:
-            problems.append(FactProblem(name, f"目录中没有指标“{name}”，请核对名称（tidu rules indicators 可列出全部指标）"))
+            problems.append(
+                FactProblem(name, f"目录中没有指标“{name}”，请核对名称（tidu rules indicators 可列出全部指标）")
+            )
         elif indicator.id in seen:
             problems.append(FactProblem(name, f"“{name}”与“{seen[indicator.id]}”是同一指标，只能给一次"))
         elif value is not None:

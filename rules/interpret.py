@@ -181,7 +181,12 @@ def _shift(node: Shift) -> Meaning:
     return read
 
 
-_OPERATIONS: dict[str, Callable[[Value, Value], Value]] = {"+": add, "-": subtract, "*": multiply, "/": divide}
+_OPERATIONS: dict[str, Callable[[Value, Value], Value]] = {
+    "+": add,
+    "-": subtract,
+    "*": multiply,
+    "/": divide,
+}
 
 
 def _arithmetic(node: Arithmetic) -> Meaning:

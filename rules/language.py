@@ -4,7 +4,8 @@ An expression reads as in the official document: `sum(rd_expense_hnte, 3) / sum(
 by Python's own parser and only the forms named here are let through; nothing is ever executed. Every node knows the
 kind of value it gives, so that money compared with a count is refused when the file is read, not when it is used.
 
-    figures     sales_revenue, sales_revenue[-1] (a year earlier), operating_revenue[2020], 5000万, 60%, 2010-01-01
+    figures     sales_revenue, sales_revenue[-1] (a year earlier), srdi_quality_score[1] (the year after, now running),
+                operating_revenue[2020], 5000万, 60%, 2010-01-01
     windows     sum(x, 3), mean(x, 3), every(x > 0, 3), rising(x, 3): over the years the enterprise has existed
     growth      cagr(x, 2) over the last two steps, cagr(x, 2020, 2023): compared exactly
     choice      a if condition else b, max, min, best_of (leaves out what cannot be computed), default, given
@@ -334,9 +335,9 @@ class _Parser:
             raise self.refuse(f"指标“{inner.indicator.name}”不分年度，不能写 [{year}]")
         if 1900 <= year <= 2999:
             return Shift(inner.kind, inner, None, year)
-        if -50 <= year <= 0:
+        if -50 <= year <= 1:
             return Shift(inner.kind, inner, year, None)
-        raise self.refuse(f"[{year}] 既不是往前的年数（如 [-1]），也不是年份（如 [2020]）")
+        raise self.refuse(f"[{year}] 既不是往前的年数（如 [-1]）、本年度（[1]），也不是年份（如 [2020]）")
 
     def _whole_number(self, tree: ast.expr) -> int:
         node = self.build(tree)
@@ -516,7 +517,9 @@ class _Parser:
             raise self.refuse(f"{name} 的第一个参数应为记录列表类指标")
         outer = self.fields
         self.fields = {
-            alias: (field.id, _KIND_OF_TYPE[field.type]) for field in records.indicator.fields for alias in (field.id, *field.aliases)
+            alias: (field.id, _KIND_OF_TYPE[field.type])
+            for field in records.indicator.fields
+            for alias in (field.id, *field.aliases)
         }
         try:
             rest = list(tree.args[1:])
@@ -538,7 +541,9 @@ class _Parser:
         repeats = wanted[-1:] == ("...",)
         needed = len(wanted) - 1 if repeats else len(wanted)
         if len(arguments) < needed or (len(arguments) > needed and not repeats):
-            raise self.refuse(f"{name} 的参数个数不对：应为 {needed}{' 个以上' if repeats else ' 个'}，实为 {len(arguments)} 个")
+            raise self.refuse(
+                f"{name} 的参数个数不对：应为 {needed}{' 个以上' if repeats else ' 个'}，实为 {len(arguments)} 个"
+            )
         for position, argument in enumerate(arguments):
             kind = wanted[min(position, needed - 1)]
             if kind not in ("same", "*") and argument.kind not in (kind, "open", NOTHING):

@@ -48,6 +48,9 @@ class Programme:
         Raises:
             NotInForce: none covers the day.
         """
+        for version in self.versions:
+            if any(one.covers(day) and _answers_for(one.answers_for, facts) for one in version.source.batches):
+                return version
         covering = [version for version in self.versions if version.source.in_force.covers(day)]
         for version in reversed(covering):
             if _answers_for(version.source.answers_for, facts):
@@ -132,7 +135,8 @@ def load_library(folder: Path = PROGRAMMES_FOLDER, catalogue: Catalogue | None =
             raise RuleError(f"{place}：认定项目 {source.programme} 重复，另一处为 {programmes[source.programme]}")
         files = sorted(path for path in place.parent.glob("*.yaml") if path.name != "programme.yaml")
         versions = sorted(
-            (read_version(path, source, catalogue) for path in files), key=lambda one: one.source.in_force.from_
+            (read_version(path, source, catalogue) for path in files),
+            key=lambda one: one.source.in_force.from_,
         )
         _check_dates(place, versions)
         programmes[source.programme] = Programme(source, tuple(versions))

@@ -47,6 +47,13 @@ class InForce(Record):
         return self.from_ <= day and (self.to is None or day <= self.to)
 
 
+class Batch(InForce):
+    """A notice that opens a batch under this version outside its own days; it goes before the version in force."""
+
+    answers_for: dict[str, tuple[str, ...]] = {}
+    cite: str
+
+
 class BandsSource(Record):
     """Bands of points as the file has them: `{">= 30%": 20, …, else: 0}`; points may be `[least, greatest]`."""
 
@@ -175,6 +182,7 @@ class VersionSource(Record):
     first_year_actuals: bool = False
     #: The version answers only for these kinds of application, e.g. {application_type: [review]}.
     answers_for: dict[str, tuple[str, ...]] = {}
+    batches: tuple[Batch, ...] = ()
     measures: dict[str, str | MeasureSource] = {}
     criteria: tuple[CriterionSource, ...]
     labels: tuple[LabelSource, ...] = ()
@@ -263,7 +271,9 @@ class Version:
     def indicators(self) -> tuple[str, ...]:
         """Ids of the indicators that the version reads, in the order of the file."""
         nodes = [measure.node for measure in self.measures]
-        nodes += [node for criterion in walk_criteria(self.criteria) for node in (criterion.test, criterion.applies) if node]
+        nodes += [
+            node for criterion in walk_criteria(self.criteria) for node in (criterion.test, criterion.applies) if node
+        ]
         facts = [node.indicator.id for root in nodes for node in walk(root) if isinstance(node, Fact)]
         return tuple(dict.fromkeys(facts))
 
@@ -411,12 +421,16 @@ class _Builder:
         for earlier, later in zip(steps, steps[1:], strict=False):
             down = earlier.op in (">=", ">") and later.op in (">=", ">", "==")
             up = earlier.op in ("<=", "<") and later.op in ("<=", "<", "==")
-            hidden = (down and later.threshold >= earlier.threshold and later.op != "==" and later.threshold != earlier.threshold) or (
-                up and later.threshold < earlier.threshold
-            )
+            hidden = (
+                down
+                and later.threshold >= earlier.threshold
+                and later.op != "=="
+                and later.threshold != earlier.threshold
+            ) or (up and later.threshold < earlier.threshold)
             if hidden or (earlier.threshold == later.threshold and earlier.op == later.op):
                 raise self._refuse(
-                    where, f"分档重叠：“{earlier.op} {earlier.threshold}”已包含“{later.op} {later.threshold}”，请调整次序或临界值"
+                    where,
+                    f"分档重叠：“{earlier.op} {earlier.threshold}”已包含“{later.op} {later.threshold}”，请调整次序或临界值",
                 )
 
     def _criterion(self, source: CriterionSource, cite: str, certainty: Certainty) -> Criterion:
@@ -482,7 +496,14 @@ class _Builder:
         op, _, mark = source.pass_.strip().partition(" ")
         if op not in (">=", ">") or not mark:
             raise self._refuse(where, "及格线应写作 “>= 60” 或 “> 70”（说明是否含本数）")
-        return Criterion(**base, form="score", items=source.of, pass_op=op, pass_mark=simple(Fraction(mark)), cap=source.cap)
+        return Criterion(
+            **base,
+            form="score",
+            items=source.of,
+            pass_op=op,
+            pass_mark=simple(Fraction(mark)),
+            cap=source.cap,
+        )
 
 
 def _shown(node: Node, measures: Mapping[str, str]) -> str:

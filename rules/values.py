@@ -217,7 +217,12 @@ def add(left: Value, right: Value) -> Value:
     """Sum; of bounds where a side is open."""
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         (a, b), (c, d) = bounds(left), bounds(right)
-        return merge(left, right, lo=None if a is None or c is None else a + c, hi=None if b is None or d is None else b + d)
+        return merge(
+            left,
+            right,
+            lo=None if a is None or c is None else a + c,
+            hi=None if b is None or d is None else b + d,
+        )
     return left + right  # type: ignore[operator]
 
 
@@ -225,7 +230,12 @@ def subtract(left: Value, right: Value) -> Value:
     """Difference; of bounds where a side is open."""
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         (a, b), (c, d) = bounds(left), bounds(right)
-        return merge(left, right, lo=None if a is None or d is None else a - d, hi=None if b is None or c is None else b - c)
+        return merge(
+            left,
+            right,
+            lo=None if a is None or d is None else a - d,
+            hi=None if b is None or c is None else b - c,
+        )
     return left - right  # type: ignore[operator]
 
 

@@ -90,7 +90,9 @@ async def register(session: AsyncSession, drafts: Sequence[Draft], on: date) -> 
     for position in fresh:
         ids[position] = ids[first_of[drafts[position].credit_code or drafts[position].name]]
     settled = [number for number in ids if number is not None]
-    await _insert(session, [(number, drafts[position]) for position, number in zip(new_positions, numbers, strict=True)])
+    await _insert(
+        session, [(number, drafts[position]) for position, number in zip(new_positions, numbers, strict=True)]
+    )
     changed = await _update(session, [(known[position], drafts[position]) for position in sorted(known)], on)
     await _add_details(session, [(settled[position], draft) for position, draft in enumerate(drafts)])
     return Registered(settled, set(new_positions), {position for position in known if known[position].id in changed})
@@ -122,7 +124,10 @@ async def _insert(session: AsyncSession, enterprises: list[tuple[int, Draft]]) -
         if draft.region_code
     ]
     await copy_rows(
-        session, "enterprise_region", ("enterprise_id", "region_code", "town", "park", "valid_from", "valid_to"), regions
+        session,
+        "enterprise_region",
+        ("enterprise_id", "region_code", "town", "park", "valid_from", "valid_to"),
+        regions,
     )
 
 
@@ -142,7 +147,9 @@ async def _update(session: AsyncSession, pairs: list[tuple[Known, Draft]], on: d
         }
         if draft.credit_code and known.credit_code is None:
             changes["credit_code"] = draft.credit_code
-        renamed = known.is_by_code and match_key(draft.name) != known.match_key and not known.bore(match_key(draft.name))
+        renamed = (
+            known.is_by_code and match_key(draft.name) != known.match_key and not known.bore(match_key(draft.name))
+        )
         if not changes and not renamed:
             continue
         if "region_code" in changes:
@@ -208,10 +215,13 @@ async def _add_details(session: AsyncSession, pairs: list[tuple[int, Draft]]) ->
     chains = [{"id": number, "chain": chain} for number, draft in pairs for chain in draft.chains]
     if chains:
         await session.execute(
-            text("INSERT INTO enterprise_chain (enterprise_id, chain) VALUES (:id, :chain) ON CONFLICT DO NOTHING"), chains
+            text("INSERT INTO enterprise_chain (enterprise_id, chain) VALUES (:id, :chain) ON CONFLICT DO NOTHING"),
+            chains,
         )
     identifiers = [
-        {"id": number, "kind": kind, "value": value} for number, draft in pairs for kind, value in draft.identifiers.items()
+        {"id": number, "kind": kind, "value": value}
+        for number, draft in pairs
+        for kind, value in draft.identifiers.items()
     ]
     if identifiers:
         await session.execute(
@@ -228,7 +238,12 @@ async def _add_details(session: AsyncSession, pairs: list[tuple[int, Draft]]) ->
 
 async def _add_former_names(session: AsyncSession, pairs: list[tuple[int, FormerName]]) -> None:
     parameters = [
-        {"id": number, "name": normalise_name(one.name), "key": match_key(one.name), "used_to": one.used_to or date(1, 1, 1)}
+        {
+            "id": number,
+            "name": normalise_name(one.name),
+            "key": match_key(one.name),
+            "used_to": one.used_to or date(1, 1, 1),
+        }
         for number, one in pairs
     ]
     await session.execute(
@@ -260,9 +275,7 @@ async def refresh_search(session: AsyncSession, enterprise_ids: Sequence[int]) -
         await session.execute(text("UPDATE enterprise SET search_text = :text WHERE id = :id"), rows)
 
 
-async def edit(
-    session: AsyncSession, enterprise_id: int, changes: Mapping[str, Any], revision: int, on: date
-) -> None:
+async def edit(session: AsyncSession, enterprise_id: int, changes: Mapping[str, Any], revision: int, on: date) -> None:
     """Change fields of one enterprise as an officer entered them.
 
     Raises:
@@ -281,5 +294,3 @@ async def edit(
     if (name := plain.pop("name", None)) is not None and normalise_name(name) != row.name:
         await rename(session, enterprise_id, name, on)
     await _set(session, enterprise_id, plain)
-
-

@@ -29,9 +29,7 @@ class Filing(SQLModel, table=True):
     year: int | None = None
     received_on: date
     #: The day's knowledge begins here: an answer known at an earlier moment does not see the filing.
-    recorded_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
-    )
+    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     recorded_by: int | None = None
     import_id: int | None = Field(default=None, sa_type=BigInteger)
     #: Indicator id → value in the unit of the official forms (money in 万元), exactly as said; `"none"` = does not exist.

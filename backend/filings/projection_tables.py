@@ -53,9 +53,7 @@ def add_missing_columns(connection: Connection, catalogue: Catalogue) -> list[st
         )
         wanted = [one for one in indicators_of(catalogue, table) if one.id not in present]
         for indicator in wanted:
-            connection.execute(
-                text(f'ALTER TABLE {table} ADD COLUMN "{indicator.id}" {_COLUMN_TYPES[indicator.type]}')
-            )
+            connection.execute(text(f'ALTER TABLE {table} ADD COLUMN "{indicator.id}" {_COLUMN_TYPES[indicator.type]}'))
         added += [indicator.id for indicator in wanted]
     return added
 
@@ -81,9 +79,7 @@ def follow_catalogue(connection: Connection, catalogue: Catalogue) -> None:
 def to_column(indicator: Indicator, value: Value) -> Any:
     """A value as its column holds it."""
     if value is None:
-        return {Type.DATE: NONE_DAY}.get(
-            indicator.type, NONE_TEXT if _COLUMN_TYPES[indicator.type] == "text" else None
-        )
+        return {Type.DATE: NONE_DAY}.get(indicator.type, NONE_TEXT if _COLUMN_TYPES[indicator.type] == "text" else None)
     if isinstance(value, bool) or indicator.type in (Type.MONEY, Type.COUNT, Type.YEAR):
         return value
     if isinstance(value, int | Fraction):
@@ -113,9 +109,7 @@ def _plain(value: Any) -> Any:
 def _records(indicator: Indicator, stored: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     days = {one.id for one in indicator.fields if one.type is Type.DATE}
     numbers = {one.id for one in indicator.fields if one.type in (Type.NUMBER, Type.PERCENT, Type.HEADCOUNT)}
-    return [
-        {name: _restore(name, value, days, numbers) for name, value in record.items()} for record in stored
-    ]
+    return [{name: _restore(name, value, days, numbers) for name, value in record.items()} for record in stored]
 
 
 def _restore(name: str, value: Any, days: set[str], numbers: set[str]) -> Any:

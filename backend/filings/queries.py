@@ -36,9 +36,7 @@ class Said:
     filing_id: int
 
 
-async def facts_of(
-    session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue
-) -> dict[int, Facts]:
+async def facts_of(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> dict[int, Facts]:
     """What holds now for some enterprises, out of the projection."""
     facts = {number: Facts() for number in enterprise_ids}
     yearly = indicators_of(catalogue, YEARLY_TABLE)

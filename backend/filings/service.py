@@ -61,7 +61,16 @@ async def file(
         return 0
     columns = ["enterprise_id", "source", "year", "received_on", "recorded_by", "import_id", "values", "note"]
     rows: list[tuple[Any, ...]] = [
-        (one.enterprise_id, one.source, one.year, one.received_on, recorded_by, import_id, to_json(one.values), one.note)
+        (
+            one.enterprise_id,
+            one.source,
+            one.year,
+            one.received_on,
+            recorded_by,
+            import_id,
+            to_json(one.values),
+            one.note,
+        )
         for one in fresh
     ]
     if recorded_at is not None:
@@ -103,13 +112,20 @@ def _checked(drafts: Sequence[FilingDraft], catalogue: Catalogue) -> list[Filing
     problems: list[FactProblem] = []
     checked = [
         FilingDraft(
-            draft.enterprise_id, draft.source, draft.year, _canonical(draft, catalogue, problems), draft.received_on, draft.note
+            draft.enterprise_id,
+            draft.source,
+            draft.year,
+            _canonical(draft, catalogue, problems),
+            draft.received_on,
+            draft.note,
         )
         for draft in drafts
     ]
     known_sources = {source.id for source in catalogue.sources}
     for source in {draft.source for draft in drafts} - known_sources:
-        problems.append(FactProblem(source, f"目录中没有数据来源“{source}”，请从 {'、'.join(sorted(known_sources))} 中选择"))
+        problems.append(
+            FactProblem(source, f"目录中没有数据来源“{source}”，请从 {'、'.join(sorted(known_sources))} 中选择")
+        )
     if problems:
         raise FilingRefused(problems)
     return checked
@@ -149,7 +165,9 @@ async def _without_repeats(session: AsyncSession, drafts: list[FilingDraft]) -> 
     fresh: list[FilingDraft] = []
     for one in drafts:
         said = json.loads(to_json(one.values), parse_float=Decimal)
-        if any(last.get((one.enterprise_id, one.source, one.year, name), _NEVER) != value for name, value in said.items()):
+        if any(
+            last.get((one.enterprise_id, one.source, one.year, name), _NEVER) != value for name, value in said.items()
+        ):
             fresh.append(one)
             last.update({(one.enterprise_id, one.source, one.year, name): value for name, value in said.items()})
     return fresh
@@ -174,7 +192,9 @@ WINNERS = """
 
 async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> None:
     """Work out anew what holds now for some enterprises: the most trusted source first, then the newest."""
-    found = await session.execute(text(WINNERS.format(condition="f.enterprise_id = ANY(:ids)")), {"ids": list(enterprise_ids)})
+    found = await session.execute(
+        text(WINNERS.format(condition="f.enterprise_id = ANY(:ids)")), {"ids": list(enterprise_ids)}
+    )
     yearly: dict[tuple[int, int], dict[str, Any]] = {}
     current: dict[int, dict[str, Any]] = {}
     for enterprise_id, year, name, value, *_ in found:

@@ -36,6 +36,4 @@ def rung_of_programme(programme: str, library: Library) -> Rung:
 
 def programmes_on_ladder(library: Library) -> dict[str, Rung]:
     """Programme id → rung, for all that stand for one."""
-    return {
-        name: BY_ID[one.source.rung] for name, one in library.programmes.items() if one.source.rung in BY_ID
-    }
+    return {name: BY_ID[one.source.rung] for name, one in library.programmes.items() if one.source.rung in BY_ID}

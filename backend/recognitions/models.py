@@ -48,9 +48,7 @@ class Recognition(SQLModel, table=True):
     printed_name: str = ""
     source: str = Field(default="spreadsheet", max_length=40)
     import_id: int | None = Field(default=None, sa_type=BigInteger)
-    recorded_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
-    )
+    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     recorded_by: int | None = None
     superseded_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     supersedes_id: int | None = Field(default=None, sa_type=BigInteger)

@@ -85,7 +85,9 @@ def rung_on(titles: Sequence[Held], on: date, library: Library) -> Rung:
 
 def rung_values(library: Library) -> str:
     """The ladder as a VALUES list for SQL: (programme, rung, order)."""
-    rows = ", ".join(f"('{name}', '{rung.id}', {rung.order})" for name, rung in sorted(programmes_on_ladder(library).items()))
+    rows = ", ".join(
+        f"('{name}', '{rung.id}', {rung.order})" for name, rung in sorted(programmes_on_ladder(library).items())
+    )
     return f"(VALUES {rows}) AS ladder (programme, rung, rung_order)"
 
 

@@ -94,7 +94,9 @@ async def grant(
         )  # fmt: skip
     columns = _COLUMNS if recorded_at is None else (*_COLUMNS, "recorded_at")
     if rows:
-        await copy_rows(session, "recognition", columns, rows if recorded_at is None else [(*r, recorded_at) for r in rows])
+        await copy_rows(
+            session, "recognition", columns, rows if recorded_at is None else [(*r, recorded_at) for r in rows]
+        )
     return is_new
 
 
