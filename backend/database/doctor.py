@@ -47,9 +47,7 @@ async def examine(settings: Settings) -> list[Finding]:
         async with open_engine(settings) as engine:
             findings += [finding async for finding in _database(engine)]
     except StorageError as problem:
-        findings.append(
-            Finding("数据库", State.PROBLEM, str(problem), "按上面的说明处理后，再运行 tidu doctor。")
-        )
+        findings.append(Finding("数据库", State.PROBLEM, str(problem), "按上面的说明处理后，再运行 tidu doctor。"))
     return findings
 
 
@@ -166,10 +164,7 @@ async def _database(engine: AsyncEngine) -> AsyncGenerator[Finding]:
 async def _encoding(connection: AsyncConnection) -> Finding:
     found = (
         await connection.execute(
-            text(
-                "SELECT pg_encoding_to_char(encoding), datctype FROM pg_database"
-                " WHERE datname = current_database()"
-            )
+            text("SELECT pg_encoding_to_char(encoding), datctype FROM pg_database WHERE datname = current_database()")
         )
     ).one()
     if found[0] != "UTF8" or found[1] in ("C", "POSIX"):

@@ -21,7 +21,6 @@ import hashlib
 import importlib.util
 import os
 import pwd
-import shlex
 import shutil
 import socket
 import stat
@@ -58,7 +57,8 @@ class EmbeddedServer:
 
     def url(self, database: str = DATABASE) -> str:
         """The address for SQLAlchemy with asyncpg."""
-        return f"postgresql+asyncpg://{SUPERUSER}@/{database}?host={quote(str(self.socket_folder), safe='')}"
+        # The port is named lest a PGPORT in the environment choose another.
+        return f"postgresql+asyncpg://{SUPERUSER}@/{database}?host={quote(str(self.socket_folder), safe='')}&port=5432"
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class _Home:
     def ensure_running(self) -> None:
         if self._answers():
             return
-        self._clear_stale_pid()
+        self._clear_away_the_dead()
         if not (self.data / "PG_VERSION").exists():
             self._lay_out()
         self._check_version()
@@ -210,26 +210,25 @@ class _Home:
                 return False
         return True
 
-    def _clear_stale_pid(self) -> None:
-        """Take away a pid file whose process is gone, or is by now another program altogether.
+    def _clear_away_the_dead(self) -> None:
+        """Take away the files of a server that is gone, though its number be that of another program by now.
 
-        PostgreSQL does the first by itself, but not the second, which is what a restarted container brings.
+        PostgreSQL looks at the number alone, which is wrong in a container that was started again.
         """
         pid_file = self.data / "postmaster.pid"
         deadline = time.monotonic() + 10
-        while pid_file.exists():
-            command = _command_of(pid_file.read_text().partition("\n")[0].strip())
-            if "postgres" not in command or str(self.data) not in command:
-                pid_file.unlink(missing_ok=True)
-            elif self._answers():
-                return
-            elif time.monotonic() > deadline:
+        while pid_file.exists() and self._is_ours(pid_file.read_text().partition("\n")[0].strip()):
+            if time.monotonic() > deadline:
                 raise EmbeddedServerFailed(
-                    f"{self.data} 里有一个 PostgreSQL 进程，但它没有应答。"
-                    f"请查看 {self.log}，结束该进程后再试。"
+                    f"{self.data} 里有一个 PostgreSQL 进程，但它没有应答。请查看 {self.log}，结束该进程后再试。"
                 )
-            else:
-                time.sleep(0.1)
+            time.sleep(0.1)
+        for leftover in (pid_file, self.socket_folder / SOCKET_NAME, self.socket_folder / f"{SOCKET_NAME}.lock"):
+            leftover.unlink(missing_ok=True)
+
+    def _is_ours(self, pid: str) -> bool:
+        command = _command_of(pid)
+        return "postgres" in command and str(self.data) in command
 
     def _check_version(self) -> None:
         laid_out_by = (self.data / "PG_VERSION").read_text().strip()
@@ -244,18 +243,19 @@ class _Home:
 
     def _lay_out(self) -> None:
         """Make the data folder's database cluster, complete or not at all."""
-        draft = self.data / "new"
+        draft = self.data.with_name("postgresql.new")
         for locale in UTF8_LOCALES:
             shutil.rmtree(draft, ignore_errors=True)
+            self._own_folder(draft, 0o700)
             try:
                 self._run(
                     "initdb",
                     "-D",
                     str(draft),
-                    "-U",
+                    "--username",
                     SUPERUSER,
                     "--encoding=UTF8",
-                    "--auth-local=trust",
+                    "--auth-local=trust",  # whoever may enter the socket's folder
                     "--auth-host=reject",
                     "--locale-provider=builtin",
                     "--builtin-locale=C.UTF-8",
@@ -267,9 +267,7 @@ class _Home:
                 if "invalid locale name" in str(problem):
                     continue
                 raise
-            for part in sorted(draft.iterdir(), key=lambda path: path.name == "PG_VERSION"):
-                part.rename(self.data / part.name)  # PG_VERSION last: its presence says that all is there
-            draft.rmdir()
+            draft.rename(self.data)  # which is empty
             return
         raise EmbeddedServerFailed(
             "系统没有 UTF-8 语言环境，中文名称将无法检索。"
@@ -277,9 +275,41 @@ class _Home:
         )
 
     def _start(self) -> None:
+        patience = time.monotonic() + 10
+        while not self._comes_up(self._spawn()):
+            # A killed server's own processes take a moment to notice that it is gone.
+            if "shared memory block" in self._last_words() and time.monotonic() < patience:
+                time.sleep(0.2)
+                continue
+            raise EmbeddedServerFailed(
+                f"内嵌数据库没有启动（{self.data}）。它的日志最后说：\n{self._last_words()}\n"
+                "请按日志处理（常见原因：磁盘已满、内存不足、文件夹权限被改动），然后再试；"
+                "tidu doctor 可作全面检查。"
+            )
+        if DATABASE not in self._sql("SELECT datname FROM pg_database").split():
+            self._sql(f"CREATE DATABASE {DATABASE}")
+
+    def _comes_up(self, pid: str) -> bool:
+        deadline = time.monotonic() + START_SECONDS
+        last_seen = time.monotonic()
+        # Between being forked and being PostgreSQL a process has no command line, so one look is not enough.
+        while last_seen + 0.5 > time.monotonic() < deadline:
+            if self._is_ours(pid):
+                last_seen = time.monotonic()
+            if self._is_ready(pid):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _spawn(self) -> str:
+        """The number of the new process, which is nobody's child: it lives on when we are gone.
+
+        Not by `pg_ctl start`, which hands the folder's name to a shell unquoted.
+        """
         options = {
             "listen_addresses": "",
-            "unix_socket_directories": str(self.socket_folder),
+            "port": "5432",
+            "unix_socket_directories": _quoted(self.socket_folder),
             "unix_socket_permissions": "0700",
             "timezone": "Asia/Shanghai",
             "shared_buffers": "256MB",
@@ -294,52 +324,34 @@ class _Home:
             "log_filename": "%a.log",
             "log_rotation_age": "1d",
             "log_truncate_on_rotation": "on",
-            **(
-                {}
-                if self.durable
-                else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-            ),
+            **({} if self.durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
         }
-        command = ["-p", "5432"]
+        command = [str(self._program("postgres")), "-D", str(self.data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]
+        in_background = '"$@" </dev/null >"$0" 2>&1 & echo $!'
+        shell = ["/bin/sh", "-c", in_background, str(self.data / "start.log"), *command]
+        with TemporaryFile() as output:
+            _run_as(self.account, shell, _environment(), output)
+            output.seek(0)
+            return output.read().decode().strip()
+
+    def _is_ready(self, pid: str) -> bool:
         try:
-            self._run(
-                "pg_ctl",
-                "start",
-                "-D",
-                str(self.data),
-                "-w",
-                "-t",
-                str(START_SECONDS),
-                "-s",
-                "-l",
-                str(self.data / "start.log"),
-                "-o",
-                shlex.join(command),
-            )
-        except EmbeddedServerFailed as problem:
-            raise EmbeddedServerFailed(
-                f"内嵌数据库没有启动（{self.data}）。它的日志最后说：\n{self._last_words()}\n"
-                "请按日志处理（常见原因：磁盘已满、内存不足、文件夹权限被改动），然后再试；"
-                "tidu doctor 可作全面检查。"
-            ) from problem
-        if DATABASE not in self._sql("postgres", "SELECT datname FROM pg_database").split():
-            self._sql("postgres", f"CREATE DATABASE {DATABASE}")
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return lines[:1] == [pid] and lines[-1].strip() == "ready" and self._answers()
 
     def stop(self) -> None:
         # A server that is gone already, or was taken down by hand, is as stopped as we want it.
         if self._answers():
-            self._run(
-                "pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", str(START_SECONDS), "-s"
-            )
+            self._run("pg_ctl", "stop", "-D", str(self.data), "-m", "fast", "-w", "-t", str(START_SECONDS), "-s")
 
-    def _sql(self, database: str, statement: str) -> str:
+    def _sql(self, statement: str) -> str:
         return self._run(
             "psql",
-            "-X",
-            "-A",
-            "-t",
+            "-XAt",
             "-h",
             str(self.socket_folder),
             "-p",
@@ -347,31 +359,24 @@ class _Home:
             "-U",
             SUPERUSER,
             "-d",
-            database,
+            "postgres",
             "-c",
             statement,
         )
 
     def _last_words(self) -> str:
-        logs = sorted(
-            [self.data / "start.log", *self.log.glob("*.log")], key=lambda path: path.stat().st_mtime
-        )
+        logs = sorted([self.data / "start.log", *self.log.glob("*.log")], key=lambda path: path.stat().st_mtime)
         lines = [line for path in logs for line in path.read_text(errors="replace").splitlines()]
         return "\n".join(lines[-8:]) or "（日志为空）"
 
     def _run(self, name: str, *arguments: str) -> str:
         """What the program printed. Raises EmbeddedServerFailed with what it complained of."""
-        # Settings of another PostgreSQL in the environment (PGPORT, PGDATA, …) would lead them astray.
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PG", "LC_"))}
-        # A server started by pg_ctl keeps what it inherits: a pipe would never come to its end.
         with TemporaryFile() as output:
-            done = _run_as(
-                self.account, [str(self._program(name)), *arguments], environment | {"LC_ALL": "C"}, output
-            )
+            status = _run_as(self.account, [str(self._program(name)), *arguments], _environment(), output)
             output.seek(0)
             printed = output.read().decode(errors="replace")
-        if done != 0:
-            raise EmbeddedServerFailed(f"内嵌数据库的程序 {name} 失败（{done}）：\n{printed.strip()}")
+        if status != 0:
+            raise EmbeddedServerFailed(f"内嵌数据库的程序 {name} 失败（{status}）：\n{printed.strip()}")
         return printed
 
     # What the account may reach
@@ -454,6 +459,17 @@ def _user_name(uid: int) -> str:
         return str(uid)
 
 
+def _environment() -> dict[str, str]:
+    """Ours, without what would lead PostgreSQL's programs astray: the settings of another server, a locale."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
+    return kept | {"LC_ALL": "C"}
+
+
+def _quoted(path: Path) -> str:
+    """As one member of a list in PostgreSQL's configuration."""
+    return '"' + str(path).replace('"', '""') + '"'
+
+
 def _command_of(pid: str) -> str:
     """The command line of a process, empty if there is none of that number."""
     if not pid.isdecimal():
@@ -463,9 +479,7 @@ def _command_of(pid: str) -> str:
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except FileNotFoundError:
             return ""
-    listed = subprocess.run(
-        ["ps", "-ww", "-o", "command=", "-p", pid], capture_output=True, text=True, check=False
-    )
+    listed = subprocess.run(["ps", "-ww", "-o", "command=", "-p", pid], capture_output=True, text=True, check=False)
     return listed.stdout
 
 
@@ -475,19 +489,16 @@ def _reaches(account: _Account, path: Path) -> bool:
         return _run_as(account, ["test", "-r", str(path)], {"PATH": os.defpath}, unread) == 0
 
 
-def _run_as(
-    account: _Account | None, command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
-) -> int:
+def _run_as(account: _Account | None, command: Sequence[str], environment: Mapping[str, str], output: IO[bytes]) -> int:
     """The exit status; what is printed goes into `output`."""
-    identity: dict[str, Any] = (
-        {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
-    )
+    identity: dict[str, Any] = {"user": account.uid, "group": account.gid, "extra_groups": []} if account else {}
     # The working folder may be one that the account cannot enter.
     done = subprocess.run(
         command,
         env=environment,
         cwd="/",
         check=False,
+        start_new_session=True,  # Ctrl+C in our terminal is not meant for the server
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,

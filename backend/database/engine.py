@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import asyncpg
 from sqlalchemy.engine import make_url
@@ -72,11 +72,9 @@ async def _reach(engine: AsyncEngine) -> None:
 def libpq_url(url: str) -> str:
     """The same address for programs built on libpq: ADBC, pg_dump, psql."""
     parts = make_url(url)
-    host = parts.query.get("host") or parts.host or ""
-    options = f"?host={quote(str(host), safe='')}" if host else ""
-    if parts.port:
-        options += f"{'&' if options else '?'}port={parts.port}"
-    name = quote(parts.username or "", safe="")
-    password = f":{quote(str(parts.password), safe='')}" if parts.password else ""
-    who = f"{name}{password}@" if name else ""
-    return f"postgresql://{who}/{quote(parts.database or '', safe='')}{options}"
+    host = parts.query.get("host") or parts.host
+    port = parts.query.get("port") or parts.port
+    where = urlencode(
+        {"host": host, "port": port} if host and port else {"host": host} if host else {}, quote_via=quote
+    )
+    return f"{parts.set(drivername='postgresql', host=None, port=None, query={}).render_as_string(False)}?{where}"

@@ -41,9 +41,7 @@ def prepare_database(connection: Connection) -> None:
     """
     version = int((connection.dialect.server_version_info or (0,))[0])
     if version < OLDEST_VERSION:
-        raise DatabaseUnfit(
-            f"数据库是 PostgreSQL {version}，Tidu 需要 {OLDEST_VERSION} 或更新的版本。请升级后再试。"
-        )
+        raise DatabaseUnfit(f"数据库是 PostgreSQL {version}，Tidu 需要 {OLDEST_VERSION} 或更新的版本。请升级后再试。")
     for extension in EXTENSIONS:
         _or_ask(connection, f"CREATE EXTENSION IF NOT EXISTS {extension}", f"CREATE EXTENSION {extension};")
     _or_ask(connection, _MAKE_ROLE, ROLE_REMEDY)

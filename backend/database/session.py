@@ -46,9 +46,7 @@ async def enter_scope(session: AsyncSession, scope: Scope) -> None:
     )
 
 
-async def copy_rows(
-    session: AsyncSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
-) -> None:
+async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Write many rows at once with COPY, within the session's transaction.
 
     Values are of the columns' own types (`date`, `datetime`, `int`, …); JSON is given as text. PostgreSQL

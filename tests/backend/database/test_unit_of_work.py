@@ -69,9 +69,7 @@ async def test_an_error_leaves_nothing_written(notes: AsyncEngine):
 async def test_the_database_knows_in_whose_name_it_happens(engine: AsyncEngine):
     async with unit_of_work(engine, Scope.enterprise(42, user_id=7)) as session:
         told = await session.execute(
-            text(
-                "SELECT current_setting('tidu.user_id'), current_setting('tidu.enterprise_id'), current_user"
-            )
+            text("SELECT current_setting('tidu.user_id'), current_setting('tidu.enterprise_id'), current_user")
         )
     assert told.one() == ("7", "42", "tidu_app")
 
