@@ -1,0 +1,213 @@
+"""`tidu check`, `tidu rules …`, `tidu evaluate`."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from backend.console import Refused, print_json, with_database
+from rules.answers import answer_lines
+from rules.library import Library, NotInForce, UnknownProgramme, library
+from rules.programme import Criterion, RuleError, Version
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+rules_app = typer.Typer(no_args_is_help=True, help="规则库：列出、查看、检查。")
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands on the command line."""
+    app.command("check")(check)
+    app.command("evaluate")(evaluate)
+    app.add_typer(rules_app, name="rules")
+
+
+def check(file: Annotated[str, typer.Argument(help="每行一个测评请求的 NDJSON 文件；- 为标准输入。")]) -> None:
+    """测评：每行一问一答（JSON）。有不能回答的行时退出码为 1。"""
+    refused = 0
+    for answer in answer_lines(_lines(file), _library()):
+        refused += "error" in answer
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+    if refused:
+        raise Refused(f"有 {refused} 行不能完整回答，原因见各行的 error。")
+
+
+def _library() -> Library:
+    try:
+        return library()
+    except RuleError as error:
+        raise Refused(str(error)) from error
+
+
+def _lines(file: str) -> Iterator[str]:
+    """The lines of a file; a JSON array of checks is taken apart."""
+    if file == "-":
+        yield from sys.stdin
+        return
+    path = Path(file)
+    if not path.is_file():
+        raise Refused(f"没有文件 {file}，请核对路径。")
+    try:
+        with path.open(encoding="utf-8-sig") as opened:
+            first = opened.readline()
+            if first.lstrip().startswith("["):
+                yield from _array(first + opened.read(), file)
+                return
+            yield first
+            yield from opened
+    except UnicodeDecodeError as error:
+        raise Refused(f"{file} 不是 UTF-8 文本，请另存为 UTF-8 编码。") from error
+
+
+def _array(content: str, file: str) -> Iterator[str]:
+    try:
+        requests: list[Any] = json.loads(content, parse_float=_Written)
+    except ValueError as error:
+        raise Refused(f"{file} 不是有效的 JSON：{error}") from error
+    for request in requests:
+        yield json.dumps(request, ensure_ascii=False)
+
+
+class _Written(float):
+    """A number that is written again as it was read."""
+
+    def __new__(cls, text: str) -> "_Written":
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+@rules_app.command("list")
+def list_rules(as_json: Annotated[bool, typer.Option("--json", help="以 JSON 输出。")] = False) -> None:
+    """列出全部认定项目和版本。"""
+    rows = [
+        {
+            "programme": name,
+            "name": programme.source.name.zh,
+            "status": programme.source.status,
+            "versions": [
+                {"version": one.source.version, "from": str(one.source.in_force.from_), "to": _day(one.source.in_force.to)}
+                for one in programme.versions
+            ],
+        }
+        for name, programme in _library().programmes.items()
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    table = Table("编号", "名称", "状态", "版本")
+    for row in rows:
+        versions = "；".join(f"{v['version']}（{v['from']} 起{('至 ' + v['to']) if v['to'] else ''}）" for v in row["versions"])  # type: ignore[index]
+        table.add_row(str(row["programme"]), str(row["name"]), str(row["status"]), versions)
+    Console().print(table)
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+@rules_app.command("show")
+def show_rule(
+    programme: Annotated[str, typer.Argument(help="认定项目编号，可写 hnte@2016。")],
+    on: Annotated[str | None, typer.Option(help="哪一天的现行版本，默认今天。")] = None,
+) -> None:
+    """查看一个版本：条件、依据、把握程度。"""
+    try:
+        version = _library().version(programme, date.fromisoformat(on) if on else date.today())  # noqa: DTZ011
+    except (UnknownProgramme, NotInForce) as error:
+        raise Refused(str(error)) from error
+    except ValueError as error:
+        raise Refused(f"--on 应写作 2026-03-31，实为 {on}") from error
+    _print_version(version)
+
+
+def _print_version(version: Version) -> None:
+    source = version.source
+    console = Console()
+    console.print(f"[bold]{version.programme.name.zh}[/bold]  {version.id}")
+    console.print(f"施行：{source.in_force.from_} 起" + (f"，至 {source.in_force.to}" if source.in_force.to else ""))
+    console.print("文件：" + "；".join(source.documents))
+    if source.note:
+        console.print(f"说明：{source.note}")
+    for criterion in version.criteria:
+        _print_criterion(console, criterion, 0)
+
+
+def _print_criterion(console: Console, criterion: Criterion, depth: int) -> None:
+    title = " ".join(part for part in (criterion.id, criterion.name) if part) or criterion.form
+    flag = "" if criterion.certainty == "confirmed" else f" [yellow]（{criterion.certainty}）[/yellow]"
+    console.print("  " * depth + f"• {title}{flag}")
+    if criterion.expression:
+        console.print("  " * depth + f"    {criterion.expression}", style="dim", markup=False)
+    if criterion.id and criterion.cite:
+        console.print("  " * depth + f"    依据：{criterion.cite}", style="dim", markup=False)
+    for child in criterion.children:
+        _print_criterion(console, child, depth + 1)
+
+
+@rules_app.command("lint")
+def lint() -> None:
+    """检查规则库：写法、单位、依据、版本日期、分档。"""
+    loaded = _library()
+    versions = sum(len(programme.versions) for programme in loaded.programmes.values())
+    typer.echo(f"规则库无误：{len(loaded.programmes)} 个认定项目，{versions} 个版本，{len(loaded.catalogue.indicators)} 个指标。")
+
+
+@rules_app.command("indicators")
+def indicators(as_json: Annotated[bool, typer.Option("--json", help="以 JSON 输出。")] = False) -> None:
+    """列出全部指标。"""
+    found = _library().catalogue.indicators
+    if as_json:
+        typer.echo(json.dumps([one.model_dump(mode="json") for one in found], ensure_ascii=False))
+        return
+    table = Table("编号", "名称", "类型", "单位", "期间")
+    for one in found:
+        table.add_row(one.id, one.name, one.type, one.unit, one.period)
+    Console().print(table)
+
+
+def evaluate(
+    context: typer.Context,
+    on: Annotated[str | None, typer.Option(help="截至日，默认今天。")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="以 JSON 输出。")] = False,
+) -> None:
+    """批量测算：对库内全部企业逐项目测评，并列出与上次相比的变化。"""
+    from backend.database.session import owner_unit_of_work
+    from backend.eligibility.queries import changes_of
+    from backend.eligibility.service import evaluate_registry
+
+    loaded = _library()
+    try:
+        as_of = date.fromisoformat(on) if on else date.today()  # noqa: DTZ011
+    except ValueError as error:
+        raise Refused(f"--on 应写作 2026-03-31，实为 {on}") from error
+
+    async def run(engine: "AsyncEngine") -> dict[str, Any]:
+        async with owner_unit_of_work(engine) as session:
+            result = await evaluate_registry(session, loaded, as_of)
+            changes = await changes_of(session, result.run_id)
+        return {"as_of": as_of.isoformat(), **asdict(result), "by_programme": changes}
+
+    report = with_database(context, run)
+    if as_json:
+        print_json(report)
+        return
+    typer.echo(f"截至 {as_of}：{report['enterprises']} 家企业，{report['results']} 条结果，{report['changes']} 处变化。")
+    for change in report["by_programme"]:
+        name = loaded.programmes[change["programme"]].source.name.zh
+        typer.echo(f"  {name}：{change['before'] or '未测算'} → {change['after']}，{change['count']} 家")
+
+

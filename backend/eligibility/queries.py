@@ -1,0 +1,56 @@
+"""Reading results of runs."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+
+async def changes_of(session: AsyncSession, run_id: int) -> list[Mapping[str, Any]]:
+    """What a run changed, counted by programme, old and new outcome."""
+    found = await session.execute(
+        text(
+            "SELECT programme, before, after, count(*) AS count FROM eligibility_change WHERE run_id = :id"
+            " GROUP BY programme, before, after ORDER BY programme, before, after"
+        ),
+        {"id": run_id},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def results_of(session: AsyncSession, enterprise_id: int) -> dict[str, Mapping[str, Any]]:
+    """The latest outcome of each programme for one enterprise."""
+    found = await session.execute(text("SELECT * FROM eligibility WHERE enterprise_id = :id"), {"id": enterprise_id})
+    return {row["programme"]: dict(row) for row in found.mappings()}
+
+
+async def newly_eligible(session: AsyncSession, programmes: list[str], limit: int = 50) -> list[Mapping[str, Any]]:
+    """Enterprises that a run of the last 90 days found eligible (or likely) for a title they do not hold, the latest first."""
+    found = await session.execute(
+        text(
+            "SELECT c.programme, e.id, e.name, e.credit_code, e.region_code, r.as_of, c.before FROM eligibility_change c"
+            " JOIN eligibility_run r ON r.id = c.run_id JOIN enterprise e ON e.id = c.enterprise_id"
+            " JOIN eligibility now ON now.enterprise_id = e.id AND now.programme = c.programme AND now.outcome = 'eligible'"
+            " WHERE c.after = 'eligible' AND c.programme = ANY(:programmes) AND r.started_at > now() - interval '90 days'"
+            " AND NOT EXISTS (SELECT FROM recognition t WHERE t.enterprise_id = e.id AND t.programme = c.programme"
+            " AND t.superseded_at IS NULL AND t.valid_from <= r.as_of AND (t.valid_to IS NULL OR t.valid_to >= r.as_of)"
+            " AND (t.revoked_on IS NULL OR t.revoked_on > r.as_of))"
+            " ORDER BY r.id DESC, e.name LIMIT :limit"
+        ),
+        {"programmes": programmes, "limit": limit},
+    )
+    return list(found.mappings())
+
+
+async def most_missing(session: AsyncSession, programmes: list[str], limit: int = 12) -> list[Mapping[str, Any]]:
+    """The facts that hold up most answers: indicator, and how many enterprises' answers wait for it."""
+    found = await session.execute(
+        text(
+            "SELECT split_part(fact, '[', 1) AS indicator, count(DISTINCT enterprise_id) AS enterprises"
+            " FROM eligibility, unnest(missing) AS fact WHERE outcome = 'undetermined' AND programme = ANY(:programmes)"
+            " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT :limit"
+        ),
+        {"programmes": programmes, "limit": limit},
+    )
+    return list(found.mappings())

@@ -1,0 +1,148 @@
+"""Running the rules over the registry: all enterprises, or those just touched; and what changed since."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.database.session import copy_rows
+from backend.eligibility.registry_facts import registry_facts
+from rules.evaluate import Answer, Evaluator
+from rules.facts import Facts
+from rules.library import Library, NotInForce
+
+#: Enterprises whose facts are held in memory at once.
+PORTION = 2_000
+#: What the registry knows by itself of any enterprise; a programme of which nothing else is known is left out.
+_ALWAYS_KNOWN = frozenset(
+    {
+        "established_on", "industry_code", "registered_province_code", "registered_city_code", "registered_district_code",
+        "uscc", "registered_in_mainland", "hnte_certificates", "is_single_champion", "tech_sme_valid_until",
+        "innovative_sme_valid_until", "srdi_sme_valid_until", "little_giant_valid_until", "listing_board",
+    }
+)  # fmt: skip
+
+_COLUMNS = (
+    "enterprise_id", "programme", "version", "outcome", "is_likely", "score_least", "score_most", "failed", "unknown",
+    "missing", "as_of", "run_id",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run did."""
+
+    run_id: int
+    enterprises: int
+    results: int
+    changes: int
+
+
+def library_digest(library: Library) -> str:
+    """One hash of all rule versions, so that a result can name the law it was worked out by."""
+    digests = sorted(version.digest for programme in library.programmes.values() for version in programme.versions)
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
+
+
+async def evaluate_registry(session: AsyncSession, library: Library, as_of: date) -> RunResult:
+    """Evaluate every enterprise of the registry for every programme, and note what changed since the last run."""
+    found = await session.execute(text("SELECT id FROM enterprise WHERE status = 'active' ORDER BY id"))
+    return await evaluate(session, list(found.scalars()), library, as_of, is_whole=True)
+
+
+async def evaluate(
+    session: AsyncSession, enterprise_ids: Sequence[int], library: Library, as_of: date, *, is_whole: bool = False
+) -> RunResult:
+    """Evaluate some enterprises for every programme; what differs from the run before is noted."""
+    run_id = await _begin(session, library, as_of, is_whole)
+    results = changes = 0
+    for start in range(0, len(enterprise_ids), PORTION):
+        portion = enterprise_ids[start : start + PORTION]
+        facts = await registry_facts(session, portion, library.catalogue)
+        rows = [row for number, held in facts.items() for row in _rows(number, held, library, as_of, run_id)]
+        changes += await _store(session, portion, rows, run_id)
+        results += len(rows)
+    await session.execute(
+        text("UPDATE eligibility_run SET finished_at = now(), enterprises = :count, changes = :changes WHERE id = :id"),
+        {"count": len(enterprise_ids), "changes": changes, "id": run_id},
+    )
+    return RunResult(run_id, len(enterprise_ids), results, changes)
+
+
+async def _begin(session: AsyncSession, library: Library, as_of: date, is_whole: bool) -> int:
+    found = await session.execute(
+        text(
+            "INSERT INTO eligibility_run (as_of, library_digest, enterprises, changes, is_whole)"
+            " VALUES (:as_of, :digest, 0, 0, :is_whole) RETURNING id"
+        ),
+        {"as_of": as_of, "digest": library_digest(library), "is_whole": is_whole},
+    )
+    return found.scalar_one()
+
+
+def _rows(
+    enterprise_id: int, facts: Facts, library: Library, as_of: date, run_id: int
+) -> Iterable[tuple[Any, ...]]:
+    for name in library.programmes:
+        evaluator = _evaluator(library, name, as_of, facts)
+        if evaluator is None or not _is_anything_known(evaluator, facts):
+            continue
+        yield _row(enterprise_id, name, evaluator.answer(facts, as_of), run_id)
+
+
+def _evaluator(library: Library, name: str, as_of: date, facts: Facts) -> Evaluator | None:
+    source = library.programmes[name].source
+    if source.subject != "enterprise" or source.status == "empty":
+        return None
+    try:
+        return library.evaluator(library.version(name, as_of, facts))
+    except NotInForce:
+        return None
+
+
+def _is_anything_known(evaluator: Evaluator, facts: Facts) -> bool:
+    wanted = evaluator.version.indicators
+    return any(one in facts.yearly or (one in facts.current and one not in _ALWAYS_KNOWN) for one in wanted)
+
+
+def _row(enterprise_id: int, programme: str, answer: Answer, run_id: int) -> tuple[Any, ...]:
+    least, most = answer.score or (None, None)
+    return (
+        enterprise_id, programme, answer.version.source.version, str(answer.outcome), answer.is_likely, _decimal(least),
+        _decimal(most), answer.failed, answer.unknown, sorted(str(key) for key in answer.missing), answer.as_of, run_id,
+    )  # fmt: skip
+
+
+def _decimal(number: Any) -> Decimal | None:
+    return None if number is None else Decimal(number.numerator) / Decimal(number.denominator)
+
+
+async def _store(
+    session: AsyncSession, enterprise_ids: Sequence[int], rows: list[tuple[Any, ...]], run_id: int
+) -> int:
+    found = await session.execute(
+        text("SELECT enterprise_id, programme, outcome FROM eligibility WHERE enterprise_id = ANY(:ids)"),
+        {"ids": list(enterprise_ids)},
+    )
+    before = {(row[0], row[1]): row[2] for row in found}
+    changes = [
+        (run_id, row[0], row[1], before.get((row[0], row[1]), ""), row[3])
+        for row in rows
+        if before.get((row[0], row[1]), "") != row[3]
+    ]
+    await session.execute(
+        text("DELETE FROM eligibility WHERE enterprise_id = ANY(:ids)"), {"ids": list(enterprise_ids)}
+    )
+    if rows:
+        await copy_rows(session, "eligibility", _COLUMNS, rows)
+    if changes:
+        columns = ("run_id", "enterprise_id", "programme", "before", "after")
+        await copy_rows(session, "eligibility_change", columns, changes)
+    return len(changes)
+
+
