@@ -11,15 +11,13 @@ from backend.settings import Settings
 
 def serve(settings: Settings) -> None:
     """Serve until told to stop. Raises Refused if the address is taken."""
+    listener = _listen(settings.host, settings.port)
     # Imported late: the other commands need no web.
     from backend.main import create_app
 
-    listener = _listen(settings.host, settings.port)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10)
-    )
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=10))
     typer.echo(f"Tidu 梯度：http://{host}:{listener.getsockname()[1]}　（按 Ctrl+C 停止）")
     server.run(sockets=[listener])
     if not server.started:

@@ -25,7 +25,9 @@ def _for_asyncpg(address: str) -> str:
         url = None
     if url is None or url.get_backend_name() not in ("postgresql", "postgres"):
         raise ValueError(f"“{address}”不是 PostgreSQL 的地址，请写成 postgresql://用户:口令@主机:5432/数据库")
-    return url.set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+    # What other programs call sslmode, asyncpg calls ssl; the words for it are the same.
+    query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
+    return url.set(drivername="postgresql+asyncpg", query=query).render_as_string(hide_password=False)
 
 
 class Settings(BaseSettings):

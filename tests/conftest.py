@@ -34,9 +34,7 @@ _numbers = count(1)
 
 # The settings of whoever runs the tests are not the tests' business.
 for _name in [
-    name
-    for name in os.environ
-    if name.startswith("TIDU_") and name not in ("TIDU_SHARED", "TIDU_TEST_SERVER")
+    name for name in os.environ if name.startswith("TIDU_") and name not in ("TIDU_SHARED", "TIDU_TEST_SERVER")
 ]:
     del os.environ[_name]
 
@@ -74,7 +72,7 @@ def migrated_template(server_url: str) -> str:
 @pytest.fixture(scope="session")
 async def shared_engine(server_url: str, migrated_template: str) -> AsyncGenerator[AsyncEngine]:
     """The database of all tests that roll back."""
-    async with _copy(server_url, migrated_template) as url:
+    async with fresh_database(server_url, migrated_template) as url:
         engine = make_engine(url)
         yield engine
         await engine.dispose()
@@ -85,9 +83,7 @@ async def session(shared_engine: AsyncEngine) -> AsyncGenerator[AsyncSession]:
     """Whatever the test writes, or even commits, is gone afterwards."""
     async with shared_engine.connect() as connection:
         transaction = await connection.begin()
-        async with AsyncSession(
-            connection, expire_on_commit=False, join_transaction_mode="create_savepoint"
-        ) as opened:
+        async with AsyncSession(connection, expire_on_commit=False, join_transaction_mode="create_savepoint") as opened:
             yield opened
         await transaction.rollback()
 
@@ -95,7 +91,7 @@ async def session(shared_engine: AsyncEngine) -> AsyncGenerator[AsyncSession]:
 @pytest.fixture
 async def database_url(server_url: str, migrated_template: str) -> AsyncGenerator[str]:
     """A migrated database of the test's own."""
-    async with _copy(server_url, migrated_template) as url:
+    async with fresh_database(server_url, migrated_template) as url:
         yield url
 
 
@@ -129,7 +125,8 @@ def _open_folder() -> Path:
 
 
 @asynccontextmanager
-async def _copy(server_url: str, template: str) -> AsyncGenerator[str]:
+async def fresh_database(server_url: str, template: str) -> AsyncGenerator[str]:
+    """A copy of the template, dropped afterwards."""
     name = f"tidu_test_{os.getpid()}_{next(_numbers)}"
     await _command(server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
     try:

@@ -71,10 +71,7 @@ async def _reach(engine: AsyncEngine) -> None:
 
 def libpq_url(url: str) -> str:
     """The same address for programs built on libpq: ADBC, pg_dump, psql."""
-    parts = make_url(url)
-    host = parts.query.get("host") or parts.host
-    port = parts.query.get("port") or parts.port
-    where = urlencode(
-        {"host": host, "port": port} if host and port else {"host": host} if host else {}, quote_via=quote
-    )
-    return f"{parts.set(drivername='postgresql', host=None, port=None, query={}).render_as_string(False)}?{where}"
+    parts = make_url(url).set(drivername="postgresql")
+    query = {"sslmode" if name == "ssl" else name: value for name, value in parts.query.items()}
+    where = f"?{urlencode(query, quote_via=quote)}" if query else ""  # libpq takes a plus for a plus
+    return f"{parts.set(query={}).render_as_string(hide_password=False)}{where}"

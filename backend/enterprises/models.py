@@ -20,7 +20,7 @@ class Enterprise(SQLModel, table=True):
         Index("enterprise_match_key", "match_key"),
         Index("enterprise_by_region", "region_code", "id"),
         Index(
-            "enterprise_search",
+            "enterprise_by_search",
             "search_text",
             postgresql_using="gin",
             postgresql_ops={"search_text": "gin_trgm_ops"},

@@ -1,0 +1,79 @@
+"""The tables are those the models speak of, however the database came to them."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection, String, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.types import TypeEngine
+
+from backend.database.engine import make_engine
+from backend.database.metadata import metadata
+from backend.database.migrate import MIGRATIONS, missing_migrations, upgrade
+from tests.conftest import fresh_database
+
+# Their columns or rows are the catalogue's and come with it, so no model speaks of them.
+MADE_FROM_THE_CATALOGUE = {"fact_yearly", "fact_current", "source_rank"}
+
+
+def is_modelled(_thing: object, name: str | None, kind: str, *_: object) -> bool:
+    return kind != "table" or name not in MADE_FROM_THE_CATALOGUE
+
+
+def differ(
+    _context: object, _inspected: object, _column: object, found: TypeEngine[Any], wanted: TypeEngine[Any]
+) -> bool | None:
+    # Without a length, both are any text; None leaves the rest to Alembic.
+    plain = [getattr(kind, "impl", kind) for kind in (found, wanted)]
+    return False if all(isinstance(kind, String) and kind.length is None for kind in plain) else None
+
+
+def differences(connection: Connection) -> list[str]:
+    options = {"include_object": is_modelled, "compare_type": differ}
+    context = MigrationContext.configure(connection, opts=options)
+    return [str(difference) for difference in compare_metadata(context, metadata)]
+
+
+async def test_migrated_tables_are_those_of_the_models(engine: AsyncEngine):
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_migrations_are_numbered_without_a_gap():
+    numbers = sorted(int(path.name[:4]) for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+async def test_a_migrated_database_misses_nothing(engine: AsyncEngine):
+    assert await missing_migrations(engine) == []
+
+
+async def test_an_empty_database_misses_all_from_the_first(server_url: str):
+    async with fresh_database(server_url, "template0") as url:
+        engine = make_engine(url)
+        assert (await missing_migrations(engine))[0] == "0001"
+        await engine.dispose()
+
+
+async def test_two_that_start_at_once_do_not_collide(server_url: str):
+    async with fresh_database(server_url, "template0") as url:
+        first, second = make_engine(url), make_engine(url)
+        await asyncio.gather(upgrade(first), upgrade(second))
+        assert await missing_migrations(first) == []
+        await first.dispose()
+        await second.dispose()
+
+
+async def test_migrating_again_changes_nothing(engine: AsyncEngine):
+    await upgrade(engine)
+    assert await missing_migrations(engine) == []
+
+
+@pytest.mark.parametrize("extension", ["pg_trgm", "btree_gist"])
+async def test_the_extensions_are_there(engine: AsyncEngine, extension: str):
+    async with engine.connect() as connection:
+        found = await connection.scalar(text("SELECT 1 FROM pg_extension WHERE extname = :name"), {"name": extension})
+    assert found == 1
