@@ -142,7 +142,10 @@ class Evaluator:
         return Answer(
             version=self.version, as_of=as_of, outcome=_verdict(truth), reasons=reasons, score=score, pass_mark=mark,
             labels={name: label(context) for name, label in self.labels},
-            warnings=[warning.message for when, warning in self.warnings if when(context) is True],
+            warnings=[
+                *self._assumptions(facts, context.base_year),
+                *(warning.message for when, warning in self.warnings if when(context) is True),
+            ],
             missing=missing, is_likely=isinstance(truth, Unknown) and self._only_people_are_asked(truth),
             dropped=facts.dropped,
         )  # fmt: skip
@@ -165,6 +168,12 @@ class Evaluator:
             # Annual audits are normally out by the end of April.
             return audited if isinstance(audited, int) else as_of.year - (1 if as_of.month >= 5 else 2)
         return as_of.year - 1
+
+    def _assumptions(self, facts: Facts, year: int) -> list[str]:
+        """What was taken for granted, so that the reader can correct it."""
+        if self.version.source.fiscal_year != "latest_audited" or "latest_audited_fy" in facts.current:
+            return []
+        return [f"未填报最近一个经审计会计年度，按 {year} 年测算；如不符请填报后重新测评。"]
 
     def _only_people_are_asked(self, truth: Unknown) -> bool:
         by_name = self.environment.catalogue.by_name

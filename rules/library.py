@@ -45,9 +45,18 @@ class Programme:
     def in_force(self, day: date, facts: Facts | None = None) -> Version:
         """The version in force on a day, for the kind of application that the facts name.
 
+        A version with a transition clause gives way to the one of the earlier day that the facts name.
+
         Raises:
             NotInForce: none covers the day.
         """
+        version = self._in_force_on(day, facts)
+        earlier = facts.current.get(version.source.transition_by) if facts is not None else None
+        if isinstance(earlier, date) and earlier < version.source.in_force.from_:
+            return self._in_force_on(earlier, facts)
+        return version
+
+    def _in_force_on(self, day: date, facts: Facts | None) -> Version:
         for version in self.versions:
             if any(one.covers(day) and _answers_for(one.answers_for, facts) for one in version.source.batches):
                 return version

@@ -17,7 +17,7 @@ import yaml
 from pydantic import Field as PydanticField
 from pydantic import ValidationError, field_validator, model_validator
 
-from rules.catalogue import Catalogue, Certainty, Record
+from rules.catalogue import Catalogue, Certainty, Record, Type
 from rules.language import (
     MONEY, NUMBER, RESERVED, TRUTH, Bands, Compare, Fact, LanguageError, Logic, Measure, Node, Step, parse, walk,
 )  # fmt: skip
@@ -182,6 +182,8 @@ class VersionSource(Record):
     first_year_actuals: bool = False
     #: The version answers only for these kinds of application, e.g. {application_type: [review]}.
     answers_for: dict[str, tuple[str, ...]] = {}
+    #: Transition clause (新老划断): a dated fact; on a day before this version's first, the version of that day answers.
+    transition_by: str = ""
     batches: tuple[Batch, ...] = ()
     measures: dict[str, str | MeasureSource] = {}
     criteria: tuple[CriterionSource, ...]
@@ -346,6 +348,10 @@ class _Builder:
         self.ids: set[str] = set()
 
     def version(self) -> Version:
+        if self.source.transition_by:
+            fact = self.catalogue.indicator(self.source.transition_by)
+            if fact is None or fact.type is not Type.DATE:
+                raise self._refuse(self.source.transition_by, "transition_by 应为目录中的日期类指标")
         measures = tuple(self._measure(name, one) for name, one in self.source.measures.items())
         criteria = tuple(self._criterion(one, "", self.source.certainty) for one in self.source.criteria)
         for criterion in criteria:

@@ -20,7 +20,7 @@ def _cases() -> Iterator[Any]:
             yield pytest.param(content, case, id=f"{path.stem}-{number}-{case['name']}")
 
 
-@pytest.mark.parametrize(("content", "case"), _cases())
+@pytest.mark.parametrize(("content", "case"), list(_cases()))
 def test_the_law_answers_as_the_case_says(content: dict[str, Any], case: dict[str, Any]) -> None:
     facts = {**content["facts"], **case.get("set", {})}
     for name in case.get("unset", []):
