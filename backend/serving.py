@@ -27,13 +27,10 @@ def serve(settings: Settings) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     # Before anything else starts, so that a taken port is told at once and nothing needs to be undone.
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address, family=family)
     except OSError as problem:
         raise Refused(
             f"不能在 {host}:{port} 上提供服务：{problem.strerror}。"
             "可能另一个程序占用了该端口，请用 --port 换一个，如 tidu serve --port 8001。"
         ) from problem
-    return listener
