@@ -61,6 +61,9 @@ class Registered:
     changed: set[int]
 
 
+#: The last day of a former name where no source gives it.
+LONG_AGO = date(1, 1, 1)
+
 #: Columns that a later draft may fill or correct.
 _PLAIN = (
     "region_code", "town", "park", "address", "industry_code", "established_on", "is_above_scale", "listing_board",
@@ -237,24 +240,20 @@ async def _add_details(session: AsyncSession, pairs: list[tuple[int, Draft]]) ->
 
 
 async def _add_former_names(session: AsyncSession, pairs: list[tuple[int, FormerName]]) -> None:
-    parameters = [
-        {
-            "id": number,
-            "name": normalise_name(one.name),
-            "key": match_key(one.name),
-            "used_to": one.used_to or date(1, 1, 1),
-        }
-        for number, one in pairs
-    ]
-    await session.execute(
-        text(
-            "INSERT INTO enterprise_name (enterprise_id, name, match_key, used_to)"
-            " SELECT :id, :name, :key, :used_to WHERE NOT EXISTS"
-            " (SELECT FROM enterprise_name WHERE enterprise_id = :id AND match_key = :key)"
-        ),
-        parameters,
+    ids = sorted({number for number, _ in pairs})
+    found = await session.execute(
+        text("SELECT enterprise_id, match_key FROM enterprise_name WHERE enterprise_id = ANY(:ids)"), {"ids": ids}
     )
-    await refresh_search(session, sorted({number for number, _ in pairs}))
+    known = {(row[0], row[1]) for row in found}
+    fresh = {(number, match_key(one.name)): one for number, one in pairs if (number, match_key(one.name)) not in known}
+    # A former name whose last day nobody knows still is no name in use.
+    rows = [
+        (number, normalise_name(one.name), key, None, one.used_to or LONG_AGO) for (number, key), one in fresh.items()
+    ]
+    if rows:
+        columns = ("enterprise_id", "name", "match_key", "used_from", "used_to")
+        await copy_rows(session, "enterprise_name", columns, rows)
+        await refresh_search(session, ids)
 
 
 async def refresh_search(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:

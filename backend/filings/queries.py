@@ -1,17 +1,15 @@
 """Reading facts: what holds now, where it comes from, and what was known on a past day."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, from_column, indicators_of
-from backend.filings.service import WINNERS
+from backend.filings.service import WINNERS, read_json
 from rules.catalogue import Catalogue, Period
 from rules.facts import Facts, read_value
 from rules.values import FactKey
@@ -76,7 +74,7 @@ async def facts_known_at(
         indicator = catalogue.indicator(name)
         if indicator is None:
             continue
-        read = read_value(indicator, _loads(value))
+        read = read_value(indicator, read_json(value))
         if indicator.period is Period.YEARLY:
             facts[enterprise_id].yearly.setdefault(indicator.id, {})[year] = read
         else:
@@ -97,7 +95,7 @@ async def all_said(session: AsyncSession, enterprise_id: int) -> dict[FactKey, l
     """What every source last said of every fact of an enterprise, the one that holds first."""
     found = await session.execute(
         text(
-            "SELECT f.year, v.key, v.value, f.source, f.received_on, f.id"
+            "SELECT f.year, v.key, v.value::text, f.source, f.received_on, f.id"
             ' FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v'
             " LEFT JOIN source_rank r ON r.indicator = v.key AND r.source = f.source"
             " WHERE f.enterprise_id = :id"
@@ -109,9 +107,5 @@ async def all_said(session: AsyncSession, enterprise_id: int) -> dict[FactKey, l
     for year, name, value, source, received_on, filing_id in found:
         held = said.setdefault(FactKey(name, year), [])
         if all(one.source != source for one in held):
-            held.append(Said(_loads(value), source, received_on, filing_id))
+            held.append(Said(read_json(value), source, received_on, filing_id))
     return said
-
-
-def _loads(stored: Any) -> Any:
-    return json.loads(stored, parse_float=Decimal) if isinstance(stored, str) else stored

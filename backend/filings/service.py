@@ -23,7 +23,9 @@ class FilingRefused(Exception):
 
     def __init__(self, problems: list[FactProblem]) -> None:
         self.problems = problems
-        super().__init__("；".join(problem.message for problem in problems))
+        shown = list(dict.fromkeys(problem.message for problem in problems))
+        more = f"；等 {len(shown)} 种问题" if len(shown) > 5 else ""
+        super().__init__("；".join(shown[:5]) + more)
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,11 @@ async def file(
     recorded_by: int | None = None,
     import_id: int | None = None,
     recorded_at: datetime | None = None,
+    is_projected: bool = True,
 ) -> int:
     """Append filings and bring the projection up to date. Returns how many were appended.
 
+    Who files many portions in one transaction leaves the projection (`is_projected=False`) and calls `project` once.
     A filing that says only what the same source last said of the same period is not appended again.
 
     Raises:
@@ -77,7 +81,8 @@ async def file(
         columns.append("recorded_at")
         rows = [(*row, recorded_at) for row in rows]
     await copy_rows(session, "filing", columns, rows)
-    await project(session, sorted({one.enterprise_id for one in fresh}), catalogue)
+    if is_projected:
+        await project(session, sorted({one.enterprise_id for one in fresh}), catalogue)
     return len(fresh)
 
 
@@ -155,13 +160,13 @@ async def _without_repeats(session: AsyncSession, drafts: list[FilingDraft]) -> 
     """Only the filings that say something the same source has not just said."""
     found = await session.execute(
         text(
-            "SELECT DISTINCT ON (f.enterprise_id, f.source, f.year, v.key) f.enterprise_id, f.source, f.year, v.key, v.value"
+            "SELECT DISTINCT ON (f.enterprise_id, f.source, f.year, v.key) f.enterprise_id, f.source, f.year, v.key, v.value::text"
             ' FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v WHERE f.enterprise_id = ANY(:ids)'
             " ORDER BY f.enterprise_id, f.source, f.year, v.key, f.received_on DESC, f.id DESC"
         ),
         {"ids": sorted({one.enterprise_id for one in drafts})},
     )
-    last = {(row[0], row[1], row[2], row[3]): _loads(row[4]) for row in found}
+    last = {(row[0], row[1], row[2], row[3]): read_json(row[4]) for row in found}
     fresh: list[FilingDraft] = []
     for one in drafts:
         said = json.loads(to_json(one.values), parse_float=Decimal)
@@ -176,13 +181,18 @@ async def _without_repeats(session: AsyncSession, drafts: list[FilingDraft]) -> 
 _NEVER = object()
 
 
-def _loads(stored: Any) -> Any:
-    return json.loads(stored, parse_float=Decimal) if isinstance(stored, str) else stored
+#: Made once: building a decoder for each value costs more than reading the value.
+_EXACT = json.JSONDecoder(parse_float=Decimal)
+
+
+def read_json(stored: str) -> Any:
+    """A stored value, decimals exact."""
+    return _EXACT.decode(stored)
 
 
 WINNERS = """
     SELECT DISTINCT ON (f.enterprise_id, f.year, v.key)
-        f.enterprise_id, f.year, v.key, v.value, f.source, f.received_on, f.id
+        f.enterprise_id, f.year, v.key, v.value::text, f.source, f.received_on, f.id
     FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v
     LEFT JOIN source_rank r ON r.indicator = v.key AND r.source = f.source
     WHERE {condition}
@@ -201,7 +211,7 @@ async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogu
         indicator = catalogue.indicator(name)
         if indicator is None:
             continue  # an indicator that the catalogue no longer has stays in its filing
-        column = to_column(indicator, read_value(indicator, _loads(value)))
+        column = to_column(indicator, read_value(indicator, read_json(value)))
         if table_of(indicator) == YEARLY_TABLE:
             yearly.setdefault((enterprise_id, year), {})[indicator.id] = column
         else:

@@ -1,0 +1,139 @@
+"""Loading the demo: an invented registry through the very services that real data goes through."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.database.session import owner_unit_of_work
+from backend.demo.population import Invented, population
+from backend.eligibility.service import evaluate, evaluate_registry
+from backend.enterprises.service import Draft, FormerName, register
+from backend.filings.service import FilingDraft, file, project
+from backend.recognitions.service import RecognitionDraft, grant, revoke
+from rules.library import Library, library
+
+CHINA = timezone(timedelta(hours=8))
+SIZE = 3_000
+NOTE = "演示数据，均为虚构"
+
+
+async def is_loaded(engine: AsyncEngine) -> bool:
+    """Whether the database holds enterprises already; the demo is loaded into an empty one only."""
+    async with owner_unit_of_work(engine) as session:
+        return bool(await session.scalar(text("SELECT EXISTS (SELECT FROM enterprise)")))
+
+
+async def load(engine: AsyncEngine, today: date, size: int = SIZE) -> int:
+    """Load the invented registry, in one transaction. Returns the number of enterprises."""
+    people = list(population(size, today))
+    async with owner_unit_of_work(engine) as session:
+        rules = library()
+        ids = (await register(session, [_draft(one) for one in people], today)).ids
+        await _file(session, people, ids, rules)
+        await _grant(session, people, ids, rules)
+        await _revoke(session, people, ids)
+        await evaluate_registry(session, rules, today - timedelta(days=30))
+        late = await _file_late(session, people, ids, rules, today)
+        await evaluate(session, late, rules, today)
+    async with owner_unit_of_work(engine) as session:
+        await session.execute(text("ANALYZE"))
+    return len(people)
+
+
+def _draft(one: Invented) -> Draft:
+    board, listed_on = one.listing or ("", None)
+    return Draft(
+        name=one.name, credit_code=one.code, region_code=one.region, town=one.town, park=one.park, industry_code=one.industry,
+        established_on=one.established_on, is_above_scale=one.is_above_scale, chains=(one.chain,) if one.chain else (),
+        listing_board=board, listed_on=listed_on,
+        former_names=(FormerName(one.former_name, one.established_on + timedelta(days=900)),) if one.former_name else (),
+    )  # fmt: skip
+
+
+def _exact(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: Decimal(str(value)) if isinstance(value, float) else value for name, value in values.items()}
+
+
+async def _file(session: AsyncSession, people: Sequence[Invented], ids: Sequence[int], rules: Library) -> None:
+    """The yearly filings as they came in over the years, tax beside the enterprises' own word."""
+    by_day: dict[date, list[FilingDraft]] = defaultdict(list)
+    for number, one in zip(ids, people, strict=True):
+        for year, values in one.yearly.items():
+            by_day[date(year + 1, 3, 20)].append(
+                FilingDraft(number, "self_declared", year, _exact(values), date(year + 1, 3, 20), NOTE)
+            )
+        for year, values in one.said_by_tax.items():
+            if values:
+                by_day[date(year + 1, 6, 10)].append(
+                    FilingDraft(number, "tax", year, _exact(values), date(year + 1, 6, 10), NOTE)
+                )
+        by_day[date(2026, 4, 15)].append(
+            FilingDraft(number, "self_declared", None, _exact(one.current), date(2026, 4, 15), NOTE)
+        )
+    for day in sorted(by_day):
+        await file(session, by_day[day], rules.catalogue, recorded_at=_morning(day), is_projected=False)
+    await project(session, ids, rules.catalogue)
+
+
+def _morning(day: date) -> datetime:
+    return datetime.combine(day, time(9), CHINA)
+
+
+async def _file_late(
+    session: AsyncSession, people: Sequence[Invented], ids: Sequence[int], rules: Library, today: date
+) -> list[int]:
+    """What came in within the last days, which makes news on the workbench."""
+    day = today - timedelta(days=3)
+    drafts = [
+        FilingDraft(number, "self_declared", year, _exact(values), day, NOTE)
+        for number, one in zip(ids, people, strict=True)
+        for year, values in one.late.items()
+    ]
+    await file(session, drafts, rules.catalogue, recorded_at=_morning(day))
+    return sorted({draft.enterprise_id for draft in drafts})
+
+
+async def _grant(session: AsyncSession, people: Sequence[Invented], ids: Sequence[int], rules: Library) -> None:
+    by_day: dict[date, list[RecognitionDraft]] = defaultdict(list)
+    for number, one in zip(ids, people, strict=True):
+        for programme, day, kind, certificate in one.titles:
+            by_day[_month(day)].append(
+                RecognitionDraft(
+                    number,
+                    programme,
+                    day,
+                    kind,
+                    number=certificate,
+                    batch=f"{day.year} 年（演示）",
+                    notice=f"〔虚构〕{day.year} 年{rules.programme(programme).source.name.zh}名单",
+                    printed_name=one.name,
+                )
+            )
+    for day in sorted(by_day):
+        await grant(session, by_day[day], rules, recorded_at=_morning(day))
+
+
+def _month(day: date) -> date:
+    """The last day of the month: when the month's lists were entered."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+
+
+async def _revoke(session: AsyncSession, people: Sequence[Invented], ids: Sequence[int]) -> None:
+    for number, one in zip(ids, people, strict=True):
+        for programme, day, reason in one.revoked:
+            found = await session.execute(
+                text(
+                    "SELECT id FROM recognition WHERE enterprise_id = :id AND programme = :programme AND superseded_at IS NULL"
+                    " AND valid_from <= :day AND valid_to >= :day ORDER BY valid_from DESC LIMIT 1"
+                ),
+                {"id": number, "programme": programme, "day": day},
+            )
+            certificate = found.scalar()
+            if certificate is not None:
+                await revoke(session, certificate, day, reason)

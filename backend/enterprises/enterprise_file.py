@@ -1,0 +1,221 @@
+"""The file of one enterprise: who it is, what it holds, what it reported, and what the law says of it, on any day.
+
+Read by the page, by `tidu enterprise` and by the API alike, so that all three say the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.eligibility.registry_facts import registry_facts
+from backend.enterprises.queries import NameUsed, names_of
+from backend.filings.queries import Said, all_said
+from backend.recognitions.ladder import Rung
+from backend.recognitions.queries import Held, held_by, rung_on
+from rules.answers import fact_value, present
+from rules.catalogue import Indicator, Period
+from rules.evaluate import Answer, Outcome
+from rules.facts import Facts
+from rules.library import Library, NotInForce
+from rules.values import FactKey
+
+
+@dataclass(frozen=True)
+class YearlyFigure:
+    """One yearly indicator over the years: value in its input unit, and what the sources said."""
+
+    indicator: Indicator
+    values: Mapping[int, Any]
+    said: Mapping[int, Sequence[Said]]
+
+    def disagrees(self, year: int) -> bool:
+        """Whether the sources of a year differ by more than the catalogue tolerates."""
+        return differs(self.indicator, self.said.get(year, ()))
+
+
+@dataclass(frozen=True)
+class CurrentFact:
+    """One indicator that holds now."""
+
+    indicator: Indicator
+    value: Any
+    said: Sequence[Said]
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether the sources differ."""
+        return differs(self.indicator, self.said)
+
+
+@dataclass(frozen=True)
+class EnterpriseFile:
+    """All that is known of one enterprise on a day."""
+
+    row: Mapping[str, Any]
+    on: date
+    names: list[NameUsed]
+    chains: list[str]
+    identifiers: list[tuple[str, str]]
+    regions: list[Mapping[str, Any]]
+    titles: list[Held]
+    rung: Rung
+    facts: Facts
+    yearly: list[YearlyFigure]
+    current: list[CurrentFact]
+    years: list[int]
+    answers: list[Answer]
+
+    def answer(self, programme: str) -> Answer | None:
+        """The answer for one programme, if it applies on the day."""
+        return next((one for one in self.answers if one.version.source.programme == programme), None)
+
+
+def differs(indicator: Indicator, said: Sequence[Said]) -> bool:
+    """Whether what several sources say lies further apart than the catalogue tolerates for the indicator."""
+    values = [one.value for one in said]
+    if len(values) < 2:
+        return False
+    numbers = [value for value in values if isinstance(value, int | float) or hasattr(value, "as_tuple")]
+    if len(numbers) != len(values) or any(isinstance(value, bool) for value in values):
+        return any(value != values[0] for value in values)
+    least, greatest = min(numbers), max(numbers)
+    return (greatest - least) * 100 > max(abs(least), abs(greatest)) * indicator.tolerance_percent
+
+
+async def enterprise_file(
+    session: AsyncSession, row: Mapping[str, Any], library: Library, on: date, known_at: datetime | None = None
+) -> EnterpriseFile:
+    """Put together the file of an enterprise.
+
+    Args:
+        session: within the reader's scope.
+        row: the enterprise, as `queries.find` gives it.
+        library: the rules.
+        on: the day asked about.
+        known_at: answer with the knowledge of that moment; None is now.
+    """
+    number = row["id"]
+    facts = (await registry_facts(session, [number], library.catalogue, known_at))[number]
+    titles = (await held_by(session, [number], known_at))[number]
+    said = await all_said(session, number)
+    years = sorted({key.year for key in facts.keys() if key.year is not None}, reverse=True)  # noqa: SIM118
+    return EnterpriseFile(
+        row=row, on=on, names=await names_of(session, number), chains=await _chains(session, number),
+        identifiers=await _identifiers(session, number), regions=await _regions(session, number), titles=titles,
+        rung=rung_on(titles, on, library), facts=facts, yearly=_yearly(facts, said, library),
+        current=_current(facts, said, library), years=years, answers=answers_for(facts, library, on),
+    )  # fmt: skip
+
+
+async def _chains(session: AsyncSession, number: int) -> list[str]:
+    found = await session.execute(
+        text("SELECT chain FROM enterprise_chain WHERE enterprise_id = :id ORDER BY chain"), {"id": number}
+    )
+    return list(found.scalars())
+
+
+async def _identifiers(session: AsyncSession, number: int) -> list[tuple[str, str]]:
+    found = await session.execute(
+        text("SELECT kind, value FROM enterprise_identifier WHERE enterprise_id = :id ORDER BY kind"), {"id": number}
+    )
+    return [(row[0], row[1]) for row in found]
+
+
+async def _regions(session: AsyncSession, number: int) -> list[Mapping[str, Any]]:
+    found = await session.execute(
+        text(
+            "SELECT region_code, town, park, valid_from, valid_to FROM enterprise_region WHERE enterprise_id = :id"
+            " ORDER BY valid_from DESC NULLS LAST"
+        ),
+        {"id": number},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+def _yearly(facts: Facts, said: Mapping[FactKey, Sequence[Said]], library: Library) -> list[YearlyFigure]:
+    figures: list[YearlyFigure] = []
+    for indicator in library.catalogue.indicators:
+        held = facts.yearly.get(indicator.id)
+        if indicator.period is not Period.YEARLY or not held:
+            continue
+        values = {year: fact_value(FactKey(indicator.id, year), value, library) for year, value in held.items()}
+        told = {key.year: what for key, what in said.items() if key.indicator == indicator.id and key.year is not None}
+        figures.append(YearlyFigure(indicator, values, told))
+    return figures
+
+
+def _current(facts: Facts, said: Mapping[FactKey, Sequence[Said]], library: Library) -> list[CurrentFact]:
+    return [
+        CurrentFact(
+            indicator,
+            fact_value(FactKey(indicator.id), facts.current[indicator.id], library),
+            said.get(FactKey(indicator.id), ()),
+        )
+        for indicator in library.catalogue.indicators
+        if indicator.id in facts.current
+    ]
+
+
+def answers_for(facts: Facts, library: Library, on: date) -> list[Answer]:
+    """The answer of every programme about enterprises that is in force on the day."""
+    answers: list[Answer] = []
+    for name, programme in library.programmes.items():
+        if programme.source.subject != "enterprise" or programme.source.status == "empty":
+            continue
+        try:
+            version = library.version(name, on, facts)
+        except NotInForce:
+            continue
+        answers.append(library.evaluator(version).answer(facts, on))
+    return answers
+
+
+def as_json(file: EnterpriseFile, library: Library) -> dict[str, Any]:
+    """The file as JSON: figures in the units of the official forms."""
+    row = file.row
+    return {
+        "id": row["id"], "credit_code": row["credit_code"], "name": row["name"], "region_code": row["region_code"],
+        "town": row["town"], "park": row["park"], "address": row["address"], "industry_code": row["industry_code"],
+        "established_on": _day(row["established_on"]), "on": file.on.isoformat(), "rung": file.rung.id,
+        "former_names": [{"name": one.name, "used_to": _day(one.used_to)} for one in file.names if one.used_to],
+        "chains": file.chains,
+        "recognitions": [_title(one, file.on) for one in file.titles],
+        "yearly": {one.indicator.id: {str(year): value for year, value in sorted(one.values.items())} for one in file.yearly},
+        "current": {one.indicator.id: one.value for one in file.current},
+        "sources": {
+            str(key): [{"source": one.source, "value": _plain(one.value), "received_on": _day(one.received_on)} for one in what]
+            for key, what in _all_sources(file).items()
+        },
+        "eligibility": [present(answer, library) for answer in file.answers],
+    }  # fmt: skip
+
+
+def _all_sources(file: EnterpriseFile) -> dict[FactKey, Sequence[Said]]:
+    told: dict[FactKey, Sequence[Said]] = {FactKey(one.indicator.id): one.said for one in file.current if one.said}
+    for figure in file.yearly:
+        told |= {FactKey(figure.indicator.id, year): what for year, what in figure.said.items()}
+    return told
+
+
+def _title(held: Held, on: date) -> dict[str, Any]:
+    return {
+        "programme": held.programme, "level": held.level, "edition": held.edition, "number": held.number, "batch": held.batch,
+        "granted_on": _day(held.granted_on), "valid_from": _day(held.valid_from), "valid_to": _day(held.valid_to),
+        "revoked_on": _day(held.revoked_on), "in_force": held.is_in_force(on),
+    }  # fmt: skip
+
+
+def _day(day: date | None) -> str | None:
+    return day.isoformat() if day is not None else None
+
+
+def _plain(value: Any) -> Any:
+    return float(value) if hasattr(value, "as_tuple") else value
+
+
+#: Outcomes in the order in which a page lists them: what is nearest first.
+ORDER = {Outcome.ELIGIBLE: 0, Outcome.UNDETERMINED: 1, Outcome.INELIGIBLE: 2}

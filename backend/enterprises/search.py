@@ -1,0 +1,192 @@
+"""Finding enterprises: by fragment of a name, former name, code or pinyin initials, and by filters that combine.
+
+The page, the export and the count are made of one WHERE clause, so that a list is as long as its count says.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.enterprises.credit_code import normalise
+from backend.recognitions.ladder import BY_ID
+from backend.recognitions.queries import CURRENT_EDITION, IN_FORCE, rung_values
+from rules.library import Library
+
+PAGE_SIZE = 50
+Sort = Literal["name", "code", "established", "region", "rung", "updated"]
+_ORDER: dict[str, str] = {
+    "name": "e.name, e.id",
+    "code": "e.credit_code NULLS LAST, e.id",
+    "established": "e.established_on DESC NULLS LAST, e.id",
+    "region": "e.region_code, e.name, e.id",
+    "updated": "e.updated_at DESC, e.id",
+    "rung": "coalesce(standing.rung_order, 0) DESC, e.name, e.id",
+}
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list of enterprises is narrowed by; empty narrows nothing."""
+
+    q: str = ""
+    rung: str = ""
+    region: str = ""
+    #: GB/T 4754 digits that the industry begins with, several parted by commas (a section is its divisions).
+    industry: tuple[str, ...] = ()
+    chain: str = ""
+    park: str = ""
+    programme: str = ""
+    #: Outcome of `programme`: eligible, likely, undetermined, ineligible; or held, not_held.
+    outcome: str = ""
+    sort: Sort = "name"
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of a list, and how many there are in all."""
+
+    rows: list[Mapping[str, Any]]
+    total: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // PAGE_SIZE))
+
+
+def standing(library: Library) -> str:
+    """A sub-query: the order of the highest rung of each enterprise that stands on one, on day `:on`."""
+    return (
+        "(SELECT r.enterprise_id, max(ladder.rung_order) AS rung_order FROM recognition r"
+        f" JOIN {rung_values(library)} USING (programme)"
+        f" WHERE {IN_FORCE} AND r.superseded_at IS NULL AND {CURRENT_EDITION} GROUP BY r.enterprise_id)"
+    )
+
+
+def where(filters: Filters, on: date, library: Library) -> tuple[str, dict[str, Any]]:
+    """The WHERE clause of a list and its parameters."""
+    parts: list[str] = ["true"]
+    values: dict[str, Any] = {"on": on}
+    if filters.q.strip():
+        # Several words must all be hit; the code may be typed with spaces and in any width.
+        for number, word in enumerate(filters.q.split()):
+            parts.append(f"(e.search_text LIKE :q{number} ESCAPE '\\' OR e.credit_code = :code{number})")
+            values[f"q{number}"] = f"%{_escape(word.lower())}%"
+            values[f"code{number}"] = normalise(word)
+    if filters.region:
+        parts.append("e.region_code = :region")
+        values["region"] = filters.region
+    if filters.park:
+        parts.append("e.park = :park")
+        values["park"] = filters.park
+    if filters.industry:
+        parts.append("left(e.industry_code, 2) = ANY(:industry)")
+        values["industry"] = list(filters.industry)
+    if filters.chain:
+        parts.append("e.id IN (SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain)")
+        values["chain"] = filters.chain
+    if filters.rung:
+        _by_rung(filters.rung, library, parts, values)
+    if filters.programme and filters.outcome:
+        _by_outcome(filters, parts, values)
+    return " AND ".join(parts), values
+
+
+def _escape(word: str) -> str:
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _by_rung(rung: str, library: Library, parts: list[str], values: dict[str, Any]) -> None:
+    if rung == "none":
+        parts.append(f"NOT EXISTS (SELECT FROM {standing(library)} AS s WHERE s.enterprise_id = e.id)")
+        return
+    parts.append(f"e.id IN (SELECT enterprise_id FROM {standing(library)} AS s WHERE s.rung_order = :rung_order)")
+    values["rung_order"] = BY_ID[rung].order if rung in BY_ID else -1
+
+
+_HELD = f"EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = e.id AND r.programme = :programme AND {IN_FORCE} AND r.superseded_at IS NULL)"  # noqa: S608
+
+
+def _by_outcome(filters: Filters, parts: list[str], values: dict[str, Any]) -> None:
+    values["programme"] = filters.programme
+    if filters.outcome in ("held", "not_held"):
+        parts.append(_HELD if filters.outcome == "held" else f"NOT {_HELD}")
+        return
+    condition = "x.outcome = :outcome"
+    values["outcome"] = filters.outcome
+    if filters.outcome == "likely":
+        condition = "x.outcome = 'undetermined' AND x.is_likely"
+        del values["outcome"]
+    elif filters.outcome == "candidate":
+        # Eligible or likely, and without the title: whom to visit.
+        condition = f"(x.outcome = 'eligible' OR x.is_likely) AND NOT {_HELD}"
+        del values["outcome"]
+    parts.append(
+        f"e.id IN (SELECT x.enterprise_id FROM eligibility x WHERE x.programme = :programme AND {condition})"  # noqa: S608
+    )
+
+
+_COLUMNS = (
+    "e.id, e.credit_code, e.name, e.region_code, e.town, e.park, e.industry_code, e.established_on, e.is_above_scale,"
+    " e.listing_board, e.status"
+)
+
+
+async def search(session: AsyncSession, filters: Filters, on: date, library: Library) -> Found:
+    """One page of the enterprises that the filters leave, with their rung and titles in force."""
+    condition, values = where(filters, on, library)
+    total = (await session.execute(text(f"SELECT count(*) FROM enterprise e WHERE {condition}"), values)).scalar_one()  # noqa: S608
+    page = min(max(1, filters.page), max(1, -(-total // PAGE_SIZE)))
+    rows = await _page(
+        session, filters, condition, {**values, "limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}, library
+    )
+    return Found(rows, total, page)
+
+
+async def _page(
+    session: AsyncSession, filters: Filters, condition: str, values: dict[str, Any], library: Library
+) -> list[Mapping[str, Any]]:
+    joined = (
+        f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id" if filters.sort == "rung" else ""
+    )
+    found = await session.execute(
+        text(
+            f"SELECT {_COLUMNS} FROM enterprise e{joined} WHERE {condition} ORDER BY {_ORDER[filters.sort]}"  # noqa: S608
+            " LIMIT :limit OFFSET :offset"
+        ),
+        values,
+    )
+    rows = [dict(row) for row in found.mappings()]
+    titles = await titles_in_force(session, [row["id"] for row in rows], values["on"], library)
+    return [{**row, "titles": titles.get(row["id"], [])} for row in rows]
+
+
+async def titles_in_force(
+    session: AsyncSession, enterprise_ids: list[int], on: date, library: Library
+) -> dict[int, list[Mapping[str, Any]]]:
+    """The titles of some enterprises that count on a day, the highest rung first."""
+    found = await session.execute(
+        text(
+            "SELECT r.enterprise_id, r.programme, r.valid_to, coalesce(ladder.rung, '') AS rung,"  # noqa: S608
+            f" coalesce(ladder.rung_order, 0) AS rung_order FROM recognition r LEFT JOIN {rung_values(library)} USING (programme)"
+            f" WHERE r.enterprise_id = ANY(:ids) AND {IN_FORCE} AND r.superseded_at IS NULL AND {CURRENT_EDITION}"
+            " ORDER BY rung_order DESC, r.programme"
+        ),
+        {"ids": enterprise_ids, "on": on},
+    )
+    titles: dict[int, list[Mapping[str, Any]]] = {}
+    for row in found.mappings():
+        titles.setdefault(row["enterprise_id"], []).append(dict(row))
+    return titles
+
+
+async def all_found(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[Mapping[str, Any]]:
+    """Every enterprise that the filters leave, for an export."""
+    condition, values = where(filters, on, library)
+    return await _page(session, filters, condition, {**values, "limit": 1_048_575, "offset": 0}, library)
