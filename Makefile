@@ -35,6 +35,7 @@ check: tools
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
+	$(BIN)/tidu rules lint
 
 format: tools
 	$(BIN)/ruff check --fix .
@@ -45,7 +46,7 @@ bench: tools
 	$(BIN)/python -m tests.bench $(ARGS)
 
 .venv/bin/python:
-	python=$$($(FIND_PYTHON)) && \
+	@python=$$($(FIND_PYTHON)) && \
 	if command -v uv >/dev/null; then uv venv --quiet --python "$$(command -v $$python)" .venv; else $$python -m venv .venv; fi
 
 # uv where it is installed, since it takes seconds; pip does the same with the same hashes.
@@ -53,20 +54,23 @@ INSTALL = if command -v uv >/dev/null; then uv pip install --quiet --python $(BI
 	else $(BIN)/python -m ensurepip >/dev/null && $(BIN)/python -m pip install --quiet --disable-pip-version-check $(1); fi
 
 .venv/.installed: requirements.lock requirements-build.lock pyproject.toml | .venv/bin/python
-	$(call INSTALL,--require-hashes -r requirements.lock -r requirements-build.lock)
-	$(call INSTALL,--no-deps --no-build-isolation --editable .)
-	touch $@
+	@echo "Installing Tidu into .venv …"
+	@$(call INSTALL,--require-hashes -r requirements.lock -r requirements-build.lock)
+	@$(call INSTALL,--no-deps --no-build-isolation --editable .)
+	@touch $@
 
 .venv/.tools: requirements-dev.lock .venv/.installed
-	$(call INSTALL,--require-hashes -r requirements-dev.lock)
-	touch $@
+	@echo "Installing the developers' tools into .venv …"
+	@$(call INSTALL,--require-hashes -r requirements-dev.lock)
+	@touch $@
 
 # Without Node, npm comes as a Python package: the front end's packages need it for this one moment only.
 node_modules/.installed: package.json package-lock.json .npmrc | .venv/.installed
-	if command -v npm >/dev/null; then npm=npm; else \
-	  $(call INSTALL,--require-hashes -r requirements-node.lock) && npm=$(BIN)/npm; fi; \
+	@echo "Installing the pages' files into node_modules …"
+	@if command -v npm >/dev/null; then npm=npm; else \
+	  $(call INSTALL,--require-hashes -r requirements-node.lock) && npm=$(BIN)/npm; fi && \
 	PATH="$(CURDIR)/$(BIN):$$PATH" $$npm ci --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error
-	touch $@
+	@touch $@
 
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links --quiet

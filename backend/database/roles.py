@@ -13,7 +13,7 @@ APP_ROLE = "tidu_app"
 # pg_trgm finds names by fragments; btree_gist keeps periods of validity from overlapping.
 EXTENSIONS = ("pg_trgm", "btree_gist")
 OLDEST_VERSION = 15
-ROLE_REMEDY = f"CREATE ROLE {APP_ROLE} NOLOGIN NOBYPASSRLS; GRANT {APP_ROLE} TO 当前用户;"
+ROLE_REMEDY = f"CREATE ROLE {APP_ROLE} NOLOGIN NOBYPASSRLS;（已有则略）GRANT {APP_ROLE} TO 当前用户;"
 
 # Roles belong to the whole server: another database's migration may make this one at the same moment.
 _MAKE_ROLE = f"""
