@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from rules.plan import Plan
+
 _SEPARATORS = re.compile(r"[、，,；;/|\n\r\t]+")
 _NUMBERING = re.compile(r"^\s*[(（]?\d{1,2}[)）.．、]\s*")
 _NOTHING = frozenset({"", "无", "-", "—", "——", "/", "其他", "不属于", "未归链"})
@@ -23,6 +25,11 @@ def chain_name(text: str) -> str:
     name = unicodedata.normalize("NFKC", text)
     name = re.sub(r"\s+", "", _NUMBERING.sub("", name)).replace("(", "（").replace(")", "）")
     return re.sub(r"(重点)?产业链$|(?<=..)链$", "", name)
+
+
+def chain_names(plan: Plan) -> tuple[str, ...]:
+    """The chains a plan names, in its order; none where it has no table of chains."""
+    return tuple(chain.name for chain in plan.chain_table.chains) if plan.chain_table else ()
 
 
 def parse_chains(text: str, known: Collection[str] | None = None) -> ParsedChains:
