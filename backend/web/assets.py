@@ -40,7 +40,7 @@ NEEDED = (
 
 
 def asset_url(name: str) -> str:
-    """The address of `<package>/<path>`; `tidu/…` are our own files in `frontend_templates/assets`."""
+    """The address of `<package>/<path>`; `tidu/…` are our own files in `static`."""
     package, _, path = name.partition("/")
     return f"{PREFIX}/{package}-{_version(package)}/{path}"
 
@@ -69,7 +69,7 @@ class _KeptForEver(StaticFiles):
 
 def _folder(package: str) -> Path:
     if package == OURS:
-        return ROOT / "frontend_templates" / "assets"
+        return Path(__file__).with_name("static")
     return ROOT / "node_modules" / PACKAGES[package] / "dist"
 
 

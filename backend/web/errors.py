@@ -1,0 +1,205 @@
+"""One place where an error becomes an answer: problem details for programs, a friendly Chinese page for people.
+
+    Refusal                 the service may not do what is asked; a slice derives its errors from it
+    ├── NotFound            404
+    ├── Forbidden           403
+    └── …                   beside the service that raises them
+
+A slice's error names its status, a slug for programs and a title for people; its text says what, where, what next.
+Whatever nobody expected is logged with its number and shown as 500 without details.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+from urllib.parse import quote
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from backend.database.errors import StorageError
+from backend.web.responses import is_htmx, protect, redirect, trace_id, wants_json
+from backend.web.templates import render
+
+log: Final = structlog.stdlib.get_logger(__name__)
+
+
+class Refusal(Exception):
+    """What is asked cannot be done, and the person can do something about it. `str()` is Chinese."""
+
+    status: ClassVar[int] = 409
+    slug: ClassVar[str] = "refused"
+    title: ClassVar[str] = "无法完成"
+
+    def extra(self) -> Mapping[str, Any]:
+        """Further members of the problem for programs, such as the code that is wrong."""
+        return {}
+
+
+class NotFound(Refusal):
+    """There is no such thing, or it is not the visitor's to see."""
+
+    status = 404
+    slug = "not-found"
+    title = "没有找到"
+
+
+class Forbidden(Refusal):
+    """The visitor may not do this."""
+
+    status = 403
+    slug = "forbidden"
+    title = "没有权限"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error, ready to be told. `detail` says what to do next; `errors` are the fields that are wrong."""
+
+    status: int
+    slug: str
+    title: str
+    detail: str
+    errors: Sequence[Mapping[str, str]] = ()
+    extra: Mapping[str, Any] | None = None
+    headers: Mapping[str, str] | None = None
+
+
+_BY_STATUS: Final[dict[int, tuple[str, str, str]]] = {
+    400: ("bad-request", "请求无法识别", "请返回上一页重试；如仍出现，请联系系统管理员。"),
+    401: ("unauthenticated", "请先登录", "登录后可继续刚才的操作。"),
+    403: ("forbidden", "没有权限", "您的账号不能进行此操作；如工作需要，请联系系统管理员。"),
+    404: ("not-found", "没有找到", "网址可能有误，或该内容已不存在。请从导航或搜索进入。"),
+    405: ("method-not-allowed", "不支持这种操作", "请从页面上的按钮或链接进行操作。"),
+    409: ("conflict", "与现有数据冲突", "数据可能刚被他人修改，请刷新页面后再试。"),
+    413: ("too-large", "文件太大", "请把文件拆分后分次上传。"),
+    415: ("unsupported-media-type", "文件类型不支持", "请上传 .xlsx、.xls 或 .csv 文件。"),
+    422: ("validation", "填写有误", "请按提示改正后重新提交。"),
+    429: ("rate-limited", "操作过于频繁", "请稍等片刻再试。"),
+    500: ("internal", "系统出错", "本次操作没有保存。请稍后再试；如仍出现，请把下面的编号告诉系统管理员。"),
+    503: ("unavailable", "服务暂时不可用", "本次操作没有保存，请稍后再试。"),
+}
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Let every error of the app be told by this module."""
+    app.add_exception_handler(Refusal, _on_refusal)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_malformed)
+    for unreachable in (StorageError, OperationalError, InterfaceError, PoolTimeout):
+        app.add_exception_handler(unreachable, _on_no_database)
+    app.add_exception_handler(Exception, _on_the_unexpected)
+
+
+def tell(request: Request, problem: Problem) -> Response:
+    """The problem in the form in which this request can be answered."""
+    headers = dict(problem.headers or {})
+    if wants_json(request):
+        return JSONResponse(_as_json(request, problem), problem.status, headers, media_type="application/problem+json")
+    if problem.status == 401:
+        return redirect(request, _login_url(request))
+    if is_htmx(request):
+        # A piece of a page has no place for an error, so it goes to the one place every page has.
+        headers |= {"HX-Retarget": "#messages", "HX-Reswap": "innerHTML show:window:top"}
+        return render(request, "_problem.html", problem=problem, status_code=problem.status, headers=headers)
+    return render(
+        request,
+        "error.html",
+        problem=problem,
+        trace_id=trace_id(request),
+        page_title=problem.title,
+        status_code=problem.status,
+        headers=headers,
+    )
+
+
+def problem_of_status(status: int, detail: str | None = None) -> Problem:
+    """The house's words for an HTTP status."""
+    slug, title, advice = _BY_STATUS.get(status, _BY_STATUS[500 if status >= 500 else 400])
+    return Problem(status, slug, title, detail or advice)
+
+
+def _as_json(request: Request, problem: Problem) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "type": f"{request.base_url}problems/{problem.slug}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": request.url.path,
+        "trace_id": trace_id(request),
+    }
+    if problem.errors:
+        body["errors"] = [dict(error) for error in problem.errors]
+    return body | dict(problem.extra or {})
+
+
+def _login_url(request: Request) -> str:
+    if request.method != "GET":
+        return "/login"
+    target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return f"/login?next={quote(target, safe='')}"
+
+
+async def _on_refusal(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return tell(request, Problem(error.status, error.slug, error.title, str(error), extra=error.extra()))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    # The frameworks' own words are English; a Chinese detail was written by us for this case.
+    ours = error.detail if not error.detail.isascii() else None
+    problem = problem_of_status(error.status_code, ours)
+    return tell(
+        request,
+        Problem(problem.status, problem.slug, problem.title, problem.detail, headers=error.headers),
+    )
+
+
+async def _on_malformed(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    wrong = [
+        {
+            "pointer": "/" + "/".join(str(step) for step in item["loc"]),
+            "code": str(item["type"]),
+            "detail": _in_chinese(str(item["type"]), str(item["msg"])),
+        }
+        for item in error.errors()
+    ]
+    slug, title, advice = _BY_STATUS[422]
+    return tell(request, Problem(422, slug, title, advice, errors=wrong))
+
+
+async def _on_no_database(request: Request, error: Exception) -> Response:
+    log.error("database_unreachable", trace_id=trace_id(request), path=request.url.path, error=repr(error))
+    detail = "数据库暂时没有应答，本次操作没有保存。请稍后再试；管理员可运行 tidu doctor 查看原因。"
+    return tell(request, problem_of_status(503, detail))
+
+
+async def _on_the_unexpected(request: Request, error: Exception) -> Response:
+    log.error("unexpected_error", trace_id=trace_id(request), path=request.url.path, exc_info=error)
+    answer = tell(request, problem_of_status(500))
+    # Starlette answers this one outside of all middleware.
+    protect(answer.headers, trace_id(request))
+    return answer
+
+
+def _in_chinese(kind: str, message: str) -> str:
+    if not message.isascii():
+        return message.removeprefix("Value error, ")
+    if kind == "missing":
+        return "没有填写"
+    if "date" in kind:
+        return "不是日期，请写成 2026-01-31 这样"
+    if kind.startswith(("int", "float", "decimal", "finite")):
+        return "不是数字"
+    if kind in {"literal_error", "enum"}:
+        return "不在可选范围内"
+    if kind.startswith("string_too") or kind == "string_pattern_mismatch":
+        return "长度或格式不对"
+    return "格式不对"

@@ -1,0 +1,147 @@
+"""The one Jinja environment, and what every page knows besides its own: who looks, where one can go, demo or not.
+
+`render(request, "plans/plan.html", plan=plan)` gives a page, `render(…, block="targets")` one named block of it, drawn
+by the very same lines. A name that is misspelt in a template is an error, not an empty place.
+
+The request's state may hold `visitor` (who signed in), `csrf_token` and `messages`; the app's state `is_demo`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, Protocol, cast
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from jinja2.utils import missing
+from jinja2_fragments import render_block
+from markupsafe import Markup
+
+from backend.web.assets import ROOT, asset_url
+from backend.web.filters import FILTERS
+
+TEMPLATES: Final = ROOT / "frontend_templates"
+_ICONS: Final = ROOT / "node_modules" / "@tabler" / "icons" / "icons" / "outline"
+
+
+class Visitor(Protocol):
+    """Whoever is signed in, as far as the layout shows them."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+    @property
+    def region_name(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """An entry of the navigation; without roles it is for all who signed in."""
+
+    label: str
+    href: str
+    icon: str
+    roles: frozenset[str] = frozenset()
+
+    def is_open_to(self, role: str) -> bool:
+        return not self.roles or role in self.roles
+
+    def holds(self, path: str) -> bool:
+        return path == self.href or (self.href != "/" and path.startswith(f"{self.href}/"))
+
+
+_WRITERS: Final = frozenset({"administrator", "city_officer", "district_officer"})
+
+NAVIGATION: Final = (
+    Destination("工作台", "/", "layout-dashboard"),
+    Destination("企业", "/enterprises", "building-factory-2"),
+    Destination("认定", "/recognitions", "certificate"),
+    Destination("规划目标", "/plans", "target-arrow"),
+    Destination("导入", "/imports", "table-import", _WRITERS),
+    Destination("规则库", "/rules", "book-2"),
+    Destination("用户", "/people", "users", frozenset({"administrator"})),
+)
+
+
+class _MissingMember(StrictUndefined):
+    """A name nobody gave is an error. A member that something lacks may be asked about, but not printed."""
+
+    def __bool__(self) -> bool:
+        if self._undefined_obj is missing:
+            return super().__bool__()
+        return False
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(default=True),
+        undefined=_MissingMember,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(FILTERS)
+    shared: dict[str, Any] = {
+        "asset_url": asset_url,
+        "icon": icon,
+        "echarts_url": asset_url("echarts/echarts.common.min.js"),
+        # What the layout asks for and a page may leave out.
+        "breadcrumb": (),
+        "page_title": "",
+    }
+    cast("dict[str, Any]", environment.globals).update(shared)
+    return environment
+
+
+@cache
+def icon(name: str) -> Markup:
+    """The drawing of a Tabler icon, part of the page itself; nothing where the package is not installed."""
+    path = _ICONS / f"{name}.svg"
+    if not path.is_file():
+        return Markup()
+    svg = path.read_text(encoding="utf-8")
+    # The files begin with a comment of their tags. What an icon means stands beside it in words.
+    drawing = svg[svg.index("<svg") :].replace("\n", "").replace("<svg", '<svg aria-hidden="true"', 1)
+    return Markup(drawing)  # noqa: S704 – a file of the package, not of a user
+
+
+def render(
+    request: Request,
+    template: str,
+    block: str | None = None,
+    *,
+    status_code: int = 200,
+    headers: dict[str, str] | None = None,
+    **context: Any,
+) -> HTMLResponse:
+    """A page, or one block of it for htmx, as an answer."""
+    # An answer that refuses writes nothing: see backend.web.dependencies.
+    request.state.answered_with = status_code
+    known = layout_context(request) | context
+    html = render_block(templates, template, block, known) if block else templates.get_template(template).render(known)
+    return HTMLResponse(html, status_code=status_code, headers={"Vary": "HX-Request"} | (headers or {}))
+
+
+def layout_context(request: Request) -> dict[str, Any]:
+    """What every template may use without being given it."""
+    visitor = cast("Visitor | None", getattr(request.state, "visitor", None))
+    return {
+        "request": request,
+        "visitor": visitor,
+        "navigation": _navigation(visitor),
+        "current_path": request.url.path,
+        "csrf_token": getattr(request.state, "csrf_token", ""),
+        "messages": getattr(request.state, "messages", ()),
+        "is_demo": bool(getattr(request.app.state, "is_demo", False)),
+    }
+
+
+def _navigation(visitor: Visitor | None) -> Sequence[Destination]:
+    if visitor is None:
+        return ()
+    return tuple(destination for destination in NAVIGATION if destination.is_open_to(visitor.role))
+
+
+templates: Final = _environment()
