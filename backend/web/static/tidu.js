@@ -1,0 +1,159 @@
+// What pages gain by JavaScript. Every page works without it; nothing here decides anything.
+
+"use strict";
+
+document.documentElement.classList.add("has-js");
+
+// Charts ---------------------------------------------------------------------------------------------------
+// A chart is <figure data-chart> with its figures in <script type="application/json">:
+//   {kind: "line" | "area" | "bar" | "stacked" | "rows", unit, categories: […],
+//    series: [{name, values: […], tone?}], target?: {value, name}}
+// A missing figure is null and leaves a gap. Tones are rungs (high_tech) or good, near, open, bad, idle.
+
+const TONES = ["--near", "--rung-tech_sme", "--rung-gazelle", "--rung-srdi", "--rung-listed", "--idle"];
+
+function colour(tone, place) {
+  const style = getComputedStyle(document.documentElement);
+  const named = tone && (style.getPropertyValue(`--rung-${tone}`) || style.getPropertyValue(`--${tone}`));
+  return (named || style.getPropertyValue(TONES[place % TONES.length])).trim();
+}
+
+function inWords(value) {
+  return value === null || value === undefined
+    ? "—"
+    : Number(value).toLocaleString("zh-CN", { maximumFractionDigits: 2 });
+}
+
+function optionOf(spec, width) {
+  const lies = spec.kind === "rows";
+  const categories = {
+    type: "category",
+    data: spec.categories,
+    inverse: lies,
+    axisTick: { show: false },
+    axisLine: { lineStyle: { color: "#c3ced8" } },
+    axisLabel: lies || spec.categories.length > 8 ? { color: "#526373" } : namesBelow(spec, width),
+  };
+  const values = {
+    type: "value",
+    name: lies ? "" : spec.unit,
+    nameTextStyle: { color: "#526373", align: "right" },
+    splitLine: { lineStyle: { color: "#eaeff3" } },
+    axisLabel: { color: "#526373", formatter: inWords },
+    minInterval: spec.whole ? 1 : undefined,
+    // A target above all figures must still be in the picture.
+    max: spec.target ? (extent) => (spec.target.value > extent.max ? roundUp(spec.target.value) : null) : undefined,
+  };
+  return {
+    animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
+    animationDuration: 300,
+    textStyle: { fontFamily: getComputedStyle(document.body).fontFamily },
+    grid: { left: 8, right: 16, top: spec.series.length > 1 || !lies ? 40 : 8, bottom: 4, containLabel: true },
+    legend: spec.series.length > 1 ? { top: 0, right: 0, icon: "roundRect", itemWidth: 10, itemHeight: 10 } : undefined,
+    tooltip: {
+      trigger: "axis",
+      // Drawn on the canvas: a tooltip in HTML needs style attributes, which the page forbids.
+      renderMode: "richText",
+      confine: true,
+      axisPointer: { type: spec.kind === "line" || spec.kind === "area" ? "line" : "shadow" },
+      valueFormatter: (value) => `${inWords(value)} ${spec.unit ?? ""}`,
+    },
+    xAxis: lies ? values : categories,
+    yAxis: lies ? categories : values,
+    series: spec.series.map((line, place) => seriesOf(spec, line, place)),
+  };
+}
+
+function roundUp(value) {
+  const step = 10 ** Math.floor(Math.log10(value)) / 2;
+  return Math.ceil((value * 1.02) / step) * step;
+}
+
+function namesBelow(spec, width) {
+  // Few names are all shown, broken over lines rather than left out.
+  const room = Math.floor((width - 60) / spec.categories.length) - 6;
+  return { color: "#526373", interval: 0, width: room, overflow: "break", lineHeight: 16 };
+}
+
+function seriesOf(spec, line, place) {
+  const isLine = spec.kind === "line" || spec.kind === "area";
+  const tone = colour(line.tone, place);
+  return {
+    name: line.name,
+    type: isLine ? "line" : "bar",
+    data: line.values,
+    stack: spec.kind === "stacked" ? "all" : undefined,
+    color: tone,
+    barMaxWidth: 28,
+    symbolSize: 6,
+    lineStyle: { width: 2, type: line.dashed ? "dashed" : "solid" },
+    areaStyle: spec.kind === "area" ? { opacity: 0.12 } : undefined,
+    itemStyle: { borderRadius: isLine || spec.kind === "stacked" ? 0 : 3 },
+    label: spec.kind === "rows" ? { show: true, position: "right", color: "#526373", formatter: (p) => inWords(p.value) } : undefined,
+    markLine:
+      spec.target && place === 0
+        ? {
+            silent: true,
+            symbol: "none",
+            lineStyle: { color: "#b3261e", type: "dashed" },
+            label: { formatter: `${spec.target.name ?? "目标"} ${inWords(spec.target.value)}`, position: "insideEndTop", color: "#b3261e" },
+            data: [spec.kind === "rows" ? { xAxis: spec.target.value } : { yAxis: spec.target.value }],
+          }
+        : undefined,
+  };
+}
+
+let chartsLibrary;
+
+function loadCharts() {
+  // A third of a megabyte, so only pages with a chart fetch it.
+  chartsLibrary ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = document.querySelector('meta[name="echarts"]').content;
+    script.onload = () => resolve(window.echarts);
+    script.onerror = reject;
+    document.head.append(script);
+  });
+  return chartsLibrary;
+}
+
+async function drawCharts(root) {
+  const figures = [...root.querySelectorAll("[data-chart]:not([data-drawn])")];
+  if (!figures.length) return;
+  for (const figure of figures) figure.dataset.drawn = "";
+  const echarts = await loadCharts();
+  for (const figure of figures) {
+    const canvas = figure.querySelector(".chart-canvas");
+    const chart = echarts.init(canvas, null, { renderer: "canvas" });
+    const spec = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
+    chart.setOption(optionOf(spec, canvas.clientWidth));
+    new ResizeObserver(() => chart.resize()).observe(canvas);
+  }
+}
+
+// Small comforts -------------------------------------------------------------------------------------------
+
+document.addEventListener("change", (event) => {
+  // A filter takes effect when it is chosen; the button is for those without JavaScript.
+  if (event.target.matches("[data-submit-on-change]")) event.target.form.requestSubmit();
+});
+
+document.addEventListener("submit", (event) => {
+  const question = (event.submitter?.dataset ?? {}).confirm ?? event.target.dataset.confirm;
+  if (question && !confirm(question)) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  }
+}, true);
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-print]")) print();
+  event.target.closest("[data-dismiss]")?.closest(".message")?.remove();
+});
+
+document.addEventListener("htmx:afterSwap", (event) => drawCharts(event.target));
+document.addEventListener("DOMContentLoaded", () => {
+  drawCharts(document);
+  // Whoever made mistakes in a form is brought to the list of them.
+  document.querySelector(".error-summary")?.focus();
+});
