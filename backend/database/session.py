@@ -59,11 +59,11 @@ async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], r
     target = f"incoming_{table}" if guarded else table
     named = ", ".join(f'"{column}"' for column in columns)
     if guarded:
-        shape = f'AS SELECT {named} FROM "{table}" LIMIT 0'  # noqa: S608
+        shape = f'AS SELECT {named} FROM "{table}" LIMIT 0'
         await session.execute(text(f'CREATE TEMPORARY TABLE "{target}" ON COMMIT DROP {shape}'))
     raw = await (await session.connection()).get_raw_connection()
     driver: Any = raw.driver_connection
     await driver.copy_records_to_table(target, records=rows, columns=list(columns))
     if guarded:
-        await session.execute(text(f'INSERT INTO "{table}" ({named}) SELECT {named} FROM "{target}"'))  # noqa: S608
+        await session.execute(text(f'INSERT INTO "{table}" ({named}) SELECT {named} FROM "{target}"'))
         await session.execute(text(f'DROP TABLE "{target}"'))
