@@ -63,18 +63,12 @@ class Industries:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.standard_year: int = document["standard_year"]
-        self.sections: Mapping[str, str] = {
-            letter: section["name"] for letter, section in document["sections"].items()
-        }
+        self.sections: Mapping[str, str] = {letter: section["name"] for letter, section in document["sections"].items()}
         self.divisions: Mapping[str, str] = {
-            digits: name
-            for section in document["sections"].values()
-            for digits, name in section["divisions"].items()
+            digits: name for section in document["sections"].values() for digits, name in section["divisions"].items()
         }
         self._section_by_division: Mapping[str, str] = {
-            digits: letter
-            for letter, section in document["sections"].items()
-            for digits in section["divisions"]
+            digits: letter for letter, section in document["sections"].items() for digits in section["divisions"]
         }
 
     @classmethod
