@@ -23,9 +23,7 @@ class Person(SQLModel, table=True):
     must_change_password: bool = False
     failed_sign_ins: int = 0
     locked_until: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
-    created_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
-    )
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     last_sign_in_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
 
 
@@ -38,12 +36,8 @@ class WebSession(SQLModel, table=True):
     token_hash: str = Field(max_length=64, primary_key=True)
     person_id: int = Field(sa_type=BigInteger, foreign_key="person.id")
     csrf_token: str = Field(max_length=64)
-    created_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
-    )
-    last_seen_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
-    )
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+    last_seen_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     ip: str = Field(default="", max_length=60)
     browser: str = Field(default="", max_length=255)

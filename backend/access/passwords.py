@@ -1,0 +1,92 @@
+"""Passwords: kept as argon2id hashes, judged by length and not by their mix of signs."""
+
+import asyncio
+import secrets
+from functools import cache
+from itertools import pairwise
+from typing import Final
+
+from pwdlib import PasswordHash
+from pwdlib.exceptions import UnknownHashError
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+SHORTEST: Final = 10
+# Argon2 takes any length; a megabyte would only keep the machine busy.
+LONGEST: Final = 128
+#: No 0, o, 1, l, i: these are read out on the telephone.
+_LEGIBLE: Final = "23456789abcdefghjkmnpqrstuvwxyz"
+_TOO_COMMON: Final = frozenset(
+    (
+        "password",
+        "qwerty",
+        "qwertyuiop",
+        "asdfghjkl",
+        "1q2w3e4r",
+        "abc123",
+        "admin",
+        "tidu",
+        "woaini",
+        "iloveyou",
+        "keji",
+    )
+)
+
+_HASHER: Final = PasswordHash((Argon2Hasher(),))
+
+
+async def hash_password(password: str) -> str:
+    """The hash to keep. Takes some 50 ms of a core, off the event loop."""
+    return await asyncio.to_thread(_HASHER.hash, password)
+
+
+async def verify_password(password: str, password_hash: str | None) -> tuple[bool, str | None]:
+    """Whether it is the password; and the new hash to keep where the old one's settings are outdated.
+
+    Without a hash, because nobody has that login, it takes as long and the answer is no: the time must not tell
+    which logins exist.
+    """
+    if len(password) > LONGEST:
+        return False, None
+    matches, renewed = await asyncio.to_thread(_verify, password, password_hash or _nobodys_hash())
+    return (matches, renewed) if password_hash else (False, None)
+
+
+def _verify(password: str, password_hash: str) -> tuple[bool, str | None]:
+    try:
+        return _HASHER.verify_and_update(password, password_hash)
+    except UnknownHashError:
+        # Somebody who has no password at all; it must take as long all the same.
+        _HASHER.verify(password, _nobodys_hash())
+        return False, None
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _HASHER.hash(secrets.token_urlsafe(32))
+
+
+def generate_password() -> str:
+    """A password for the first sign-in: 16 signs in four groups, some 79 bits."""
+    return "-".join("".join(secrets.choice(_LEGIBLE) for _ in range(4)) for _ in range(4))
+
+
+def fault_of(password: str, login: str, name: str = "") -> str | None:
+    """Why it cannot be somebody's password, in Chinese; None where it can."""
+    if len(password) < SHORTEST:
+        return f"口令太短，至少 {SHORTEST} 位，现为 {len(password)} 位。可以用几个不相干的词连起来。"
+    if len(password) > LONGEST:
+        return f"口令太长，最多 {LONGEST} 位。"
+    lowered = password.lower()
+    if len(set(lowered)) < 5:
+        return "口令里不同的字符太少，容易猜到，请换一个。"
+    if login.lower() in lowered or (name and name in password):
+        return "口令里不能含有用户名或姓名，请换一个。"
+    if lowered.rstrip("0123456789!@#.") in _TOO_COMMON or (lowered.strip("0123456789") == "" and _is_a_run(lowered)):
+        return "这个口令太常见，容易猜到，请换一个。"
+    return None
+
+
+def _is_a_run(digits: str) -> bool:
+    """1234567890, 9876543210, …"""
+    steps = {(int(after) - int(before)) % 10 for before, after in pairwise(digits)}
+    return steps <= {1} or steps <= {9}

@@ -1,0 +1,78 @@
+"""From the browser's cookie to the person, once at the beginning of each request."""
+
+from datetime import timedelta
+from typing import Final
+
+from fastapi import Request
+from fastapi.responses import Response
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from backend.access import queries, service
+from backend.database.session import owner_unit_of_work
+from backend.settings import Settings
+
+_NOBODY_ASKED_FOR: Final = ("/assets/", "/static/", "/healthz", "/readyz")
+
+
+class SignedInSession:
+    """ASGI middleware: who is signed in stands in `request.state.visitor`, the proof for forms in `csrf_token`.
+
+    It goes before all routes, so that even the page for a wrong address knows its reader.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["path"].startswith(_NOBODY_ASKED_FOR):
+            await _recognise(Request(scope))
+        await self.app(scope, receive, send)
+
+
+async def _recognise(request: Request) -> None:
+    settings: Settings = request.app.state.settings
+    token = request.cookies.get(session_cookie(request))
+    if not token:
+        return
+    token_hash = service.hash_of(token)
+    engine: AsyncEngine = request.app.state.engine
+    try:
+        async with owner_unit_of_work(engine) as session:
+            found = await queries.session_of(session, token_hash, timedelta(minutes=settings.session_idle_minutes))
+            if found is None:
+                return
+            await service.note_seen(session, token_hash, found.last_seen_at)
+    except (OSError, OperationalError, InterfaceError, PoolTimeout) as problem:
+        # Errors become answers further inside, so there it is raised: see backend.web.dependencies.guard.
+        request.state.session_problem = problem
+        return
+    request.state.visitor = found.person
+    request.state.csrf_token = found.csrf_token
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the browser came by HTTPS, to us or to the proxy before us."""
+    settings: Settings = request.app.state.settings
+    return settings.secure_cookies or request.url.scheme == "https"
+
+
+def session_cookie(request: Request) -> str:
+    """The cookie's name. `__Host-` makes browsers refuse it from any other host or without HTTPS."""
+    return "__Host-tidu-session" if is_secure(request) else "tidu-session"
+
+
+def form_cookie(request: Request) -> str:
+    """The cookie that a form carries a copy of where nobody is signed in yet."""
+    return "__Host-tidu-form" if is_secure(request) else "tidu-form"
+
+
+def set_cookie(request: Request, response: Response, name: str, value: str) -> None:
+    """A cookie that scripts cannot read, other sites cannot send, and that ends with the browser."""
+    response.set_cookie(name, value, httponly=True, samesite="lax", secure=is_secure(request), path="/")
+
+
+def delete_cookie(request: Request, response: Response, name: str) -> None:
+    response.delete_cookie(name, httponly=True, samesite="lax", secure=is_secure(request), path="/")

@@ -1,0 +1,102 @@
+"""The application, assembled: storage, middleware, errors, routes."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Final
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.access.dependencies import PasswordChangeNeeded
+from backend.access.sessions import SignedInSession
+from backend.database.engine import open_engine
+from backend.database.migrate import upgrade
+from backend.settings import Settings
+from backend.web.assets import mount_assets
+from backend.web.dependencies import Guard
+from backend.web.errors import Problem, install_error_handlers, tell
+from backend.web.responses import ResponseHeaders, redirect, wants_json
+from backend.web.security import BodyLimit, OnlyHttps, UnexpectedErrors
+
+API: Final = "/api/v1"
+
+#: Every module with a `router`, in the order in which addresses are tried. Those named `api` answer under /api/v1.
+ROUTERS: Final = (
+    "backend.web.health",
+    "backend.access.pages",
+    "backend.web.workbench",
+    "backend.enterprises.pages",
+    "backend.enterprises.api",
+    "backend.filings.api",
+    "backend.recognitions.pages",
+    "backend.recognitions.api",
+    "backend.eligibility.pages",
+    "backend.eligibility.api",
+    "backend.plans.pages",
+    "backend.plans.api",
+    "backend.spreadsheets.pages",
+    "backend.spreadsheets.api",
+)
+
+
+def create_app(settings: Settings | None = None, engine: AsyncEngine | None = None) -> FastAPI:
+    """The service. Without an engine it opens the settings' database, migrates it, and closes it at the end."""
+    app = FastAPI(
+        title="Tidu 梯度",
+        version="0.1.0",
+        description="The registry with which a city's science bureau cultivates its enterprises.",
+        openapi_url=f"{API}/openapi.json",
+        # The usual viewers load scripts from elsewhere.
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        dependencies=[Guard],
+    )
+    app.state.settings = settings or Settings()
+    app.state.engine = engine
+    _add_middleware(app, app.state.settings)
+    install_error_handlers(app)
+    app.add_exception_handler(PasswordChangeNeeded, _to_the_password_page)
+    mount_assets(app)
+    for module in ROUTERS:
+        _include(app, module)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    async with AsyncExitStack() as held:
+        if app.state.engine is None:
+            app.state.engine = await held.enter_async_context(open_engine(app.state.settings))
+            await upgrade(app.state.engine)
+        yield
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    # The last one added is the first to see a request.
+    app.add_middleware(SignedInSession)
+    app.add_middleware(UnexpectedErrors)
+    app.add_middleware(BodyLimit, megabytes=settings.upload_megabytes)
+    app.add_middleware(OnlyHttps, always=settings.secure_cookies)
+    app.add_middleware(ResponseHeaders)
+
+
+def _include(app: FastAPI, module: str) -> None:
+    package = module.rpartition(".")[0]
+    if not (find_spec(package) and find_spec(module)):
+        return
+    router: APIRouter = import_module(module).router
+    if module.endswith(".api"):
+        app.include_router(router, prefix="" if router.prefix.startswith(API) else API)
+    else:
+        app.include_router(router, include_in_schema=False)
+
+
+async def _to_the_password_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PasswordChangeNeeded)
+    if wants_json(request):
+        return tell(request, Problem(error.status, error.slug, error.title, str(error)))
+    return redirect(request, "/me")
