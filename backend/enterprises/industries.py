@@ -137,6 +137,23 @@ class Industries:
         return Industry(section, digits, self.sections[section], name, self.standard_year)
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section and the digits of its divisions, for choosing from."""
+
+    letter: str
+    name: str
+    divisions: tuple[str, ...]
+
+
+def industry_name(code: str) -> str:
+    """The name of the division (or section) of a code, for showing; what nobody knows is shown as it is."""
+    try:
+        return parse_industry(code).name
+    except IndustryError:
+        return code
+
+
 def parse_industry(text: str) -> Industry:
     """`Industries.load().parse(text)`."""
     return Industries.load().parse(text)
@@ -145,3 +162,10 @@ def parse_industry(text: str) -> Industry:
 @lru_cache(maxsize=1)
 def _load() -> Industries:
     return Industries(yaml.safe_load(_SOURCE.read_text(encoding="utf-8")))
+
+
+#: All sections, in the order of the standard.
+SECTIONS = tuple(
+    Section(letter, name, tuple(digits for digits, _ in _load().divisions_of(letter)))
+    for letter, name in _load().sections.items()
+)

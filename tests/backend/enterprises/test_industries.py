@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from backend.enterprises.industries import Industries, IndustryError, parse_industry
+from backend.enterprises.industries import SECTIONS, Industries, IndustryError, industry_name, parse_industry
 from tests.shared_data import shared_data
 
 INDUSTRIES = Industries.load()
@@ -70,6 +70,14 @@ def test_section_and_division_are_found_from_any_code():
     assert (INDUSTRIES.section_of("3484"), INDUSTRIES.division_of("C3484")) == ("C", "34")
     assert (INDUSTRIES.section_of("C"), INDUSTRIES.division_of("C")) == ("C", None)
     assert (INDUSTRIES.section_of("99"), INDUSTRIES.division_of("99")) == (None, None)
+
+
+def test_every_division_may_be_chosen_under_one_section():
+    assert [digits for section in SECTIONS for digits in section.divisions] == list(INDUSTRIES.divisions)
+
+
+def test_an_unknown_code_is_shown_as_it_is():
+    assert (industry_name("C3484"), industry_name("9999")) == ("通用设备制造业", "9999")
 
 
 def test_the_divisions_of_a_section_come_in_order():
