@@ -89,8 +89,18 @@ def safe_next(url: str | None, default: str = "/") -> str:
     return default if parts.scheme or parts.netloc else url
 
 
-def download(content: bytes, file_name: str, media_type: str) -> Response:
-    """A file to save, under a Chinese name if need be."""
+_MEDIA_TYPES: Final = {
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
+}
+
+
+def download(content: bytes, file_name: str, media_type: str | None = None) -> Response:
+    """A file to save, under a Chinese name if need be; its type follows from the name's ending."""
+    ending = file_name.rpartition(".")[2].lower()
+    media_type = media_type or _MEDIA_TYPES.get(ending, "application/octet-stream")
     ascii_name = file_name.encode("ascii", "replace").decode().replace("?", "_").replace('"', "_")
     disposition = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file_name, safe='')}"
     return Response(content, media_type=media_type, headers={"Content-Disposition": disposition})

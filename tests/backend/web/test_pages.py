@@ -74,7 +74,7 @@ def make_app(visitor: Somebody | None = None, *, is_demo: bool = False) -> FastA
 
     @app.get("/file")
     def file() -> Response:
-        return download(b"x", "企业台账.xlsx", "application/octet-stream")
+        return download(b"x", "企业台账.xlsx")
 
     app.add_middleware(ResponseHeaders)
     return app
@@ -295,6 +295,10 @@ async def test_htmx_is_redirected_in_its_own_way(client: AsyncClient):
     assert (await client.get("/away")).headers["location"] == "/elsewhere"
     answer = await client.get("/away", headers={"hx-request": "true"})
     assert (answer.status_code, answer.headers["hx-redirect"]) == (204, "/elsewhere")
+
+
+async def test_a_file_is_sent_as_what_its_name_says(client: AsyncClient):
+    assert (await client.get("/file")).headers["content-type"].endswith("spreadsheetml.sheet")
 
 
 async def test_a_file_keeps_its_chinese_name(client: AsyncClient):
