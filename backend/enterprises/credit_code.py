@@ -57,9 +57,7 @@ REGISTRARS: Final[dict[str, tuple[str, dict[str, str]]]] = {
 }
 
 Reason = Literal["empty", "length", "alphabet", "region_format", "registrar_category", "check_digit"]
-Hint = Literal[
-    "legacy_registration_no", "legacy_org_code", "excel_scientific", "excel_rounded", "likely_misprint"
-]
+Hint = Literal["legacy_registration_no", "legacy_org_code", "excel_scientific", "excel_rounded", "likely_misprint"]
 CodeWarning = Literal["org_check_digit", "region_unknown"]
 
 _HINTS: Final[dict[Hint, str]] = {
@@ -73,9 +71,7 @@ _HINTS: Final[dict[Hint, str]] = {
 class CreditCodeError(ValueError):
     """The text is no valid credit code; `str()` is the Chinese message for the user."""
 
-    def __init__(
-        self, reason: Reason, message: str, expected: str | None = None, hint: Hint | None = None
-    ) -> None:
+    def __init__(self, reason: Reason, message: str, expected: str | None = None, hint: Hint | None = None) -> None:
         super().__init__(message)
         self.reason: Reason = reason
         self.message = message

@@ -17,9 +17,7 @@ from backend.enterprises.credit_code import (
     parse_credit_code,
 )
 
-IdentifierKind = Literal[
-    "credit_code", "registration_number", "organisation_code", "taxpayer_number", "unrecognised"
-]
+IdentifierKind = Literal["credit_code", "registration_number", "organisation_code", "taxpayer_number", "unrecognised"]
 
 _FOREIGN_PERMIT = re.compile(r"企[合独作外股][\u4e00-\u9fff]{1,6}字第?\d{3,8}号?")
 
@@ -68,10 +66,7 @@ def registration_check_digit(body: str) -> str:
 
 def is_organisation_code(value: str) -> bool:
     """Whether a normalised text is an organisation code with the right check character."""
-    return (
-        re.fullmatch(r"[0-9A-Z]{8}[0-9X]", value) is not None
-        and organisation_check_character(value[:8]) == value[8]
-    )
+    return re.fullmatch(r"[0-9A-Z]{8}[0-9X]", value) is not None and organisation_check_character(value[:8]) == value[8]
 
 
 def _organisation_code(value: str) -> Identifier:
@@ -81,9 +76,7 @@ def _organisation_code(value: str) -> Identifier:
         problem = f"组织机构代码“{value}”应为 8 位数字或大写字母加 1 位校验码（数字或 X），请核对。"
     else:
         expected = organisation_check_character(value[:8])
-        problem = (
-            f"组织机构代码“{value}”的校验码不符：末位是“{value[8]}”，按前 8 位应为“{expected}”，请核对。"
-        )
+        problem = f"组织机构代码“{value}”的校验码不符：末位是“{value[8]}”，按前 8 位应为“{expected}”，请核对。"
     return Identifier("organisation_code", value, problem=problem)
 
 
@@ -96,9 +89,7 @@ def _fifteen_characters(value: str) -> Identifier:
         return Identifier("taxpayer_number", value, region_code=region, organisation_code=value[6:])
     if value.isdigit():
         expected = registration_check_digit(value[:14])
-        problem = (
-            f"15 位注册号“{value}”的校验码不符：末位是“{value[14]}”，按前 14 位应为“{expected}”，请核对。"
-        )
+        problem = f"15 位注册号“{value}”的校验码不符：末位是“{value[14]}”，按前 14 位应为“{expected}”，请核对。"
         return Identifier("registration_number", value, region_code=region, problem=problem)
     problem = f"“{value}”既不是 15 位注册号（应全为数字），也不是旧税号（后 9 位应为组织机构代码），请核对。"
     return Identifier("unrecognised", value, problem=problem)
@@ -110,6 +101,4 @@ def _credit_code(value: str) -> Identifier:
     except CreditCodeError as error:
         kind: IdentifierKind = "unrecognised" if error.reason in {"empty", "length"} else "credit_code"
         return Identifier(kind, value, problem=error.message)
-    return Identifier(
-        "credit_code", code.code, region_code=code.region_code, organisation_code=code.organisation_code
-    )
+    return Identifier("credit_code", code.code, region_code=code.region_code, organisation_code=code.organisation_code)

@@ -48,9 +48,7 @@ class Region:
     locally: tuple[str, ...] = ()
 
     def is_in_force(self, day: date) -> bool:
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_to is None or day <= self.valid_to
-        )
+        return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -184,10 +182,7 @@ class Regions:
     @cached_property
     def _local_labels(self) -> Mapping[tuple[str, str], str]:
         return {
-            (region.parent, _label(label)): region.code
-            for region in self
-            if region.parent
-            for label in region.locally
+            (region.parent, _label(label)): region.code for region in self if region.parent for label in region.locally
         }
 
     def _named(self, label: str, root: str | None) -> list[str]:
@@ -233,9 +228,7 @@ class Regions:
     def _named_at_once(self, label: str, root: str | None) -> list[str]:
         if root and (root, label) in self._local_labels:
             return [self._local_labels[root, label]]
-        return [
-            code for code in self._codes_by_label.get(label, ()) if code != root and self._lies_in(code, root)
-        ]
+        return [code for code in self._codes_by_label.get(label, ()) if code != root and self._lies_in(code, root)]
 
     def _is_a_street(self, label: str, rest: str) -> bool:
         return _KIND_OF_REGION.search(label) is None and _A_STREET.match(rest) is not None

@@ -162,8 +162,7 @@ def test_a_letter_in_the_region_is_named_with_its_place():
     error = error_of("9144A3001922038216")
     assert error.reason == "region_format"
     assert str(error) == (
-        "统一社会信用代码第 3 至 8 位是登记机关的行政区划码，应全为数字，第 5 位是“A”。"
-        "请对照营业执照核对后改正。"
+        "统一社会信用代码第 3 至 8 位是登记机关的行政区划码，应全为数字，第 5 位是“A”。请对照营业执照核对后改正。"
     )
 
 

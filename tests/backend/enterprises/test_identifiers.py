@@ -32,9 +32,7 @@ def test_a_registration_number_of_15_digits_is_checked():
 def test_a_wrong_registration_number_of_15_digits_is_named_with_the_right_digit():
     found = classify("321283000042187")
     assert found.kind == "registration_number"
-    assert found.problem == (
-        "15 位注册号“321283000042187”的校验码不符：末位是“7”，按前 14 位应为“8”，请核对。"
-    )
+    assert found.problem == ("15 位注册号“321283000042187”的校验码不符：末位是“7”，按前 14 位应为“8”，请核对。")
 
 
 def test_a_registration_number_of_13_digits_has_no_check_digit():

@@ -180,9 +180,7 @@ def test_todays_divisions_agree_with_the_national_list():
     # Statistical codes of zones (…71 and up) are no regions.
     listed = {code: name for code, name in listed.items() if not 70 <= int(code[4:]) < 80}
     ours = {
-        district.code: district.name
-        for city in REGIONS.children("320000")
-        for district in REGIONS.children(city.code)
+        district.code: district.name for city in REGIONS.children("320000") for district in REGIONS.children(city.code)
     }
     assert ours == listed
 
