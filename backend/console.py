@@ -40,18 +40,18 @@ def load_settings(**chosen: Any) -> Settings:
         raise Refused("\n".join([*lines, "请改正环境变量后再试。"])) from problem
 
 
-def with_database(context: typer.Context, work: "Callable[[AsyncEngine], Awaitable[T]]") -> T:
-    """Run `work` on the migrated database, starting the embedded server around it if it is that one."""
-    return asyncio.run(_on_migrated_database(settings_of(context), work))
-
-
-async def _on_migrated_database(settings: Settings, work: "Callable[[AsyncEngine], Awaitable[T]]") -> T:
+def with_database(context: typer.Context, work: "Callable[[AsyncEngine], Awaitable[T]]", *, migrated: bool = True) -> T:
+    """Run `work` on the database, migrated first, starting the embedded server around it if it is that one."""
     from backend.database.engine import open_engine
     from backend.database.migrate import upgrade
 
-    async with open_engine(settings) as engine:
-        await upgrade(engine)
-        return await work(engine)
+    async def run() -> T:
+        async with open_engine(settings_of(context)) as engine:
+            if migrated:
+                await upgrade(engine)
+            return await work(engine)
+
+    return asyncio.run(run())
 
 
 def print_json(value: Any) -> None:

@@ -1,7 +1,8 @@
-"""`tidu doctor` and `tidu migrate`."""
+"""`tidu doctor`, `tidu migrate`, `tidu backup` and `tidu restore`."""
 
 import asyncio
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,6 +15,8 @@ MARKS = {"good": "✓", "notice": "!", "problem": "✗"}
 def register(app: typer.Typer) -> None:
     app.command("doctor")(doctor)
     app.command("migrate")(migrate)
+    app.command("backup")(backup_command)
+    app.command("restore")(restore_command)
 
 
 def doctor(
@@ -43,3 +46,33 @@ def migrate(context: typer.Context) -> None:
 
     with_database(context, nothing_more)
     typer.echo("数据表已是最新。")
+
+
+def backup_command(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="写入的备份文件。")],
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON。")] = False,
+) -> None:
+    """把全部数据备份到一个文件；服务不必停止。"""
+    from backend.database.backup import backup
+
+    size = with_database(context, lambda engine: backup(engine, file))
+    if as_json:
+        print_json({"file": str(file), "bytes": size})
+    else:
+        typer.echo(f"已备份到 {file}（{size / 1024**2:.1f} MB）。")
+
+
+def restore_command(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="tidu backup 写的备份文件。")],
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON。")] = False,
+) -> None:
+    """从备份文件恢复到一个空的数据库，要么全部恢复，要么什么也不写。"""
+    from backend.database.backup import restore
+
+    with_database(context, lambda engine: restore(engine, file), migrated=False)
+    if as_json:
+        print_json({"file": str(file), "restored": True})
+    else:
+        typer.echo(f"已从 {file} 恢复。")
