@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.access.service import add_person
 from backend.database.session import owner_unit_of_work
 from backend.demo.population import Invented, population
 from backend.eligibility.service import evaluate, evaluate_registry
@@ -27,6 +28,23 @@ async def is_loaded(engine: AsyncEngine) -> bool:
     """Whether the database holds enterprises already; the demo is loaded into an empty one only."""
     async with owner_unit_of_work(engine) as session:
         return bool(await session.scalar(text("SELECT EXISTS (SELECT FROM enterprise)")))
+
+
+async def is_demo(engine: AsyncEngine) -> bool:
+    """Whether the registry is the invented one: that stays visible on every page, however it is served."""
+    async with owner_unit_of_work(engine) as session:
+        return bool(
+            await session.scalar(text("SELECT EXISTS (SELECT FROM enterprise WHERE credit_code LIKE '________DEM%')"))
+        )
+
+
+async def add_people(engine: AsyncEngine, people: Sequence[tuple[str, str, str, str]], password: str) -> None:
+    """Let the demo's people sign in; who is there already stays as they are."""
+    async with owner_unit_of_work(engine) as session:
+        for login, name, role, region in people:
+            await add_person(session, login, name, role, region, password)
+        # In the demo nobody has a password to keep: what is printed works at once.
+        await session.execute(text("UPDATE person SET must_change_password = false"))
 
 
 async def load(engine: AsyncEngine, today: date, size: int = SIZE) -> int:

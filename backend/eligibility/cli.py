@@ -99,7 +99,11 @@ def list_rules(as_json: Annotated[bool, typer.Option("--json", help="以 JSON �
             "name": programme.source.name.zh,
             "status": programme.source.status,
             "versions": [
-                {"version": one.source.version, "from": str(one.source.in_force.from_), "to": _day(one.source.in_force.to)}
+                {
+                    "version": one.source.version,
+                    "from": str(one.source.in_force.from_),
+                    "to": _day(one.source.in_force.to),
+                }
                 for one in programme.versions
             ],
         }
@@ -110,7 +114,9 @@ def list_rules(as_json: Annotated[bool, typer.Option("--json", help="以 JSON �
         return
     table = Table("编号", "名称", "状态", "版本")
     for row in rows:
-        versions = "；".join(f"{v['version']}（{v['from']} 起{('至 ' + v['to']) if v['to'] else ''}）" for v in row["versions"])  # type: ignore[index]
+        versions = "；".join(
+            f"{v['version']}（{v['from']} 起{('至 ' + v['to']) if v['to'] else ''}）" for v in row["versions"]
+        )  # type: ignore[index]
         table.add_row(str(row["programme"]), str(row["name"]), str(row["status"]), versions)
     Console().print(table)
 
@@ -163,7 +169,9 @@ def lint() -> None:
     """检查规则库：写法、单位、依据、版本日期、分档。"""
     loaded = _library()
     versions = sum(len(programme.versions) for programme in loaded.programmes.values())
-    typer.echo(f"规则库无误：{len(loaded.programmes)} 个认定项目，{versions} 个版本，{len(loaded.catalogue.indicators)} 个指标。")
+    typer.echo(
+        f"规则库无误：{len(loaded.programmes)} 个认定项目，{versions} 个版本，{len(loaded.catalogue.indicators)} 个指标。"
+    )
 
 
 @rules_app.command("indicators")
@@ -205,9 +213,9 @@ def evaluate(
     if as_json:
         print_json(report)
         return
-    typer.echo(f"截至 {as_of}：{report['enterprises']} 家企业，{report['results']} 条结果，{report['changes']} 处变化。")
+    typer.echo(
+        f"截至 {as_of}：{report['enterprises']} 家企业，{report['results']} 条结果，{report['changes']} 处变化。"
+    )
     for change in report["by_programme"]:
         name = loaded.programmes[change["programme"]].source.name.zh
         typer.echo(f"  {name}：{change['before'] or '未测算'} → {change['after']}，{change['count']} 家")
-
-

@@ -15,9 +15,7 @@ class Run(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
     as_of: date
-    started_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
-    )
+    started_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     finished_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     #: Hash of all rule versions used.
     library_digest: str = Field(max_length=64)

@@ -45,7 +45,11 @@ def identity_facts(row: Mapping[str, Any]) -> dict[str, Value]:
     facts: dict[str, Value] = {"established_on": row["established_on"], "industry_code": row["industry_code"]}
     region = row["region_code"]
     if region:
-        facts |= {"registered_province_code": region[:2], "registered_city_code": region[:4], "registered_district_code": region}
+        facts |= {
+            "registered_province_code": region[:2],
+            "registered_city_code": region[:4],
+            "registered_district_code": region,
+        }
     if row["credit_code"]:
         facts |= {"uscc": row["credit_code"], "registered_in_mainland": True}
     if row["listing_board"]:

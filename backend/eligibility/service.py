@@ -85,9 +85,7 @@ async def _begin(session: AsyncSession, library: Library, as_of: date, is_whole:
     return found.scalar_one()
 
 
-def _rows(
-    enterprise_id: int, facts: Facts, library: Library, as_of: date, run_id: int
-) -> Iterable[tuple[Any, ...]]:
+def _rows(enterprise_id: int, facts: Facts, library: Library, as_of: date, run_id: int) -> Iterable[tuple[Any, ...]]:
     for name in library.programmes:
         evaluator = _evaluator(library, name, as_of, facts)
         if evaluator is None or not _is_anything_known(evaluator, facts):
@@ -122,9 +120,7 @@ def _decimal(number: Any) -> Decimal | None:
     return None if number is None else Decimal(number.numerator) / Decimal(number.denominator)
 
 
-async def _store(
-    session: AsyncSession, enterprise_ids: Sequence[int], rows: list[tuple[Any, ...]], run_id: int
-) -> int:
+async def _store(session: AsyncSession, enterprise_ids: Sequence[int], rows: list[tuple[Any, ...]], run_id: int) -> int:
     found = await session.execute(
         text("SELECT enterprise_id, programme, outcome FROM eligibility WHERE enterprise_id = ANY(:ids)"),
         {"ids": list(enterprise_ids)},
@@ -144,5 +140,3 @@ async def _store(
         columns = ("run_id", "enterprise_id", "programme", "before", "after")
         await copy_rows(session, "eligibility_change", columns, changes)
     return len(changes)
-
-

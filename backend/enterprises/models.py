@@ -51,12 +51,8 @@ class Enterprise(SQLModel, table=True):
     listed_on: date | None = None
     #: Counted up with each change, so that two people who edit at once notice.
     revision: int = 1
-    created_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
-    )
-    updated_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
-    )
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+    updated_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
 
 
 class EnterpriseName(SQLModel, table=True):

@@ -110,3 +110,15 @@ async def find(session: AsyncSession, code_or_id: str) -> Mapping[str, Any] | No
     )
     row = found.mappings().first()
     return dict(row) if row is not None else None
+
+
+async def chains_in_use(session: AsyncSession) -> list[str]:
+    """The chains that enterprises belong to."""
+    found = await session.execute(text("SELECT DISTINCT chain FROM enterprise_chain ORDER BY chain"))
+    return list(found.scalars())
+
+
+async def parks_in_use(session: AsyncSession) -> list[str]:
+    """The parks that enterprises are registered in."""
+    found = await session.execute(text("SELECT DISTINCT park FROM enterprise WHERE park <> '' ORDER BY park"))
+    return list(found.scalars())

@@ -110,7 +110,7 @@ def _by_rung(rung: str, library: Library, parts: list[str], values: dict[str, An
     values["rung_order"] = BY_ID[rung].order if rung in BY_ID else -1
 
 
-_HELD = f"EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = e.id AND r.programme = :programme AND {IN_FORCE} AND r.superseded_at IS NULL)"  # noqa: S608
+_HELD = f"EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = e.id AND r.programme = :programme AND {IN_FORCE} AND r.superseded_at IS NULL)"
 
 
 def _by_outcome(filters: Filters, parts: list[str], values: dict[str, Any]) -> None:
@@ -128,7 +128,7 @@ def _by_outcome(filters: Filters, parts: list[str], values: dict[str, Any]) -> N
         condition = f"(x.outcome = 'eligible' OR x.is_likely) AND NOT {_HELD}"
         del values["outcome"]
     parts.append(
-        f"e.id IN (SELECT x.enterprise_id FROM eligibility x WHERE x.programme = :programme AND {condition})"  # noqa: S608
+        f"e.id IN (SELECT x.enterprise_id FROM eligibility x WHERE x.programme = :programme AND {condition})"
     )
 
 
@@ -141,7 +141,7 @@ _COLUMNS = (
 async def search(session: AsyncSession, filters: Filters, on: date, library: Library) -> Found:
     """One page of the enterprises that the filters leave, with their rung and titles in force."""
     condition, values = where(filters, on, library)
-    total = (await session.execute(text(f"SELECT count(*) FROM enterprise e WHERE {condition}"), values)).scalar_one()  # noqa: S608
+    total = (await session.execute(text(f"SELECT count(*) FROM enterprise e WHERE {condition}"), values)).scalar_one()
     page = min(max(1, filters.page), max(1, -(-total // PAGE_SIZE)))
     rows = await _page(
         session, filters, condition, {**values, "limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}, library
@@ -157,7 +157,7 @@ async def _page(
     )
     found = await session.execute(
         text(
-            f"SELECT {_COLUMNS} FROM enterprise e{joined} WHERE {condition} ORDER BY {_ORDER[filters.sort]}"  # noqa: S608
+            f"SELECT {_COLUMNS} FROM enterprise e{joined} WHERE {condition} ORDER BY {_ORDER[filters.sort]}"
             " LIMIT :limit OFFSET :offset"
         ),
         values,
@@ -173,7 +173,7 @@ async def titles_in_force(
     """The titles of some enterprises that count on a day, the highest rung first."""
     found = await session.execute(
         text(
-            "SELECT r.enterprise_id, r.programme, r.valid_to, coalesce(ladder.rung, '') AS rung,"  # noqa: S608
+            "SELECT r.enterprise_id, r.programme, r.valid_to, coalesce(ladder.rung, '') AS rung,"
             f" coalesce(ladder.rung_order, 0) AS rung_order FROM recognition r LEFT JOIN {rung_values(library)} USING (programme)"
             f" WHERE r.enterprise_id = ANY(:ids) AND {IN_FORCE} AND r.superseded_at IS NULL AND {CURRENT_EDITION}"
             " ORDER BY rung_order DESC, r.programme"

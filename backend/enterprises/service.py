@@ -167,7 +167,7 @@ async def _update(session: AsyncSession, pairs: list[tuple[Known, Draft]], on: d
 async def _set(session: AsyncSession, enterprise_id: int, changes: Mapping[str, Any]) -> None:
     assignments = "".join(f'"{column}" = :{column}, ' for column in changes)
     await session.execute(
-        text(f"UPDATE enterprise SET {assignments}revision = revision + 1, updated_at = now() WHERE id = :id"),  # noqa: S608
+        text(f"UPDATE enterprise SET {assignments}revision = revision + 1, updated_at = now() WHERE id = :id"),
         {**changes, "id": enterprise_id},
     )
 

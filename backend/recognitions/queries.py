@@ -65,7 +65,7 @@ async def held_by(
     """All titles of some enterprises, ended ones included, the oldest first."""
     found = await session.execute(
         text(
-            f"SELECT {_FIELDS} FROM recognition r WHERE r.enterprise_id = ANY(:ids) AND {KNOWN}"  # noqa: S608
+            f"SELECT {_FIELDS} FROM recognition r WHERE r.enterprise_id = ANY(:ids) AND {KNOWN}"
             " ORDER BY r.valid_from, r.id"
         ),
         {"ids": list(enterprise_ids), "known_at": known_at},
@@ -97,7 +97,7 @@ async def ladder_counts(
     """How many enterprises stand on each rung (their highest) on a day; each enterprise once."""
     found = await session.execute(
         text(
-            "SELECT rung_order, count(*) FROM (SELECT r.enterprise_id, max(ladder.rung_order) AS rung_order"  # noqa: S608
+            "SELECT rung_order, count(*) FROM (SELECT r.enterprise_id, max(ladder.rung_order) AS rung_order"
             f" FROM recognition r JOIN {rung_values(library)} USING (programme)"
             " JOIN enterprise e ON e.id = r.enterprise_id"
             f" WHERE {IN_FORCE} AND {KNOWN} AND {CURRENT_EDITION} AND (:region = '' OR e.region_code = :region)"
@@ -113,7 +113,7 @@ async def expiring(session: AsyncSession, on: date, days: int, limit: int = 200)
     """Titles in force today that end within some days, the soonest first, with their enterprise."""
     found = await session.execute(
         text(
-            f"SELECT {_FIELDS}, e.name, e.credit_code, e.region_code, r.valid_to - CAST(:on AS date) AS days_left"  # noqa: S608
+            f"SELECT {_FIELDS}, e.name, e.credit_code, e.region_code, r.valid_to - CAST(:on AS date) AS days_left"
             " FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
             f" WHERE {IN_FORCE} AND r.superseded_at IS NULL AND r.valid_to < CAST(:on AS date) + CAST(:days AS integer)"
             " ORDER BY r.valid_to, e.name LIMIT :limit"
@@ -121,3 +121,73 @@ async def expiring(session: AsyncSession, on: date, days: int, limit: int = 200)
         {"on": on, "days": days, "limit": limit},
     )
     return list(found.mappings())
+
+
+@dataclass(frozen=True)
+class View:
+    """A way of looking at titles: its name, what it shows, and its condition."""
+
+    label: str
+    about: str
+    condition: str
+
+
+_IN_FORCE_NOW = f"{IN_FORCE} AND r.superseded_at IS NULL"
+_ENDS_SOON = f"{_IN_FORCE_NOW} AND r.valid_to < CAST(:on AS date) + 180"
+_NO_OTHER = (
+    "NOT EXISTS (SELECT FROM recognition o WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
+    " AND o.superseded_at IS NULL AND o.valid_from <= :on AND (o.valid_to IS NULL OR o.valid_to >= :on)"
+    " AND (o.revoked_on IS NULL OR o.revoked_on > :on))"
+)
+VIEWS = {
+    "expiring": View("180 天内到期", "有效、180 天内到期的认定，先到期的在前。", _ENDS_SOON),
+    "failing": View(
+        "到期复核有风险", "180 天内到期，而按现行数据测评不符合条件的：最值得马上上门。", f"{_ENDS_SOON} AND x.outcome = 'ineligible'"
+    ),
+    "in_force": View("有效", "今天有效的认定。", _IN_FORCE_NOW),
+    "lapsed": View(
+        "已失效但仍符合", "近两年到期、没有续上，而按现行数据仍符合或基本符合的。",
+        "r.superseded_at IS NULL AND r.revoked_on IS NULL AND r.valid_to < :on AND r.valid_to > CAST(:on AS date) - 730"
+        f" AND (x.outcome = 'eligible' OR x.is_likely) AND {_NO_OTHER}",
+    ),
+    "revoked": View("已取消", "被取消资格的认定。", "r.superseded_at IS NULL AND r.revoked_on IS NOT NULL"),
+}  # fmt: skip
+TITLES_A_PAGE = 50
+
+
+@dataclass(frozen=True)
+class TitlesFound:
+    """One page of titles, and how many there are in all."""
+
+    rows: list[Mapping[str, Any]]
+    total: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // TITLES_A_PAGE))
+
+
+async def list_titles(
+    session: AsyncSession, view: str, on: date, programme: str = "", region: str = "", page: int = 1
+) -> TitlesFound:
+    """One page of the titles that a view shows, with their enterprise and what the rules say of it today."""
+    source = (
+        " FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
+        " LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme"
+        f" WHERE {VIEWS[view].condition} AND (:programme = '' OR r.programme = :programme)"
+        " AND (:region = '' OR e.region_code = :region)"
+    )
+    values = {"on": on, "programme": programme, "region": region}
+    total = (await session.execute(text(f"SELECT count(*){source}"), values)).scalar_one()
+    page = min(page, max(1, -(-total // TITLES_A_PAGE)))
+    found = await session.execute(
+        text(
+            f"SELECT {_FIELDS}, e.name, e.credit_code, e.region_code, x.outcome, x.is_likely, x.failed,"
+            f" r.valid_to - CAST(:on AS date) AS days_left{source} ORDER BY r.valid_to NULLS LAST, e.name, r.id"
+            " LIMIT :limit OFFSET :offset"
+        ),
+        {**values, "limit": TITLES_A_PAGE, "offset": (page - 1) * TITLES_A_PAGE},
+    )
+    return TitlesFound([dict(row) for row in found.mappings()], total, page)

@@ -153,4 +153,4 @@ async def _supersede(
     new = {name: value for name, value in row.items() if name not in ("id", "recorded_at", "superseded_at")}
     new |= {**changes, "supersedes_id": row["id"], "recorded_by": recorded_by}
     columns, values = ", ".join(new), ", ".join(f":{name}" for name in new)
-    await session.execute(text(f"INSERT INTO recognition ({columns}) VALUES ({values})"), new)  # noqa: S608
+    await session.execute(text(f"INSERT INTO recognition ({columns}) VALUES ({values})"), new)

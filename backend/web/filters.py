@@ -164,6 +164,24 @@ def spark_end(values: Sequence[Figure | None]) -> tuple[str, str] | None:
     return (f"{spots[-1][0]:.1f}", f"{spots[-1][1]:.1f}") if spots else None
 
 
+def figure(value: object) -> object:
+    """A fact of any kind as a cell shows it: numbers with thousands parted, truth in words, a dash for nothing."""
+    if value is None or value == "":
+        return NOTHING
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, int | float | Fraction | Decimal):
+        return number(value, 4)
+    if isinstance(value, list):
+        return f"{len(value)} 条记录" if value else "无"
+    return "无" if value == "none" else value
+
+
+def pairs(values: Sequence[str]) -> list[tuple[str, str]]:
+    """Choices that are called what they are."""
+    return [(value, value) for value in values]
+
+
 FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "wan": wan,
     "number": number,
@@ -176,6 +194,8 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "rung": rung,
     "role": role,
     "or_dash": or_dash,
+    "figure": figure,
+    "pairs": pairs,
     "bar_width": bar_width,
     "pages_around": pages_around,
     "spark_lines": spark_lines,

@@ -1,0 +1,60 @@
+"""`tidu demo`: the service with an invented registry, the real plans, and logins to try."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backend.console import Refused, settings_of, with_database
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+#: Everybody may know it: there is nothing to protect in invented data, and the service listens on this machine only.
+DEMO_PASSWORD = "Meihua-2026-Tidu"  # noqa: S105
+PEOPLE = (
+    ("admin", "演示管理员", "administrator", ""),
+    ("shi", "市级演示员", "city_officer", ""),
+    ("jingjiang", "靖江演示员", "district_officer", "321282"),
+    ("taixing", "泰兴演示员", "district_officer", "321283"),
+    ("haizhou", "海州演示员", "district_officer", "320706"),
+    ("lingdao", "演示查看员", "viewer", ""),
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Put the command on the command line."""
+    app.command("demo")(demo)
+
+
+def demo(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="监听地址。")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="监听端口。")] = 8000,
+    size: Annotated[int, typer.Option(help="虚构企业的数量。", min=12, max=1_000_000)] = 3_000,
+    only_load: Annotated[bool, typer.Option("--only-load", help="只装入数据，不提供服务。")] = False,
+) -> None:
+    """装入演示数据（均为虚构）并提供服务，打印地址和登录名。"""
+    from backend.serving import serve
+
+    settings = settings_of(context).model_copy(update={"host": host, "port": port})
+    with_database(context, lambda engine: _prepare(engine, size))
+    typer.echo("\n演示登录（口令均为 " + DEMO_PASSWORD + "）：")
+    for login, name, role, _ in PEOPLE:
+        typer.echo(f"  {login:<10} {name}（{role}）")
+    typer.echo("")
+    if not only_load:
+        serve(settings)
+
+
+async def _prepare(engine: "AsyncEngine", size: int) -> None:
+    from backend.clock import today
+    from backend.demo.service import add_people, is_demo, is_loaded, load
+
+    if await is_loaded(engine):
+        if not await is_demo(engine):
+            raise Refused("这个数据文件夹里已有真实数据，不能装入演示数据。请用 --data 换一个空文件夹。")
+        return
+    typer.echo("正在装入演示数据（均为虚构）……")
+    count = await load(engine, today(), size)
+    await add_people(engine, PEOPLE, DEMO_PASSWORD)
+    typer.echo(f"已装入 {count} 家虚构企业。")

@@ -1,0 +1,41 @@
+"""REST: enterprises."""
+
+from datetime import date
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from backend.access.dependencies import SignedIn
+from backend.clock import today
+from backend.enterprises.enterprise_file import as_json, enterprise_file
+from backend.enterprises.pages import read_filters
+from backend.enterprises.queries import find
+from backend.enterprises.search import search
+from backend.web.dependencies import Work
+from backend.web.errors import NotFound
+from rules.library import library
+
+router = APIRouter(tags=["enterprises"])
+
+
+@router.get("/enterprises")
+async def enterprises(request: Request, session: Work, person: SignedIn) -> dict[str, Any]:
+    """One page of enterprises; the same filters as the page: q, rung, region, industry, chain, park, programme, outcome."""
+    found = await search(session, read_filters(dict(request.query_params)), today(), library())
+    rows = [
+        {
+            **{name: value for name, value in row.items() if name != "titles"},
+            "titles": [one["programme"] for one in row["titles"]],
+        }
+        for row in found.rows
+    ]
+    return {"total": found.total, "page": found.page, "pages": found.pages, "enterprises": rows}
+
+
+@router.get("/enterprises/{code}")
+async def enterprise(session: Work, person: SignedIn, code: str, on: date | None = None) -> dict[str, Any]:
+    """The file of one enterprise on a day."""
+    row = await find(session, code)
+    if row is None:
+        raise NotFound(f"没有代码为“{code}”的企业，或者它不在您的区域。")
+    return as_json(await enterprise_file(session, row, library(), on or today()), library())
