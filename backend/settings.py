@@ -6,8 +6,6 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 
 def _default_data_folder() -> Path:
@@ -19,6 +17,10 @@ def _default_data_folder() -> Path:
 
 def _for_asyncpg(address: str) -> str:
     """Accept the address as other programs write it, too."""
+    # Imported here: commands that need no database are to answer at once.
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         url = make_url(address)
     except ArgumentError:
