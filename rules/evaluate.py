@@ -202,10 +202,11 @@ def _compile(criterion: Criterion) -> _Compiled:
 
 
 def _reason(context: Context, compiled: _Compiled) -> Reason:
+    # Emptied first: what was read to see whether the criterion applies is this one's, not the one's before it.
+    context.trail = []
     applies: Any = compiled.applies(context) if compiled.applies is not None else True
     if applies is False:
         return Reason(compiled.criterion, Outcome.NOT_APPLICABLE, None)
-    context.trail = []
     reason = _FORMS[compiled.criterion.form](context, compiled)
     truth = reason.truth
     if compiled.criterion.soft and truth is False:
