@@ -1,0 +1,392 @@
+"""Every plan target's value, on any days, as known at any moment, for any region; and the list behind each value.
+
+Enterprises are counted where they were registered on the day, each once. What the registry cannot count is taken from
+the figures reported; what nobody reported stays unreported, and a placeholder stays not set. Nothing turns into 0.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.plans.documents import registers
+from backend.plans.sets import Asked, Sets, sets_of
+from backend.plans.territory import Territory, territory_of
+from rules.plan import (
+    Basis,
+    CountInstitutions,
+    CountRegister,
+    CountZones,
+    GrowthOfCount,
+    Mode,
+    MultipleOfCount,
+    Reported,
+    ShareOfEnterprises,
+    ShareOfRegions,
+    Target,
+)
+
+
+class State(StrEnum):
+    """Where a value comes from, or why there is none."""
+
+    COUNTED = "counted"
+    REPORTED = "reported"
+    NOT_REPORTED = "not_reported"
+    NOT_COMPUTABLE = "not_computable"
+    NARRATIVE = "narrative"
+
+    @property
+    def label(self) -> str:
+        """The state as a page shows it."""
+        return {
+            State.COUNTED: "系统统计",
+            State.REPORTED: "填报",
+            State.NOT_REPORTED: "未报",
+            State.NOT_COMPUTABLE: "不可计算",
+            State.NARRATIVE: "定性事项",
+        }[self]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """The value of a target on one day, in the target's unit, or the reason why there is none."""
+
+    state: State
+    value: Fraction | None = None
+    #: Why there is no value, or what to know about it; Chinese, for a page.
+    reason: str = ""
+    #: The number of enterprises on the target's list; for a ratio the upper of the two numbers.
+    counted: int | None = None
+    #: For a ratio: of how many, and of how many of these the answer is known at all.
+    whole: int | None = None
+    answered: int | None = None
+    #: For a reported figure: what it is for, who published it and when, and how often it was revised.
+    period_end: date | None = None
+    source: str = ""
+    released_on: date | None = None
+    revisions: int = 0
+
+
+@dataclass(frozen=True)
+class RolledUp:
+    """The figures of some targets: by target, day and region; "" is the whole territory."""
+
+    days: tuple[date, ...]
+    figures: Mapping[tuple[str, date, str], Figure]
+    #: Enterprises on a target's list in the territory whose district is not known, on the last day.
+    unplaced: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    def of(self, target: Target, day: date, region: str = "") -> Figure:
+        """The figure of a target on one of the days."""
+        return self.figures[target.id, day, region]
+
+
+async def roll_up(
+    session: AsyncSession,
+    targets: Sequence[Target],
+    days: Iterable[date],
+    *,
+    region: str | None = None,
+    known_at: datetime | None = None,
+    modes: Mapping[str, Mode] | None = None,
+) -> RolledUp:
+    """The figures of targets on days, for a territory and each of its districts.
+
+    Args:
+        targets: of one plan or of several.
+        days: at most 30.
+        region: the territory's code; None is each target's own.
+        known_at: the moment whose knowledge answers; None is now.
+        modes: by target id, where another way of counting holders is wanted than the plan's.
+    """
+    asked = Asked(tuple(sorted(set(days))), known_at)
+    sets = {one.id: found for one in targets if (found := sets_of(one, asked, (modes or {}).get(one.id))) is not None}
+    counts = await _count(session, sets, asked)
+    reported = await _reported(session, [one.id for one in targets if one.id not in sets], known_at)
+    figures: dict[tuple[str, date, str], Figure] = {}
+    unplaced: dict[str, int] = {}
+    for target in targets:
+        territory = territory_of(region or target.region)
+        tallies = counts.get(target.id)
+        for place in ("", *(district.code for district in territory.districts)):
+            for number, day in enumerate(asked.days):
+                if tallies is not None:
+                    figure = _counted(target, tallies, territory, place, number)
+                else:
+                    # Figures of the plan's own territory are kept without a region.
+                    where = place or ("" if territory.code == target.region else territory.code)
+                    figure = _from_reports(target, reported.get((target.id, where), ()), day)
+                figures[target.id, day, place] = figure
+        if tallies is not None:
+            unplaced[target.id] = tallies.in_no_district(territory, len(asked.days) - 1)
+    return RolledUp(asked.days, figures, unplaced)
+
+
+# --- Counting --------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Tallies:
+    """Enterprises of a target's sets, counted by set and number of the day, and there by region code."""
+
+    by_region: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict[tuple[str, int], dict[str, int]])
+
+    def add(self, part: str, regions: Sequence[str | None], region_now: str, days: int, enterprises: int) -> None:
+        for number in range(days.bit_length()):
+            if days >> number & 1:
+                then = regions[number] if regions else None
+                region = region_now if then is None else then
+                held = self.by_region.setdefault((part, number), {})
+                held[region] = held.get(region, 0) + enterprises
+
+    def count(self, part: str, territory: Territory, place: str, number: int) -> int:
+        """Enterprises in the territory, or in one of its districts."""
+        return sum(
+            enterprises
+            for region, enterprises in self.by_region.get((part, number), {}).items()
+            if territory.contains(region) and (not place or territory.district_of(region) == place)
+        )
+
+    def in_no_district(self, territory: Territory, number: int) -> int:
+        if not territory.is_divided:
+            return 0
+        placed = sum(self.count("counted", territory, one.code, number) for one in territory.districts)
+        return self.count("counted", territory, "", number) - placed
+
+
+#: Where enterprises were on each of the days that ever moved; whoever never did is where it is now.
+def _moved(asked: Asked) -> str:
+    of_day = ", ".join(
+        "(array_agg(er.region_code ORDER BY er.valid_from DESC NULLS LAST) FILTER (WHERE"
+        f" (er.valid_from IS NULL OR er.valid_from <= (CAST(:days AS date[]))[{number}])"
+        f" AND (er.valid_to IS NULL OR er.valid_to >= (CAST(:days AS date[]))[{number}])))[1]"
+        for number in range(1, len(asked.days) + 1)
+    )
+    return (
+        f"SELECT er.enterprise_id, ARRAY[{of_day}] AS regions FROM enterprise_region er"
+        " WHERE er.valid_from IS NOT NULL OR er.valid_to IS NOT NULL GROUP BY er.enterprise_id"
+    )
+
+
+async def _count(session: AsyncSession, sets: Mapping[str, Sets], asked: Asked) -> dict[str, _Tallies]:
+    """All sets in one statement: by set, region then, region now and days."""
+    parts = [
+        (name, part, sql)
+        for name, of_target in sets.items()
+        for part, sql in (("counted", of_target.counted), ("whole", of_target.whole), ("answered", of_target.answered))
+        if sql is not None
+    ]
+    tallies = {name: _Tallies() for name in sets}
+    if not parts:
+        return tallies
+    union = " UNION ALL ".join(
+        f"SELECT {number} AS part, x.enterprise_id, x.days FROM ({sql}) x" for number, (_, _, sql) in enumerate(parts)
+    )
+    found = await session.execute(
+        text(
+            "SELECT s.part, e.region_code, m.regions, s.days, count(*)"
+            f" FROM ({union}) s JOIN enterprise e ON e.id = s.enterprise_id"
+            f" LEFT JOIN ({_moved(asked)}) m ON m.enterprise_id = s.enterprise_id"
+            " WHERE s.days <> 0 GROUP BY s.part, e.region_code, m.regions, s.days"
+        ),
+        asked.parameters,
+    )
+    for number, region_now, regions, days, enterprises in found:
+        name, part, _ = parts[number]
+        tallies[name].add(part, regions or (), region_now, days, enterprises)
+    return tallies
+
+
+def _counted(target: Target, tallies: _Tallies, territory: Territory, place: str, number: int) -> Figure:
+    counted = tallies.count("counted", territory, place, number)
+    if not isinstance(target.count, ShareOfEnterprises):
+        return Figure(State.COUNTED, Fraction(counted), counted=counted)
+    whole = tallies.count("whole", territory, place, number)
+    answered = tallies.count("answered", territory, place, number)
+    if not whole:
+        reason = "没有符合分母条件的企业：请先登记企业的产业链和规模以上名录。"
+        return Figure(State.NOT_COMPUTABLE, reason=reason, counted=0, whole=0, answered=0)
+    if not answered:
+        reason = f"分母 {whole} 家企业都没有研发机构资料：请先导入研发机构台账。"
+        return Figure(State.NOT_COMPUTABLE, reason=reason, counted=0, whole=whole, answered=0)
+    reason = f"其中 {whole - answered} 家没有研发机构资料，按未建计。" if answered < whole else ""
+    return Figure(State.COUNTED, Fraction(counted * 100, whole), reason, counted, whole, answered)
+
+
+# --- What was reported -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Report:
+    period_end: date
+    value: Fraction
+    source: str
+    released_on: date | None
+    revisions: int
+
+
+async def _reported(
+    session: AsyncSession, targets: Sequence[str], known_at: datetime | None
+) -> dict[tuple[str, str], list[_Report]]:
+    """The last word on each period that was known at the moment, the latest period first."""
+    if not targets:
+        return {}
+    known = "" if known_at is None else " AND recorded_at <= :known_at"
+    found = await session.execute(
+        text(
+            "SELECT DISTINCT ON (target, region_code, period_end) target, region_code, period_end, value, source,"
+            " released_on, count(*) OVER (PARTITION BY target, region_code, period_end) - 1 AS revisions"
+            f" FROM reported_figure WHERE target = ANY(CAST(:targets AS text[])){known}"
+            " ORDER BY target, region_code, period_end DESC, recorded_at DESC, id DESC"
+        ),
+        {"targets": list(targets)} | ({} if known_at is None else {"known_at": known_at}),
+    )
+    reports: dict[tuple[str, str], list[_Report]] = {}
+    for target, region, period_end, value, source, released_on, revisions in found:
+        report = _Report(period_end, Fraction(value), source, released_on, revisions)
+        reports.setdefault((target, region), []).append(report)
+    return reports
+
+
+def _from_reports(target: Target, reports: Sequence[_Report], day: date) -> Figure:
+    """The latest period over by the day; a yearly number of another year says nothing about this one."""
+    for report in reports:
+        if report.period_end > day:
+            continue
+        if target.basis is Basis.ANNUAL and report.period_end.year != day.year:
+            break
+        return Figure(
+            State.REPORTED,
+            report.value,
+            f"{report.period_end} 止的数据",
+            period_end=report.period_end,
+            source=report.source,
+            released_on=report.released_on,
+            revisions=report.revisions,
+        )
+    return _nothing(target)
+
+
+def _nothing(target: Target) -> Figure:
+    """Why there is no value, and what would bring one."""
+    match target.count:
+        case None:
+            return Figure(State.NARRATIVE, reason="原文没有数字，按事项跟踪。")
+        case GrowthOfCount() | MultipleOfCount():
+            reason = "原文未印基期，无法由登记的认定推算；可按发布数填报。"
+            return Figure(State.NOT_COMPUTABLE, reason=reason)
+        case CountZones() | ShareOfRegions():
+            return Figure(State.NOT_REPORTED, reason="园区台账尚未建立，可先填报。")
+        case CountInstitutions():
+            return Figure(State.NOT_REPORTED, reason="研发机构台账尚未建立，可先填报。")
+        case CountRegister(register_id=name):
+            register = registers().by_id[name]
+            return Figure(State.NOT_REPORTED, reason=f"“{register.name}”台账尚未建立，可先填报。")
+        case Reported(reported_by=publisher):
+            return Figure(State.NOT_REPORTED, reason=f"尚未填报，通常由{publisher}发布。")
+        case _:
+            return Figure(State.NOT_REPORTED, reason="尚未填报。")
+
+
+# --- The list behind a number ----------------------------------------------------------------------------
+
+#: Parts of a ratio that a list may show; for a count there is only the first.
+PARTS = {"counted": "已计入", "whole": "分母", "missing": "分母中未计入"}
+
+
+@dataclass(frozen=True)
+class Member:
+    """An enterprise on a target's list, with where it was registered on the day."""
+
+    id: int
+    credit_code: str | None
+    name: str
+    region_code: str
+
+
+@dataclass(frozen=True)
+class Members:
+    """A part of a list, and how long the whole list is."""
+
+    rows: tuple[Member, ...]
+    total: int
+
+
+async def members(
+    session: AsyncSession,
+    target: Target,
+    on: date,
+    *,
+    region: str | None = None,
+    known_at: datetime | None = None,
+    mode: Mode | None = None,
+    part: str = "counted",
+    limit: int | None = None,
+    offset: int = 0,
+) -> Members | None:
+    """The enterprises that a target counts on a day, by region and name; None where it counts no enterprises.
+
+    The list is read from the very subquery that the number is counted from.
+    """
+    asked = Asked((on,), known_at)
+    sets = sets_of(target, asked, mode)
+    if sets is None:
+        return None
+    territory = territory_of(region or target.region)
+    parameters = asked.parameters | {"codes": list(territory.codes), "like": f"{territory.prefix}%"}
+    chosen = _part(sets, part)
+    found = await session.execute(
+        text(
+            "SELECT e.id, e.credit_code, e.name, p.region_code, count(*) OVER () AS total"
+            f" FROM ({chosen}) s JOIN enterprise e ON e.id = s.enterprise_id"
+            f" LEFT JOIN ({_moved(asked)}) m ON m.enterprise_id = s.enterprise_id"
+            " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
+            " WHERE s.days <> 0 AND (p.region_code = ANY(CAST(:codes AS text[])) OR p.region_code LIKE :like)"
+            " ORDER BY p.region_code, e.name, e.id LIMIT :limit OFFSET :offset"
+        ),
+        parameters | {"limit": limit, "offset": offset},
+    )
+    rows = found.all()
+    total = rows[0].total if rows else 0
+    if not rows and offset:
+        # Beyond the last page the window has nothing to stand on.
+        first = await members(session, target, on, region=region, known_at=known_at, mode=mode, part=part, limit=1)
+        total = first.total if first is not None else 0
+    return Members(tuple(Member(*row[:4]) for row in rows), total)
+
+
+def _part(sets: Sets, part: str) -> str:
+    if sets.whole is None or part == "counted":
+        return sets.counted
+    if part == "whole":
+        return sets.whole
+    return (
+        f"SELECT w.enterprise_id, w.days & ~coalesce(c.days, 0) AS days FROM ({sets.whole}) w"
+        f" LEFT JOIN ({sets.counted}) c ON c.enterprise_id = w.enterprise_id"
+    )
+
+
+def plain_number(value: Fraction | None) -> int | float | None:
+    """A value for JSON: whole numbers as such, others to six decimals."""
+    if value is None:
+        return None
+    return int(value) if value.denominator == 1 else round(float(value), 6)
+
+
+def as_json(figure: Figure) -> dict[str, Any]:
+    """A figure for programs."""
+    return {
+        "value": plain_number(figure.value),
+        "state": figure.state.value,
+        "reason": figure.reason,
+        "counted": figure.counted,
+        "whole": figure.whole,
+        "period_end": figure.period_end,
+        "source": figure.source,
+    }

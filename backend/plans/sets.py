@@ -1,0 +1,340 @@
+"""Sets of enterprises over days: what a plan target counts, as SQL.
+
+A set is a subquery of rows (enterprise_id, days): bit *i* of `days` says whether the enterprise belongs to the set on
+the *i*-th of the days asked about. So one statement answers for a whole plan, all districts and two years of quarters,
+and the list behind a number is read from the very same subquery as the number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from rules.plan import (
+    CountByFigure,
+    CountHolders,
+    CountListed,
+    Institutions,
+    Mode,
+    Population,
+    ShareOfEnterprises,
+    Target,
+    Window,
+)
+
+#: The bits of an integer are the limit.
+MOST_DAYS = 30
+
+#: Enterprise files name some types of institutions otherwise than the plans' register.
+_TYPE_IN_FILES = {
+    "enterprise_key_laboratory": "key_laboratory",
+    "proof_of_concept_centre": "concept_verification_centre",
+    "academician_station": "academician_workstation",
+    "postdoctoral_station": "postdoctoral_workstation",
+    "graduate_station": "graduate_workstation",
+    "other_enterprise_rd": "other",
+}
+
+
+@dataclass
+class Asked:
+    """The days asked about, the knowledge they are answered from, and the parameters gathered on the way.
+
+    `days` are in order and each once; `known_at` None is now.
+    """
+
+    days: tuple[date, ...]
+    known_at: datetime | None = None
+    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        if list(self.days) != sorted(set(self.days)) or not 0 < len(self.days) <= MOST_DAYS:
+            raise ValueError(f"days must be 1 to {MOST_DAYS}, in order and each once: {self.days}")
+        self.parameters["days"] = list(self.days)
+        if self.known_at is not None:
+            self.parameters["known_at"] = self.known_at
+
+    @property
+    def first(self) -> date:
+        return self.days[0]
+
+    @property
+    def last(self) -> date:
+        return self.days[-1]
+
+    @property
+    def all(self) -> int:
+        """The mask of what belongs on every day."""
+        return (1 << len(self.days)) - 1
+
+    def add(self, value: Any) -> str:
+        """A parameter's name for SQL."""
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return f":{name}"
+
+    def known(self, row: str) -> str:
+        """Whether a row of a table that is never overwritten was known at the moment."""
+        if self.known_at is None:
+            return f"{row}.superseded_at IS NULL"
+        return f"{row}.recorded_at <= :known_at AND ({row}.superseded_at IS NULL OR {row}.superseded_at > :known_at)"
+
+
+def _between(first: str, last: str) -> str:
+    """The mask of the days from `first` to `last`, both included; NULL as the last day is no end.
+
+    `width_bucket` counts how many of the days lie before, so one expression does for any number of days.
+    """
+    days = "CAST(:days AS date[])"
+    last = f"coalesce({last}, DATE '9999-12-31')"
+    return f"greatest((1 << width_bucket({last}, {days})) - (1 << width_bucket({first} - 1, {days})), 0)"
+
+
+# --- Holders of recognitions -----------------------------------------------------------------------------
+
+#: The last day a title counts: the printed one, or the day before it was revoked.
+_LAST_DAY = "least(r.valid_to, r.revoked_on - 1)"
+
+
+def holders(
+    asked: Asked,
+    programmes: Sequence[str],
+    mode: Mode = Mode.IN_FORCE,
+    window: Window = Window.ON_DAY,
+    since: date | None = None,
+) -> str:
+    """Enterprises that hold any of the programmes.
+
+    - On a day: valid that day (its last printed day included, the day of revocation not), named on the programme's
+      latest list by then, or named on any list by then.
+    - In a year: newly granted between 1 January and the day, and still counting. A renewal is nothing new, and neither
+      is a title that the enterprise held at the end of the year before.
+    - Since: granted from `since` on; without one since records began.
+    """
+    named = f"CAST({asked.add(list(programmes))} AS text[])"
+    conditions = [f"r.programme = ANY({named})", asked.known("r")]
+    first, last, editions = "r.valid_from", _LAST_DAY, ""
+    if mode is Mode.EVER:
+        # Named once is named for ever, whatever became of the title.
+        first, last = "r.granted_on", "CAST(NULL AS date)"
+    elif mode is Mode.CURRENT_LIST:
+        # A title without an edition has no later list that ends it. The lists come from a function, because whoever
+        # sees one district only must still know what the latest list of the whole province is.
+        editions = f" LEFT JOIN list_editions({named}, {_moment(asked)}) n USING (programme, edition)"
+        last = f"least({_LAST_DAY}, n.next_from - 1)"
+    if window is Window.IN_YEAR:
+        end_of_year = "make_date(CAST(extract(year FROM r.granted_on) AS integer), 12, 31)"
+        first, last = "r.granted_on", f"least({_LAST_DAY}, {end_of_year})"
+        conditions += [
+            f"r.granted_on >= {_day(asked, date(asked.first.year, 1, 1))}",
+            "r.kind <> 'renewed'",
+            f"NOT EXISTS ({_held_at_end_of_year_before(asked)})",
+        ]
+    elif window is Window.SINCE:
+        first = f"greatest({first}, r.granted_on)"
+        if since is not None:
+            conditions.append(f"r.granted_on >= {_day(asked, since)}")
+    conditions.append(f"{first} <= {_day(asked, asked.last)}")
+    if mode is not Mode.EVER:
+        start = _day(asked, asked.first)
+        conditions.append(f"(r.valid_to IS NULL OR r.valid_to >= {start})")
+    return (
+        f"SELECT r.enterprise_id, bit_or({_between(first, last)}) AS days FROM recognition r{editions}"
+        f" WHERE {' AND '.join(conditions)} GROUP BY r.enterprise_id"
+    )
+
+
+def _moment(asked: Asked) -> str:
+    return "CAST(NULL AS timestamptz)" if asked.known_at is None else "CAST(:known_at AS timestamptz)"
+
+
+def _held_at_end_of_year_before(asked: Asked) -> str:
+    eve = "make_date(CAST(extract(year FROM r.granted_on) AS integer) - 1, 12, 31)"
+    return (
+        "SELECT FROM recognition h WHERE h.enterprise_id = r.enterprise_id AND h.programme = r.programme"
+        f" AND h.granted_on <= {eve} AND h.valid_from <= {eve} AND (h.valid_to IS NULL OR h.valid_to >= {eve})"
+        f" AND (h.revoked_on IS NULL OR h.revoked_on > {eve}) AND {asked.known('h')}"
+    )
+
+
+def _day(asked: Asked, day: date) -> str:
+    return f"CAST({asked.add(day)} AS date)"
+
+
+# --- Other facts of an enterprise ------------------------------------------------------------------------
+
+
+def listed(asked: Asked, boards: Sequence[str]) -> str:
+    """Enterprises listed or quoted on any of the boards; where the day is not known, since always."""
+    days = _between("coalesce(e.listed_on, DATE '0001-01-02')", "CAST(NULL AS date)")
+    return (
+        f"SELECT e.id AS enterprise_id, {days} AS days FROM enterprise e"
+        f" WHERE e.listing_board = ANY(CAST({asked.add(list(boards))} AS text[]))"
+    )
+
+
+def reaching(asked: Asked, indicator: str, at_least: int) -> str:
+    """Enterprises whose latest figure of a completed year reaches an amount in fen."""
+    amount = f"CAST({asked.add(at_least)} AS bigint)"
+    year_over = "make_date(f.year + 1, 1, 1)"
+    until_next = "make_date(f.next_year, 12, 31)"
+    return (
+        f"SELECT f.enterprise_id, bit_or({_between(year_over, until_next)}) AS days FROM ("
+        " SELECT v.enterprise_id, v.year, v.value, lead(v.year) OVER (PARTITION BY v.enterprise_id ORDER BY v.year)"
+        f" AS next_year FROM ({_yearly(asked, indicator, amount)}) v) f"
+        f" WHERE f.value >= {amount} GROUP BY f.enterprise_id"
+    )
+
+
+def _yearly(asked: Asked, indicator: str, amount: str) -> str:
+    """(enterprise_id, year, value) of enterprises that ever reached the amount; value in fen."""
+    if asked.known_at is None:
+        column = f'y."{indicator}"'
+        return (
+            f"SELECT y.enterprise_id, y.year, {column} AS value FROM fact_yearly y WHERE {column} IS NOT NULL"
+            f' AND y.enterprise_id IN (SELECT s.enterprise_id FROM fact_yearly s WHERE s."{indicator}" >= {amount})'
+        )
+    # Filings hold money in 万元, as the forms do.
+    return (
+        "SELECT w.enterprise_id, w.year, CAST(CAST(w.value #>> '{}' AS numeric) * 1000000 AS bigint) AS value"
+        f" FROM ({_winners(asked, indicator)}) w WHERE jsonb_typeof(w.value) = 'number'"
+    )
+
+
+def _winners(asked: Asked, indicator: str) -> str:
+    """What held of one indicator at a moment: the most trusted source first, then the newest."""
+    name = f"CAST({asked.add(indicator)} AS text)"
+    return (
+        f'SELECT DISTINCT ON (f.enterprise_id, f.year) f.enterprise_id, f.year, f."values" -> {name} AS value'
+        f" FROM filing f LEFT JOIN source_rank k ON k.indicator = {name} AND k.source = f.source"
+        f' WHERE jsonb_exists(f."values", {name}) AND f.recorded_at <= :known_at'
+        " ORDER BY f.enterprise_id, f.year, coalesce(k.rank, 1000), f.received_on DESC, f.id DESC"
+    )
+
+
+def hosting(asked: Asked, institutions: Institutions, numerator: str = "registered") -> str:
+    """Enterprises with an R&D institution of the types and levels: as recognised, or as the statistics have it."""
+    if numerator == "statistical":
+        return _stating(asked, "has_rd_institution", "= 'true'")
+    conditions = ["TRUE"]
+    if institutions.types:
+        types = [_TYPE_IN_FILES.get(name, name) for name in institutions.types]
+        conditions.append(f"i.one ->> 'type' = ANY(CAST({asked.add(types)} AS text[]))")
+    if institutions.levels:
+        conditions.append(f"i.one ->> 'level' = ANY(CAST({asked.add(list(institutions.levels))} AS text[]))")
+    if institutions.effective:
+        conditions.append("i.one ->> 'evaluation_result' IN ('passed', 'good', 'excellent', '合格', '良好', '优秀')")
+    # Without a printed day the institution has been there since always; revoked "none" is no day.
+    first = f"coalesce({_day_in('granted_on')}, DATE '0001-01-02')"
+    last = f"{_day_in('revoked_on')} - 1"
+    return (
+        f"SELECT s.enterprise_id, bit_or({_between(first, last)}) AS days"
+        f" FROM ({_current(asked, 'rd_institutions')}) s CROSS JOIN LATERAL jsonb_array_elements("
+        "CASE jsonb_typeof(s.value) WHEN 'array' THEN s.value ELSE '[]' END) AS i (one)"
+        f" WHERE {' AND '.join(conditions)} GROUP BY s.enterprise_id"
+    )
+
+
+def _day_in(name: str) -> str:
+    return f"CAST(substring(i.one ->> '{name}' FROM '^\\d{{4}}-\\d{{2}}-\\d{{2}}$') AS date)"
+
+
+def having_said(asked: Asked, numerator: str = "registered") -> str:
+    """Enterprises of which it is known whether they have an R&D institution."""
+    return _stating(asked, "has_rd_institution" if numerator == "statistical" else "rd_institutions", "IS NOT NULL")
+
+
+def _stating(asked: Asked, indicator: str, condition: str) -> str:
+    value = "s.value #>> '{}'"
+    return (
+        f"SELECT s.enterprise_id, {asked.all} AS days FROM ({_current(asked, indicator)}) s WHERE {value} {condition}"
+    )
+
+
+def _current(asked: Asked, indicator: str) -> str:
+    """(enterprise_id, value as JSON) of an indicator that is not yearly."""
+    if asked.known_at is not None:
+        return _winners(asked, indicator)
+    return (
+        f'SELECT c.enterprise_id, to_jsonb(c."{indicator}") AS value FROM fact_current c'
+        f' WHERE c."{indicator}" IS NOT NULL'
+    )
+
+
+# --- Putting sets together -------------------------------------------------------------------------------
+
+
+def both(*sets: str) -> str:
+    """What belongs to all of the sets on the same day."""
+    first, *others = sets
+    joined = "".join(
+        f" JOIN ({other}) s{number} ON s{number}.enterprise_id = s0.enterprise_id"
+        for number, other in enumerate(others, 1)
+    )
+    days = " & ".join(f"s{number}.days" for number in range(len(sets)))
+    return f"SELECT s0.enterprise_id, {days} AS days FROM ({first}) s0{joined}"
+
+
+def either(*sets: str) -> str:
+    """What belongs to any of the sets, each enterprise once."""
+    union = " UNION ALL ".join(f"({one})" for one in sets)
+    return f"SELECT s.enterprise_id, bit_or(s.days) AS days FROM ({union}) s GROUP BY s.enterprise_id"
+
+
+def population(asked: Asked, wanted: Population) -> str:
+    """Enterprises for which everything holds that is written of a population."""
+    conditions: list[str] = []
+    if wanted.in_chain:
+        conditions.append(f"SELECT DISTINCT c.enterprise_id, {asked.all} AS days FROM enterprise_chain c")
+    if wanted.above_scale_industrial:
+        conditions.append(f"SELECT e.id AS enterprise_id, {asked.all} AS days FROM enterprise e WHERE e.is_above_scale")
+    if wanted.large_medium_industrial:
+        conditions.append(_large_or_medium_industry(asked))
+    if wanted.holds:
+        conditions.append(holders(asked, wanted.holds))
+    if wanted.any_of:
+        conditions.append(either(*(population(asked, part) for part in wanted.any_of)))
+    return both(*conditions)
+
+
+def _large_or_medium_industry(asked: Asked) -> str:
+    """By the size stated for the latest year; mining, manufacturing and utilities are industry."""
+    size = "y.size_class IN ('large', 'medium')"
+    return (
+        f"SELECT e.id AS enterprise_id, {asked.all} AS days FROM enterprise e"
+        " WHERE left(e.industry_code, 2) BETWEEN '06' AND '46' AND (SELECT "
+        f"{size} FROM fact_yearly y WHERE y.enterprise_id = e.id AND y.size_class IS NOT NULL"
+        " ORDER BY y.year DESC LIMIT 1)"
+    )
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What a target needs counted: `counted` is what its list shows; a ratio is taken of `whole`."""
+
+    counted: str
+    whole: str | None = None
+    #: The part of the whole of which the answer is known at all.
+    answered: str | None = None
+
+
+def sets_of(target: Target, asked: Asked, mode: Mode | None = None) -> Sets | None:
+    """The sets behind a target; None where the registry of enterprises cannot count it."""
+    match target.count:
+        case CountHolders(holds=programmes, mode=printed):
+            return Sets(holders(asked, programmes, mode or printed, target.window, target.since))
+        case CountListed(listed_on=boards):
+            return Sets(listed(asked, boards))
+        case CountByFigure(figure=indicator, at_least=amount):
+            return Sets(reaching(asked, indicator, amount))
+        case ShareOfEnterprises() as share:
+            whole = population(asked, share.share_of)
+            having = hosting(asked, share.having, share.numerator)
+            return Sets(both(whole, having), whole, both(whole, having_said(asked, share.numerator)))
+        case _:
+            return None
+
+
+def is_countable(target: Target) -> bool:
+    """Whether the registry of enterprises counts the target."""
+    return isinstance(target.count, CountHolders | CountListed | CountByFigure | ShareOfEnterprises)
