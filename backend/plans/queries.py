@@ -1,0 +1,292 @@
+"""Reading plans: what is said of every target of a plan on a day."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.plans.documents import plan_named, plans
+from backend.plans.progress import Light, Progress, judge, last_quarter_end, quarter_ends, ranks
+from backend.plans.rollup import Figure, RolledUp, roll_up
+from backend.plans.territory import Territory, territory_of
+from backend.web.errors import Refusal
+from rules.plan import Mode, Op, Plan, Target, TargetClass
+
+#: How far back a trend goes: two years.
+QUARTERS = 8
+STATUSES = ("met", "open", "behind", "not_reported", "not_set", "unjudged")
+
+
+class RegionOutside(Refusal):
+    """The region asked about is no part of the plan's territory."""
+
+    status = 422
+    slug = "region-outside-plan"
+    title = "区域不在规划范围内"
+
+    def __init__(self, plan: Plan, region: str) -> None:
+        districts = "、".join(f"{one.code} {one.shown_as}" for one in territory_of(plan.territory.code).districts)
+        also = f"，或其下的 {districts}" if districts else ""
+        super().__init__(
+            f"区域 {region} 不在《{plan.title}》的范围内。请用 {plan.territory.code} {plan.territory.name}{also}。"
+        )
+
+
+@dataclass(frozen=True)
+class District:
+    """A target's figure in one district of the territory."""
+
+    code: str
+    name: str
+    figure: Figure
+    change: Fraction | None
+    #: Place among the districts by value; equal values share one.
+    rank: int | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A target on a plan's page."""
+
+    progress: Progress
+    districts: tuple[District, ...]
+    #: Enterprises on the list whose district is not known.
+    unplaced: int
+    #: How holders were counted, where the plan leaves a choice.
+    mode: Mode | None
+
+    @property
+    def target(self) -> Target:
+        return self.progress.target
+
+
+@dataclass(frozen=True)
+class Report:
+    """A plan on a day: every target, in the plan's order."""
+
+    plan: Plan
+    on: date
+    known_at: datetime | None
+    territory: Territory
+    rows: tuple[Row, ...]
+
+    def row(self, target_id: str) -> Row:
+        """The row of a target."""
+        return next(row for row in self.rows if row.target.id == target_id)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about the plan's own territory."""
+        return self.territory.code == self.plan.territory.code
+
+    @property
+    def tally(self) -> dict[str, int]:
+        """How many targets are met, behind, open, not reported, not set, unjudged."""
+        found: dict[str, int] = dict.fromkeys(STATUSES, 0)
+        for row in self.rows:
+            found[row.progress.status] += 1
+        return found
+
+    @property
+    def lights(self) -> dict[str, int]:
+        """How many targets have which light."""
+        found = {light.value: 0 for light in Light}
+        for row in self.rows:
+            found[row.progress.light.value] += 1
+        return found
+
+
+def region_of_plan(plan: Plan, region: str | None) -> Territory:
+    """The territory asked about: the plan's own, or a part of it.
+
+    Raises:
+        RegionOutside: the region is no part of the plan's territory.
+    """
+    territory = territory_of(plan.territory.code)
+    if not region or region == territory.code:
+        return territory
+    if not any(district.code == region for district in territory.districts):
+        raise RegionOutside(plan, region)
+    return territory_of(region)
+
+
+async def plan_report(
+    session: AsyncSession,
+    plan: Plan,
+    on: date,
+    region: str | None = None,
+    known_at: datetime | None = None,
+    modes: Mapping[str, Mode] | None = None,
+    targets: Sequence[Target] | None = None,
+) -> Report:
+    """What is said of a plan's targets (or of some of them) on a day.
+
+    Raises:
+        RegionOutside: the region is no part of the plan's territory.
+    """
+    territory = region_of_plan(plan, region)
+    chosen = plan.targets if targets is None else tuple(targets)
+    days = (*quarter_ends(on, QUARTERS), last_quarter_end(on), on)
+    asked_region = None if territory.code == plan.territory.code else territory.code
+    rolled = await roll_up(session, chosen, days, region=asked_region, known_at=known_at, modes=modes)
+    rows = tuple(_row(target, on, rolled, territory, (modes or {}).get(target.id)) for target in chosen)
+    return Report(plan, on, known_at, territory, rows)
+
+
+def _row(target: Target, on: date, rolled: RolledUp, territory: Territory, mode: Mode | None) -> Row:
+    before = last_quarter_end(on)
+    trend = [(day, rolled.of(target, day)) for day in quarter_ends(on, QUARTERS)]
+    progress = judge(target, on, rolled.of(target, on), rolled.of(target, before), trend)
+    districts = _districts(target, on, before, rolled, territory)
+    printed: Mode | None = getattr(target.count, "mode", None)
+    return Row(progress, districts, rolled.unplaced.get(target.id, 0), mode or printed)
+
+
+def _districts(target: Target, on: date, before: date, rolled: RolledUp, territory: Territory) -> tuple[District, ...]:
+    figures = {one.code: rolled.of(target, on, one.code) for one in territory.districts}
+    if all(figure.value is None for figure in figures.values()):
+        return ()
+    places = ranks({code: figure.value for code, figure in figures.items()}, smaller_is_better=target.op is Op.RANK)
+    return tuple(
+        District(
+            one.code,
+            one.shown_as,
+            figures[one.code],
+            judge(target, on, figures[one.code], rolled.of(target, before, one.code), ()).change,
+            places.get(one.code),
+        )
+        for one in territory.districts
+    )
+
+
+async def all_reports(session: AsyncSession, on: date, region: str | None = None) -> list[Report]:
+    """Every plan on a day; a district sees the plans of the city it is in, counted for itself."""
+    found: list[Report] = []
+    for plan in plans().values():
+        territory = territory_of(plan.territory.code)
+        if region and region != territory.code and all(one.code != region for one in territory.districts):
+            continue
+        found.append(await plan_report(session, plan, on, region))
+    return found
+
+
+async def plan_summary(
+    session: AsyncSession, plan: Plan | str, on: date, region: str | None = None, most: int = 6
+) -> list[Progress]:
+    """The targets of a plan that the registry counts, for the workbench; those with a number only, in its order."""
+    found = plan_named(plan) if isinstance(plan, str) else plan
+    counted = [target for target in found.targets if target.target_class is TargetClass.REGISTRY and target.has_number]
+    report = await plan_report(session, found, on, region, targets=counted[:most])
+    return [row.progress for row in report.rows]
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One word on a figure: the first, or a later correction."""
+
+    id: int
+    period_end: date
+    region_code: str
+    value: Fraction
+    source: str
+    released_on: date | None
+    note: str
+    recorded_at: datetime
+    recorded_by: str
+    is_latest: bool
+
+
+async def revisions_of(session: AsyncSession, target: Target, region: str = "") -> list[Revision]:
+    """All that was ever reported of a target for a region, the newest period and the newest word first."""
+    found = await session.execute(
+        text(
+            "SELECT f.id, f.period_end, f.region_code, f.value, f.source, f.released_on, f.note, f.recorded_at,"
+            " f.recorded_by, row_number() OVER (PARTITION BY f.period_end ORDER BY f.recorded_at DESC, f.id DESC) = 1"
+            " FROM reported_figure f WHERE f.target = :target AND f.region_code = :region"
+            " ORDER BY f.period_end DESC, f.recorded_at DESC, f.id DESC"
+        ),
+        {"target": target.id, "region": region},
+    )
+    return [
+        Revision(id_, end, code, Fraction(value), source, released_on, note, at, str(by or ""), latest)
+        for id_, end, code, value, source, released_on, note, at, by, latest in found
+    ]
+
+
+async def titles_of(
+    session: AsyncSession, enterprise_ids: Sequence[int], programmes: Sequence[str], known_at: datetime | None
+) -> dict[int, list[Mapping[str, Any]]]:
+    """The titles of some enterprises under the programmes that a target counts, the oldest first."""
+    known = (
+        "r.superseded_at IS NULL"
+        if known_at is None
+        else "r.recorded_at <= :known_at AND (r.superseded_at IS NULL OR r.superseded_at > :known_at)"
+    )
+    found = await session.execute(
+        text(
+            "SELECT r.enterprise_id, r.programme, r.number, r.edition, r.granted_on, r.valid_from, r.valid_to,"
+            " r.revoked_on FROM recognition r WHERE r.enterprise_id = ANY(CAST(:ids AS bigint[]))"
+            f" AND r.programme = ANY(CAST(:programmes AS text[])) AND {known} ORDER BY r.valid_from, r.id"
+        ),
+        {"ids": list(enterprise_ids), "programmes": list(programmes)}
+        | ({} if known_at is None else {"known_at": known_at}),
+    )
+    titles: dict[int, list[Mapping[str, Any]]] = {}
+    for row in found.mappings():
+        titles.setdefault(row["enterprise_id"], []).append(dict(row))
+    return titles
+
+
+@dataclass(frozen=True)
+class WorkbenchTarget:
+    """A target as the workbench shows it."""
+
+    id: str
+    name: str
+    value: Fraction | None
+    reason: str
+    target_text: str
+    share: Fraction | None
+    elapsed: Fraction | None
+    state: str
+
+
+@dataclass(frozen=True)
+class WorkbenchPlan:
+    """A plan with its first targets."""
+
+    plan: Plan
+    rows: tuple[WorkbenchTarget, ...]
+
+
+async def workbench_plans(session: AsyncSession, on: date, region: str = "", most: int = 6) -> list[WorkbenchPlan]:
+    """The plans that still run and of which the registry knows something, with their first counted targets."""
+    found: list[WorkbenchPlan] = []
+    for plan in plans().values():
+        latest = max((target.year for target in plan.targets if target.year is not None), default=on.year)
+        territory = territory_of(plan.territory.code)
+        is_elsewhere = bool(region) and region != territory.code and region not in {d.code for d in territory.districts}
+        if latest < on.year or is_elsewhere:
+            continue
+        summary = await plan_summary(session, plan, on, region or None, most)
+        if any(progress.value for progress in summary):
+            found.append(WorkbenchPlan(plan, tuple(_for_workbench(progress) for progress in summary)))
+    return found
+
+
+def _for_workbench(progress: Progress) -> WorkbenchTarget:
+    target = progress.target
+    return WorkbenchTarget(
+        target.id,
+        target.name,
+        progress.value,
+        progress.figure.reason,
+        target.target_text,
+        progress.share,
+        progress.elapsed,
+        progress.bar_state,
+    )
