@@ -73,11 +73,7 @@ def serve_command(
     from backend.serving import serve
 
     asked = {"host": host, "port": port}
-    serve(
-        settings_of(context).model_copy(
-            update={name: value for name, value in asked.items() if value is not None}
-        )
-    )
+    serve(settings_of(context).model_copy(update={name: value for name, value in asked.items() if value is not None}))
 
 
 def _data_first(args: list[str]) -> list[str]:
@@ -106,3 +102,7 @@ for _slice in SLICES_WITH_COMMANDS:
 
 def main() -> None:
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""The service as a process: it says where it is, and leaves nothing running."""
+
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.shared_data import REPOSITORY
+
+
+@pytest.fixture
+def service(data_folder: Path) -> Generator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "backend.cli", "serve", "--port", "0", "--data", str(data_folder)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+    ) as started:
+        yield started
+        started.kill()
+
+
+def address(service: subprocess.Popen[str]) -> str:
+    assert service.stdout
+    said = service.stdout.readline()
+    found = re.search(r"http://[\d.:]+", said)
+    assert found, said or (service.stderr and service.stderr.read())
+    return found.group()
+
+
+def test_it_says_where_it_is_and_answers_there(service: subprocess.Popen[str]):
+    with urllib.request.urlopen(f"{address(service)}/healthz") as answer:  # noqa: S310
+        assert answer.status == 200
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_stops_the_database_too(
+    service: subprocess.Popen[str], data_folder: Path, number: signal.Signals
+):
+    address(service)
+    assert (data_folder / "postgresql" / "postmaster.pid").exists()
+    service.send_signal(number)
+    assert service.wait(timeout=20) == 0
+    assert not (data_folder / "postgresql" / "postmaster.pid").exists()
+
+
+def test_after_a_kill_it_comes_up_again_on_the_same_folder(service: subprocess.Popen[str], data_folder: Path):
+    address(service)
+    service.kill()
+    service.wait()
+    again = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "doctor", "--data", str(data_folder)],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+
+
+def test_without_its_database_it_says_so_in_one_line():
+    ran = subprocess.run(
+        [sys.executable, "-m", "backend.cli", "serve", "--port", "0"],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+        env={"TIDU_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "PATH": ""},
+    )
+    assert ran.returncode == 1
+    assert "连接不上" in ran.stderr
+    assert "Traceback" not in ran.stderr
