@@ -17,8 +17,8 @@ from rules.catalogue import Catalogue, Indicator, Period, RecordField, Type
 from rules.language import FEN_PER_WAN
 from rules.values import FactKey, RecordValue, Value, simple
 
-#: No enterprise reports more than 10 万亿 yuan; whatever is larger was typed in the wrong unit.
-MOST_MONEY_FEN = 10_000 * 10_000 * 10_000 * FEN_PER_WAN // 10_000
+#: No enterprise reports more than 100 万亿 yuan; whatever is larger was typed in the wrong unit.
+MOST_MONEY_FEN = 10_000_000_000 * FEN_PER_WAN
 _INTERIM = re.compile(r"\d{4}(H[12]|Q[1-4]|M\d{1,2})$")
 _MISSING = object()
 

@@ -111,11 +111,16 @@ class Context:
         return bound if isinstance(bound, int | Fraction) else None
 
     def _bounds(self, indicator: Indicator) -> tuple[Number | None, Number | None]:
-        if indicator.range is None:
+        """Between what a missing value lies: only where the range is closed, as that of points is.
+
+        That an amount cannot be negative says nothing of how much it is: a sum with a year missing stays unknown,
+        even where the years known would reach the mark.
+        """
+        if indicator.range is None or None in indicator.range:
             return None, None
         scale = FEN_PER_WAN if indicator.type is Type.MONEY else 1
         low, high = indicator.range
-        return None if low is None else low * scale, None if high is None else high * scale
+        return (low or 0) * scale, (high or 0) * scale
 
     def measure(self, name: str) -> Value:
         """A measure of the rule file, worked out once for each year and remembered with the facts it read."""
