@@ -91,7 +91,8 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Refusal, _on_refusal)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_malformed)
-    for unreachable in (StorageError, OperationalError, InterfaceError, PoolTimeout):
+    # A server that is not there makes itself known below SQLAlchemy, as a refused connection.
+    for unreachable in (StorageError, OperationalError, InterfaceError, PoolTimeout, ConnectionError):
         app.add_exception_handler(unreachable, _on_no_database)
     app.add_exception_handler(Exception, _on_the_unexpected)
 

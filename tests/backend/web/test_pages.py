@@ -63,6 +63,10 @@ def make_app(visitor: Somebody | None = None, *, is_demo: bool = False) -> FastA
     def count(number: int) -> int:
         return number
 
+    @app.get("/no-database")
+    def no_database() -> None:
+        raise ConnectionRefusedError(111, "Connect call failed")
+
     @app.get("/broken")
     @app.get("/api/v1/broken")
     def broken() -> None:
@@ -278,6 +282,12 @@ async def test_what_nobody_expected_is_told_without_details(client: AsyncClient)
         assert answer.status_code == 500
         assert "系统出错" in answer.text
         assert "secret" not in answer.text
+
+
+async def test_without_its_database_the_service_asks_to_try_again(client: AsyncClient):
+    answer = await client.get("/no-database")
+    assert answer.status_code == 503
+    assert "数据库暂时没有应答，本次操作没有保存。" in answer.text
 
 
 # Responses
