@@ -14,6 +14,7 @@ from backend.access.dependencies import PasswordChangeNeeded
 from backend.access.sessions import SignedInSession
 from backend.database.engine import open_engine
 from backend.database.migrate import upgrade
+from backend.demo.service import is_demo
 from backend.settings import Settings
 from backend.web.assets import mount_assets
 from backend.web.dependencies import Guard
@@ -72,6 +73,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         if app.state.engine is None:
             app.state.engine = await held.enter_async_context(open_engine(app.state.settings))
             await upgrade(app.state.engine)
+        app.state.is_demo = await is_demo(app.state.engine)
         yield
 
 

@@ -17,7 +17,7 @@ from backend.database.session import owner_unit_of_work
 from backend.enterprises.regions import Regions
 from backend.settings import Settings
 from backend.web.csrf import ForgedRequest, demand_proof
-from backend.web.dependencies import CurrentSettings, Engine, OwnerWork
+from backend.web.dependencies import CurrentSettings, Engine, OwnerWork, reached
 from backend.web.filters import ROLES
 from backend.web.responses import redirect, safe_next
 from backend.web.templates import render
@@ -59,7 +59,7 @@ async def sign_in(
     except ForgedRequest:
         return _login_page(request, form, error="登录页面已过期，请重新输入后登录。", status_code=403)
     # A transaction of its own, committed in either case: a failure must be counted.
-    async with _AT_ONCE, owner_unit_of_work(engine) as work:
+    async with _AT_ONCE, reached(owner_unit_of_work(engine)) as work:
         person = await service.sign_in(work, form.login_name, form.password)
         if person is None or person.id is None:
             token = None

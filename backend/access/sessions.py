@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.access import queries, service
+from backend.database.errors import DatabaseUnreachable
 from backend.database.session import owner_unit_of_work
 from backend.settings import Settings
+from backend.web.dependencies import reached
 
 _NOBODY_ASKED_FOR: Final = ("/assets/", "/static/", "/healthz", "/readyz")
 
@@ -40,12 +42,12 @@ async def _recognise(request: Request) -> None:
     token_hash = service.hash_of(token)
     engine: AsyncEngine = request.app.state.engine
     try:
-        async with owner_unit_of_work(engine) as session:
+        async with reached(owner_unit_of_work(engine)) as session:
             found = await queries.session_of(session, token_hash, timedelta(minutes=settings.session_idle_minutes))
             if found is None:
                 return
             await service.note_seen(session, token_hash, found.last_seen_at)
-    except (OSError, OperationalError, InterfaceError, PoolTimeout) as problem:
+    except (DatabaseUnreachable, OperationalError, InterfaceError, PoolTimeout) as problem:
         # Errors become answers further inside, so there it is raised: see backend.web.dependencies.guard.
         request.state.session_problem = problem
         return
