@@ -1,0 +1,30 @@
+"""What a layout is: it says how well a table fits it, and reads the table's rows."""
+
+from typing import Protocol
+
+from backend.spreadsheets.context import Context
+from backend.spreadsheets.header import Table
+from backend.spreadsheets.records import ReadRow
+from backend.spreadsheets.row_reader import TableReader
+
+
+class Layout(Protocol):
+    """One way in which staff lay out a table."""
+
+    @property
+    def id(self) -> str:
+        """The word for `--as`."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The name on the pages."""
+        ...
+
+    def matches(self, table: Table, context: Context) -> int:
+        """How well a table fits, 0 to 100; 0 means not at all."""
+        ...
+
+    def read(self, reader: TableReader) -> list[ReadRow]:
+        """Every record of a table."""
+        ...

@@ -1,0 +1,91 @@
+"""What the programmes are called in titles and columns, so that a list says of itself what it lists.
+
+Only recognitions that appear in lists stand here. The more exact words come first: 科技型中小企业 is not every
+中小企业, and a 培育库 of a title is not the title.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+from backend.spreadsheets.records import RecognitionEvent
+
+_WORDS: Final[tuple[tuple[str, str], ...]] = (
+    (r"高新技术企业培育库|高企培育库|培育库入库", "js_hnte_pool"),
+    (r"科技小巨人", "js_tech_little_giant_2018"),
+    (r"小巨人", "little_giant"),
+    (r"单项冠军", "single_champion"),
+    (r"专精特新", "srdi_sme"),
+    (r"创新型中小企业", "innovative_sme"),
+    (r"科技型中小企业|(?<!\w)科小(?!\w)|科技中小", "tech_sme"),
+    (r"潜在独角兽", "js_potential_unicorn"),
+    (r"种子独角兽", "cz_seed_unicorn"),
+    (r"准独角兽", "wx_quasi_unicorn"),
+    (r"独角兽", "js_unicorn"),
+    (r"瞪羚", "js_gazelle"),
+    (r"科技领军企业|创新型领军企业", "js_leading"),
+    (r"民营科技企业", "js_private_tech"),
+    (r"企业技术中心", "js_enterprise_tech_centre"),
+    (r"高新技术企业|高企", "hnte"),
+)
+_PATTERNS: Final = tuple((re.compile(pattern), programme) for pattern, programme in _WORDS)
+_IDS: Final = frozenset(programme for _, programme in _WORDS)
+
+#: Titles that are renewed as whole lists: of each enterprise only the newest edition counts.
+BY_EDITION: Final = frozenset(
+    {"js_gazelle", "js_unicorn", "js_potential_unicorn", "cz_seed_unicorn", "wx_quasi_unicorn"}
+)
+
+_EVENTS: Final[tuple[tuple[str, RecognitionEvent], ...]] = (
+    (r"更名|名称变更|变更名称|简单更名", RecognitionEvent.RENAMED),
+    (r"取消|撤销|注销|吊销|收回", RecognitionEvent.REVOKED),
+    (r"拟认定|拟入库|拟通过|拟推荐|拟备案|公示|拟入选|拟确定", RecognitionEvent.PUBLICITY),
+    (r"复核通过|通过复核|复核|复审通过|通过复审", RecognitionEvent.REVIEW_PASSED),
+    (r"重新认定|再次认定|重认", RecognitionEvent.RENEWED),
+    (r"认定|入库|公布|公告|备案|名单|新增|授予|入选|新认定|首次", RecognitionEvent.GRANTED),
+)
+_EVENT_PATTERNS: Final = tuple((re.compile(pattern), event) for pattern, event in _EVENTS)
+
+
+def find_programme(text: str) -> str:
+    """The programme a text speaks of, by its id or in words; empty where it names none."""
+    plain = re.sub(r"[\s“”\"'「」]+", "", unicodedata.normalize("NFKC", text))
+    if plain.lower() in _IDS:
+        return plain.lower()
+    return next((programme for pattern, programme in _PATTERNS if pattern.search(plain)), "")
+
+
+def without_programme(text: str) -> tuple[str, str]:
+    """(programme, rest) of a column's title such as 高企证书编号; ("", text) where it begins with none."""
+    for pattern, programme in _PATTERNS:
+        match = pattern.match(text)
+        if match and match.end() < len(text):
+            return programme, text[match.end() :]
+    return "", text
+
+
+def is_programme_id(text: str) -> bool:
+    """Whether a text has the form of a programme's id rather than of a name."""
+    return re.fullmatch(r"[a-z]+(?:[._][a-z0-9]+)*(?:@\d{4})?", text) is not None
+
+
+def find_event(text: str) -> RecognitionEvent | None:
+    """What a text says happened to a title: the id of an event or the words of a notice."""
+    plain = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text))
+    if plain.lower() in {event.value for event in RecognitionEvent}:
+        return RecognitionEvent(plain.lower())
+    return next((event for pattern, event in _EVENT_PATTERNS if pattern.search(plain)), None)
+
+
+def find_level(text: str) -> str:
+    """national, provincial, municipal or district; empty where the text names no level."""
+    for word, level in (
+        ("国家", "national"),
+        ("省", "provincial"),
+        ("市级", "municipal"),
+        ("区级", "district"),
+        ("县级", "district"),
+    ):
+        if word in text:
+            return level
+    return text if text in ("national", "provincial", "municipal", "district") else ""

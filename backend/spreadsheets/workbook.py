@@ -1,0 +1,566 @@
+"""Open what staff hand in: .xlsx, .xls or .csv, told apart by content and never by name.
+
+    WorkbookError                 the whole file is refused; `str()` says what, where, what to do
+      EmptyFile  FileTooLarge     nothing in it; more than the limit
+      WrongFileType               a PDF, a web page called .xls, an archive …
+      EncryptedWorkbook           opens with a password only
+      BrokenWorkbook              cut off or damaged
+      OversizedWorkbook           small as a file, huge when unpacked, or a cell far away from all others
+
+A sheet keeps Excel's own row numbers and column letters, because that is what a message must name.
+"""
+
+import csv
+import html
+import io
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Final, Literal
+
+from python_calamine import (
+    CalamineError,
+    CalamineSheet,
+    CalamineWorkbook,
+    PasswordError,
+    SheetTypeEnum,
+    SheetVisibleEnum,
+    ZipError,
+)
+
+#: Bytes in a megabyte, as Excel users count.
+MEGABYTE: Final = 1024 * 1024
+#: 200,000 rows of 30 columns unpack to some 250 MB; twice that is room enough.
+MOST_UNPACKED: Final = 512 * MEGABYTE
+#: The grid between A1 and the last cell is laid out in memory, 32 bytes a cell.
+MOST_CELLS: Final = 16_000_000
+MOST_PARTS: Final = 10_000
+DEFAULT_LIMIT_MEGABYTES: Final = 50
+CHUNK: Final = MEGABYTE
+
+Kind = Literal["xlsx", "xls", "csv"]
+
+
+class LostValue(str):
+    """A cell whose value is gone: an error such as `#DIV/0!`, or a formula that was never calculated."""
+
+    __slots__ = ()
+
+
+class PercentCell(float):
+    """A number in a cell formatted as a percentage: 0.125, which the user sees as 12.5%."""
+
+    __slots__ = ()
+
+
+_INVISIBLE: Final = "\u200b\ufeff"
+_INVISIBLE_OR_BLANK: Final = _INVISIBLE + " \t\r\n\u3000\xa0"
+
+Cell = str | int | float | bool | date | datetime | time | timedelta
+
+
+class WorkbookError(Exception):
+    """The file is refused as a whole; nothing of it was taken."""
+
+
+class EmptyFile(WorkbookError):
+    """The file holds nothing."""
+
+
+class FileTooLarge(WorkbookError):
+    """The file is larger than the service takes."""
+
+
+class WrongFileType(WorkbookError):
+    """The content is no workbook that can be read."""
+
+
+class EncryptedWorkbook(WorkbookError):
+    """The workbook opens with a password only."""
+
+
+class BrokenWorkbook(WorkbookError):
+    """The file is damaged."""
+
+
+class OversizedWorkbook(WorkbookError):
+    """Unpacked, the workbook would fill the machine's memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A merged region, 0-based and with both ends included."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One sheet: `rows[0]` is Excel's row 1, and `rows[0][0]` its A1."""
+
+    name: str
+    rows: list[list[Cell]]
+    is_hidden: bool = False
+    merges: tuple[Merge, ...] = ()
+    #: 1-based numbers of rows that Excel does not show.
+    hidden_rows: frozenset[int] = frozenset()
+    hidden_columns: frozenset[str] = frozenset()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no cell holds anything."""
+        return not any(not is_blank(cell) for row in self.rows for cell in row)
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """The sheets of a file, in its order."""
+
+    file_name: str
+    kind: Kind
+    sheets: tuple[Sheet, ...]
+    #: What was noticed while opening it, for the user: a guessed encoding, damaged characters.
+    notes: tuple[str, ...] = ()
+
+
+def is_blank(cell: Cell) -> bool:
+    """Whether a cell shows nothing."""
+    if not isinstance(cell, str):
+        return False
+    return not cell or cell.isspace() or (cell[0] in _INVISIBLE and not cell.strip(_INVISIBLE_OR_BLANK))
+
+
+def column_letter(index: int) -> str:
+    """The letter of a 0-based column: 0 → A, 26 → AA."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(65 + rest) + letters
+    return letters
+
+
+def column_index(letters: str) -> int:
+    """The 0-based column of a letter: A → 0."""
+    index = 0
+    for letter in letters:
+        index = index * 26 + ord(letter) - 64
+    return index - 1
+
+
+def open_workbook(
+    source: Path | bytes, file_name: str = "", limit_megabytes: int = DEFAULT_LIMIT_MEGABYTES
+) -> Workbook:
+    """Open a file.
+
+    Args:
+        source: where it is, or its content.
+        file_name: what the user calls it; taken from the path where not given.
+        limit_megabytes: the largest file taken.
+
+    Raises:
+        WorkbookError: one of the family above.
+    """
+    name = file_name or (source.name if isinstance(source, Path) else "上传的文件")
+    content = _content(source, name, limit_megabytes)
+    if not content.strip(b"\x00 \t\r\n"):
+        raise EmptyFile(f"“{name}”是空文件，没有任何内容。请确认文件已保存后重新上传。")
+    if content.startswith(b"PK"):
+        return _open_xlsx(content, name)
+    if content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return _open_xls(content, name)
+    _refuse_other_types(content, name)
+    return _open_csv(content, name)
+
+
+def _content(source: Path | bytes, name: str, limit_megabytes: int) -> bytes:
+    size = source.stat().st_size if isinstance(source, Path) else len(source)
+    if size > limit_megabytes * MEGABYTE:
+        raise FileTooLarge(
+            f"“{name}”有 {size / MEGABYTE:.1f} MB，超过上限 {limit_megabytes} MB。"
+            "请删去图片和多余的工作表，或拆成几个文件分别上传。"
+        )
+    return source.read_bytes() if isinstance(source, Path) else source
+
+
+# What is not a workbook ---------------------------------------------------------------------------
+
+_OTHER_TYPES: Final[tuple[tuple[bytes, str], ...]] = (
+    (b"%PDF", "PDF 文件"),
+    (b"\x89PNG", "图片"),
+    (b"\xff\xd8\xff", "图片"),
+    (b"GIF8", "图片"),
+    (b"BM", "图片"),
+    (b"Rar!", "RAR 压缩包"),
+    (b"7z\xbc\xaf", "7z 压缩包"),
+    (b"\x1f\x8b", "gzip 压缩包"),
+    (b"{\\rtf", "RTF 文档"),
+    (b"MZ", "程序"),
+    (b"\x7fELF", "程序"),
+    (b"SQLite format 3", "数据库文件"),
+)
+
+
+def _refuse_other_types(content: bytes, name: str) -> None:
+    for start, called in _OTHER_TYPES:
+        if content.startswith(start) and not (start in (b"BM", b"MZ") and b"\x00" not in content[:64]):
+            raise WrongFileType(f"“{name}”是{called}，不是表格。请上传 Excel 工作簿（.xlsx、.xls）或 CSV 文件。")
+    head = content[:2048].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if head.startswith((b"<!doctype", b"<html", b"<table", b"<meta", b"<style")):
+        raise WrongFileType(f"“{name}”其实是网页，只是扩展名像 Excel。请用 Excel 打开后“另存为”.xlsx，再上传。")
+    if head.startswith((b"<?xml", b"<workbook")):
+        raise WrongFileType(f"“{name}”是 XML 文件。请用 Excel 打开后“另存为”.xlsx，再上传。")
+    if head.startswith((b"{", b"[{")):
+        raise WrongFileType(f"“{name}”是 JSON 文件，不是表格。请上传 .xlsx、.xls 或 CSV 文件。")
+
+
+# .xlsx --------------------------------------------------------------------------------------------
+
+
+def _open_xlsx(content: bytes, name: str) -> Workbook:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _refuse_other_archives(archive, name)
+            _refuse_bomb(archive, name)
+            scans = _scan_sheets(archive, name)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, OSError) as error:
+        raise _broken(name) from error
+    except RuntimeError as error:  # zipfile has no class of its own for an archive with a password
+        raise _encrypted(name) from error
+    return Workbook(name, "xlsx", tuple(_sheets(content, name, scans)))
+
+
+def _refuse_other_archives(archive: zipfile.ZipFile, name: str) -> None:
+    parts = set(archive.namelist())
+    if "xl/workbook.xml" in parts or any(part.lower() == "xl/workbook.xml" for part in parts):
+        return
+    if "EncryptedPackage" in parts:
+        raise _encrypted(name)
+    called = "压缩包"
+    if "word/document.xml" in parts:
+        called = "Word 文档"
+    elif any(part.startswith("ppt/") for part in parts):
+        called = "PowerPoint 文件"
+    elif "xl/workbook.bin" in parts:
+        called = "二进制工作簿（.xlsb）"
+    elif "content.xml" in parts:
+        called = "OpenDocument 文件"
+    elif any(part.startswith("xl/") for part in parts):
+        raise _broken(name)
+    raise WrongFileType(f"“{name}”是{called}。请解压或“另存为”.xlsx 后再上传。")
+
+
+def _refuse_bomb(archive: zipfile.ZipFile, name: str) -> None:
+    parts = archive.infolist()
+    unpacked = sum(part.file_size for part in parts)
+    if unpacked > MOST_UNPACKED or len(parts) > MOST_PARTS:
+        raise OversizedWorkbook(
+            f"“{name}”解开后有 {unpacked // MEGABYTE:,} MB（{len(parts):,} 个部分），超过上限 "
+            f"{MOST_UNPACKED // MEGABYTE} MB，未打开。请只保留需要的数据，拆成几个文件上传。"
+        )
+
+
+def _broken(name: str) -> BrokenWorkbook:
+    return BrokenWorkbook(f"“{name}”已损坏或没有传完，打不开。请用 Excel 打开确认无误，另存一份后重新上传。")
+
+
+def _encrypted(name: str) -> EncryptedWorkbook:
+    return EncryptedWorkbook(
+        f"“{name}”设有打开密码，系统无法读取。请在 Excel 中“文件—信息—保护工作簿”取消密码，保存后重新上传。"
+    )
+
+
+@dataclass
+class _Scan:
+    """What the cells' values alone do not tell: found in the sheet's XML."""
+
+    hidden_rows: set[int] = field(default_factory=set[int])
+    hidden_columns: set[str] = field(default_factory=set[str])
+    lost: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
+    percent: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
+    last_row: int = 0
+    last_column: int = 0
+
+
+_SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
+_RELATION = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
+_ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*"([^"]*)"')
+_ROW_END = re.compile(rb"</(?:\w+:)?row>")
+_HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row\b(?=[^>]*\shidden="(?:1|true)")[^>]*\sr="(\d+)"')
+_HIDDEN_COLUMN = re.compile(rb'<(?:\w+:)?col\b(?=[^>]*\shidden="(?:1|true)")([^>]*)>')
+_ERROR_CELL = re.compile(rb'<c\b(?=[^>]*\st="e")[^>]*\sr="([A-Z]+)(\d+)"[^>]*>(?:(?!</c>).)*?<v>([^<]*)</v>', re.DOTALL)
+_UNCALCULATED = re.compile(
+    rb'<c\b(?![^>]*\st="str")[^>]*\sr="([A-Z]+)(\d+)"[^>]*[^/]>'
+    rb"\s*<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>"
+)
+_VALUED_CELL = re.compile(rb'<c\b[^>]*\sr="([A-Z]+)(\d+)"[^>]*[^/]>(?!</c>)')
+
+
+def _scan_sheets(archive: zipfile.ZipFile, name: str) -> Mapping[str, _Scan]:
+    """Read each sheet's XML once; a header that lies about sizes comes to light here, too."""
+    parts = {part.lower(): part for part in archive.namelist()}
+    if "xl/sharedstrings.xml" in parts:
+        _read_through(archive, parts["xl/sharedstrings.xml"])
+    percent_styles = _percent_styles(archive, parts)
+    scans: dict[str, _Scan] = {}
+    for sheet, part in _sheet_parts(archive, parts):
+        scan = _scan_sheet(archive, part, percent_styles)
+        if scan.last_row * scan.last_column > MOST_CELLS:
+            # Cells that only carry a colour do not count.
+            scan.last_row, scan.last_column = _extent_of_values(archive, part)
+        if scan.last_row * scan.last_column > MOST_CELLS:
+            raise OversizedWorkbook(
+                f"“{name}”的工作表“{sheet}”用到了第 {scan.last_row:,} 行、"
+                f"{column_letter(scan.last_column - 1)} 列，多数单元格是空的。"
+                "请删去数据以外的行和列（选中后“删除”），保存后重新上传。"
+            )
+        scans[sheet] = scan
+    return scans
+
+
+def _read_through(archive: zipfile.ZipFile, part: str) -> None:
+    with archive.open(part) as stream:
+        while stream.read(CHUNK):
+            pass
+
+
+def _attributes(text: bytes) -> dict[str, str]:
+    return {
+        key.decode("ascii", "replace"): html.unescape(value.decode("utf-8", "replace"))
+        for key, value in _ATTRIBUTE.findall(text)
+    }
+
+
+def _sheet_parts(archive: zipfile.ZipFile, parts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    relations = parts.get("xl/_rels/workbook.xml.rels")
+    targets: dict[str, str] = {}
+    for text in _RELATION.findall(archive.read(relations)) if relations else ():
+        relation = _attributes(text)
+        target = relation.get("Target", "")
+        targets[relation.get("Id", "")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    for text in _SHEET.findall(archive.read(parts["xl/workbook.xml"])):
+        sheet = _attributes(text)
+        relation_id = next((value for key, value in sheet.items() if key.endswith(":id")), "")
+        part = parts.get(targets.get(relation_id, "").lower())
+        if part:
+            yield sheet.get("name", ""), part
+
+
+def _percent_styles(archive: zipfile.ZipFile, parts: Mapping[str, str]) -> tuple[int, ...]:
+    if "xl/styles.xml" not in parts:
+        return ()
+    styles = archive.read(parts["xl/styles.xml"])
+    formats = {9, 10}  # the two that Excel has built in: 0% and 0.00%
+    for text in re.findall(rb"<(?:\w+:)?numFmt\s([^>]*)>", styles):
+        described = _attributes(text)
+        if "%" in described.get("formatCode", "") and described.get("numFmtId", "").isdigit():
+            formats.add(int(described["numFmtId"]))
+    cell_formats = re.search(rb"<(?:\w+:)?cellXfs\b.*?</(?:\w+:)?cellXfs>", styles, re.DOTALL)
+    if cell_formats is None:
+        return ()
+    used = re.findall(rb"<(?:\w+:)?xf\s([^>]*)>", cell_formats[0])
+    return tuple(
+        style
+        for style, text in enumerate(used)
+        if _attributes(text).get("numFmtId", "0") in {str(number) for number in formats}
+    )
+
+
+def _scan_sheet(archive: zipfile.ZipFile, part: str, percent_styles: tuple[int, ...]) -> _Scan:
+    scan = _Scan()
+    percent = None
+    if percent_styles:
+        styles = "|".join(map(str, percent_styles)).encode()
+        percent = re.compile(rb'<c\b(?=[^>]*\ss="(?:' + styles + rb')")[^>]*\sr="([A-Z]+)(\d+)"')
+    for text in _row_texts(archive, part):
+        _scan_row(text, scan, percent)
+    return scan
+
+
+def _row_texts(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    rest = b""
+    with archive.open(part) as stream:
+        while chunk := stream.read(CHUNK):
+            *rows, rest = _ROW_END.split(rest + chunk)
+            yield from rows
+    yield rest
+
+
+def _scan_row(text: bytes, scan: _Scan, percent: re.Pattern[bytes] | None) -> None:
+    if b"hidden=" in text:
+        scan.hidden_rows.update(int(number) for number in _HIDDEN_ROW.findall(text))
+        for attributes in _HIDDEN_COLUMN.findall(text):
+            described = _attributes(attributes)
+            first, last = int(described.get("min", 1)), int(described.get("max", 1))
+            scan.hidden_columns.update(column_letter(index - 1) for index in range(first, min(last, 1000) + 1))
+    if b't="e"' in text:
+        for letters, row, shown in _ERROR_CELL.findall(text):
+            scan.lost[_place(letters, row)] = html.unescape(shown.decode("utf-8", "replace"))
+    if b"<f" in text:
+        for letters, row in _UNCALCULATED.findall(text):
+            scan.lost[_place(letters, row)] = "（公式未计算）"
+    if percent is not None:
+        scan.percent.update(_place(letters, row) for letters, row in percent.findall(text))
+    start = text.rfind(b' r="')
+    last = re.match(rb"([A-Z]{1,3})(\d{1,7})\"", text[start + 4 : start + 16]) if start >= 0 else None
+    if last:
+        row, column = _place(last[1], last[2])
+        scan.last_row, scan.last_column = max(scan.last_row, row + 1), max(scan.last_column, column + 1)
+
+
+def _place(letters: bytes, row: bytes) -> tuple[int, int]:
+    return int(row) - 1, column_index(letters.decode("ascii"))
+
+
+def _extent_of_values(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
+    rows = columns = 0
+    for text in _row_texts(archive, part):
+        for letters, row in _VALUED_CELL.findall(text):
+            place = _place(letters, row)
+            rows, columns = max(rows, place[0] + 1), max(columns, place[1] + 1)
+    return rows, columns
+
+
+# What both kinds of Excel file share --------------------------------------------------------------
+
+
+def _open_xls(content: bytes, name: str) -> Workbook:
+    # Names in the container's directory are UTF-16.
+    if "EncryptedPackage".encode("utf-16-le") in content:
+        raise _encrypted(name)
+    if not any(stream.encode("utf-16-le") in content for stream in ("Workbook", "Book")):
+        is_word = "WordDocument".encode("utf-16-le") in content
+        called = "Word 文档" if is_word else "其他 Office 文件"
+        raise WrongFileType(f"“{name}”是{called}，不是工作簿。请上传 .xlsx、.xls 或 CSV 文件。")
+    return Workbook(name, "xls", tuple(_sheets(content, name, {})))
+
+
+def _sheets(content: bytes, name: str, scans: Mapping[str, _Scan]) -> Iterator[Sheet]:
+    with _calamine(content, name) as workbook:
+        for described in workbook.sheets_metadata:
+            if described.typ is not SheetTypeEnum.WorkSheet:
+                continue
+            scan = scans.get(described.name, _Scan())
+            rows, merges = _rows_and_merges(workbook, described.name, name)
+            for (row, column), shown in scan.lost.items():
+                if row < len(rows) and column < len(rows[row]):
+                    rows[row][column] = LostValue(shown)
+            _mark_percentages(rows, scan.percent)
+            yield Sheet(
+                described.name,
+                rows,
+                described.visible is not SheetVisibleEnum.Visible,
+                merges,
+                frozenset(scan.hidden_rows),
+                frozenset(scan.hidden_columns),
+            )
+
+
+def _calamine(content: bytes, name: str) -> CalamineWorkbook:
+    try:
+        return CalamineWorkbook.from_filelike(io.BytesIO(content))
+    except PasswordError as error:
+        raise _encrypted(name) from error
+    except (CalamineError, ZipError, OSError, ValueError) as error:
+        raise _broken(name) from error
+    except BaseException as error:
+        if not _is_panic(error):
+            raise
+        raise _broken(name) from error
+
+
+def _rows_and_merges(workbook: CalamineWorkbook, sheet: str, name: str) -> tuple[list[list[Cell]], tuple[Merge, ...]]:
+    try:
+        opened: CalamineSheet = workbook.get_sheet_by_name(sheet)
+        # Nothing above or left of the data may be cut off: row numbers are Excel's.
+        rows: list[list[Cell]] = opened.to_python(skip_empty_area=False)
+        merged = opened.merged_cell_ranges or ()
+    except (CalamineError, OSError, ValueError) as error:
+        raise _broken(name) from error
+    except BaseException as error:
+        if not _is_panic(error):
+            raise
+        raise _broken(name) from error
+    return rows, tuple(Merge(top, left, bottom, right) for (top, left), (bottom, right) in merged)
+
+
+def _is_panic(error: BaseException) -> bool:
+    # A damaged file may make the Rust reader panic; that is no Exception, but only the file is at fault.
+    return type(error).__name__ == "PanicException"
+
+
+def _mark_percentages(rows: list[list[Cell]], places: Iterable[tuple[int, int]]) -> None:
+    for row, column in places:
+        if row < len(rows) and column < len(rows[row]):
+            cell = rows[row][column]
+            if isinstance(cell, float | int) and not isinstance(cell, bool):
+                rows[row][column] = PercentCell(cell)
+
+
+# .csv ---------------------------------------------------------------------------------------------
+
+
+def _open_csv(content: bytes, name: str) -> Workbook:
+    text, notes = _decode(content, name)
+    rows = _parse(text, name)
+    if len(rows) * max(map(len, rows), default=0) > MOST_CELLS:
+        raise OversizedWorkbook(f"“{name}”有 {len(rows):,} 行，太大，请拆成几个文件上传。")
+    return Workbook(name, "csv", (Sheet(Path(name).stem, rows),), notes)
+
+
+def _decode(content: bytes, name: str) -> tuple[str, tuple[str, ...]]:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", errors="replace"), ()
+    if b"\x00" in content or sum(content[:4096].count(bytes([byte])) for byte in range(1, 9)) > 8:
+        raise WrongFileType(
+            f"“{name}”不是表格文件（内容是二进制数据）。请上传 Excel 工作簿（.xlsx、.xls）或 CSV 文件。"
+        )
+    try:
+        return content.decode("utf-8-sig"), ()
+    except UnicodeDecodeError:
+        patched = content.decode("utf-8-sig", errors="replace")
+    # Text in another encoding breaks at every character, damaged UTF-8 at a few only.
+    if patched.count("\ufffd") * 20 < sum(1 for character in patched if character > "\x7f"):
+        return patched, ("文件编码为 UTF-8，但有少数字节已损坏，所在行已单独列出。",)
+    try:
+        return content.decode("gb18030"), ("文件编码识别为 GB18030（简体中文 Windows 的 CSV）。",)
+    except UnicodeDecodeError:
+        return content.decode("gb18030", errors="replace"), (
+            "文件编码识别为 GB18030，但有字节已损坏，所在行已单独列出。",
+        )
+
+
+_DELIMITERS: Final = (",", "\t", ";", "|", "，")
+
+
+def _parse(text: str, name: str) -> list[list[Cell]]:
+    head = text[:100_000]
+    delimiter = max(_DELIMITERS, key=lambda one: _steadiness(head, one))
+    csv.field_size_limit(MEGABYTE)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        return [[_unwrapped(value) for value in record] for record in reader]
+    except csv.Error as error:
+        raise BrokenWorkbook(
+            f"“{name}”到第 {reader.line_num} 行时引号不成对或单元格过长，无法分列。"
+            "请用 Excel 打开核对，另存为 .xlsx 后上传。"
+        ) from error
+
+
+def _steadiness(text: str, delimiter: str) -> tuple[int, int]:
+    """How many of the first lines have the same number of columns, and how many columns that is."""
+    lines = [line for line in text.splitlines()[:30] if line.strip()]
+    counts = [line.count(delimiter) for line in lines]
+    columns = max(set(counts), key=lambda one: (one > 0, counts.count(one)), default=0)
+    return (counts.count(columns) if columns else 0, columns)
+
+
+def _unwrapped(value: str) -> str:
+    # Systems export ="9132…" so that Excel keeps it as text.
+    return value[2:-1] if value.startswith('="') and value.endswith('"') else value
