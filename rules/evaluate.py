@@ -136,6 +136,7 @@ class Evaluator:
         """Evaluate the version for one enterprise on one day."""
         context = self.context(facts, as_of)
         reasons = [_reason(context, criterion) for criterion in self.criteria]
+        context.trail = []  # what labels and warnings read belongs to no criterion
         truth = conjunction([one.truth for one in reasons if one.truth is not None])
         score, mark = _score_of(reasons)
         missing = truth.missing if isinstance(truth, Unknown) else NOTHING

@@ -44,12 +44,12 @@ async def newly_eligible(session: AsyncSession, programmes: list[str], limit: in
 
 
 async def most_missing(session: AsyncSession, programmes: list[str], limit: int = 12) -> list[Mapping[str, Any]]:
-    """The facts that hold up most answers: indicator, and how many enterprises' answers wait for it."""
+    """The facts that hold up most answers nearly settled (three or fewer missing), and how many enterprises wait for each."""
     found = await session.execute(
         text(
             "SELECT split_part(fact, '[', 1) AS indicator, count(DISTINCT enterprise_id) AS enterprises"
             " FROM eligibility, unnest(missing) AS fact WHERE outcome = 'undetermined' AND programme = ANY(:programmes)"
-            " GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT :limit"
+            " AND cardinality(missing) <= 3 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT :limit"
         ),
         {"programmes": programmes, "limit": limit},
     )

@@ -106,7 +106,7 @@ async def enterprise_file(
     return EnterpriseFile(
         row=row, on=on, names=await names_of(session, number), chains=await _chains(session, number),
         identifiers=await _identifiers(session, number), regions=await _regions(session, number), titles=titles,
-        rung=rung_on(titles, on, library), facts=facts, yearly=_yearly(facts, said, library),
+        rung=rung_on(titles, on, library, (row["listing_board"], row["listed_on"])), facts=facts, yearly=_yearly(facts, said, library),
         current=_current(facts, said, library), years=years, answers=answers_for(facts, library, on),
     )  # fmt: skip
 

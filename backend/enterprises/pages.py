@@ -173,7 +173,7 @@ def explain(reason: Reason, file: EnterpriseFile, rules: Library) -> dict[str, A
     criterion = reason.criterion
     unit = unit_of(criterion.shown)
     return {
-        "id": criterion.id, "name": criterion.name or _title(reason), "outcome": str(reason.outcome), "cite": criterion.cite,
+        "id": criterion.id, "name": criterion.name or _title(reason, Names(rules)), "outcome": str(reason.outcome), "cite": criterion.cite,
         "certainty": str(criterion.certainty), "form": criterion.form, "op": _OPERATORS.get(reason.op, ""), "unit": unit,
         "is_route_choice": criterion.is_route_choice, "has_figure": _has_figure(reason),
         "figure": _shown(reason.figure, criterion.shown), "threshold": _shown(reason.threshold, criterion.shown),
@@ -181,23 +181,24 @@ def explain(reason: Reason, file: EnterpriseFile, rules: Library) -> dict[str, A
         "missing": [Names(rules).fact(key) for key in sorted(reason.missing, key=str)],
         "facts": _facts_used(reason, file, rules),
         "items": [(_measure_name(name, file, reason), _shown(value, "number")) for name, value in reason.items],
-        "children": [explain(child, file, rules) for child in reason.children],
+        "children": [
+            explain(child, file, rules)
+            for child in reason.children
+            if child.outcome is not Outcome.NOT_APPLICABLE or child.criterion.name
+        ],
     }  # fmt: skip
 
 
 _OPERATORS = {">=": "≥", ">": "＞", "<=": "≤", "<": "＜", "==": "＝", "!=": "≠"}
 
 
-def _title(reason: Reason) -> str:
-    if reason.criterion.form in ("any_of", "all_of", "at_least"):
-        return {"any_of": "满足其一", "all_of": "同时满足"}.get(
-            reason.criterion.form, f"满足其中 {reason.criterion.n} 项"
-        )
-    return (
-        "综合得分"
-        if reason.criterion.form == "score"
-        else "、".join(dict.fromkeys(key.indicator for key, _ in reason.facts))
-    )
+def _title(reason: Reason, names: "Names") -> str:
+    form = reason.criterion.form
+    if form in ("any_of", "all_of", "at_least"):
+        return {"any_of": "满足其一", "all_of": "同时满足"}.get(form, f"满足其中 {reason.criterion.n} 项")
+    if form == "score":
+        return "综合得分"
+    return "、".join(dict.fromkeys(names.indicator(key.indicator) for key, _ in reason.facts)) or reason.criterion.expression
 
 
 def _has_figure(reason: Reason) -> bool:

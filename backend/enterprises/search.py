@@ -12,8 +12,8 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.credit_code import normalise
-from backend.recognitions.ladder import BY_ID
-from backend.recognitions.queries import CURRENT_EDITION, IN_FORCE, rung_values
+from backend.recognitions.ladder import BY_ID, LISTING_BOARDS
+from backend.recognitions.queries import CURRENT_EDITION, IN_FORCE, rung_values, standing
 from rules.library import Library
 
 PAGE_SIZE = 50
@@ -60,19 +60,10 @@ class Found:
         return max(1, -(-self.total // PAGE_SIZE))
 
 
-def standing(library: Library) -> str:
-    """A sub-query: the order of the highest rung of each enterprise that stands on one, on day `:on`."""
-    return (
-        "(SELECT r.enterprise_id, max(ladder.rung_order) AS rung_order FROM recognition r"
-        f" JOIN {rung_values(library)} USING (programme)"
-        f" WHERE {IN_FORCE} AND r.superseded_at IS NULL AND {CURRENT_EDITION} GROUP BY r.enterprise_id)"
-    )
-
-
 def where(filters: Filters, on: date, library: Library) -> tuple[str, dict[str, Any]]:
     """The WHERE clause of a list and its parameters."""
     parts: list[str] = ["true"]
-    values: dict[str, Any] = {"on": on}
+    values: dict[str, Any] = {"on": on, "known_at": None}
     if filters.q.strip():
         # Several words must all be hit; the code may be typed with spaces and in any width.
         for number, word in enumerate(filters.q.split()):
@@ -127,14 +118,12 @@ def _by_outcome(filters: Filters, parts: list[str], values: dict[str, Any]) -> N
         # Eligible or likely, and without the title: whom to visit.
         condition = f"(x.outcome = 'eligible' OR x.is_likely) AND NOT {_HELD}"
         del values["outcome"]
-    parts.append(
-        f"e.id IN (SELECT x.enterprise_id FROM eligibility x WHERE x.programme = :programme AND {condition})"
-    )
+    parts.append(f"e.id IN (SELECT x.enterprise_id FROM eligibility x WHERE x.programme = :programme AND {condition})")
 
 
 _COLUMNS = (
     "e.id, e.credit_code, e.name, e.region_code, e.town, e.park, e.industry_code, e.established_on, e.is_above_scale,"
-    " e.listing_board, e.status"
+    " e.listing_board, e.listed_on, e.status"
 )
 
 
@@ -164,7 +153,14 @@ async def _page(
     )
     rows = [dict(row) for row in found.mappings()]
     titles = await titles_in_force(session, [row["id"] for row in rows], values["on"], library)
-    return [{**row, "titles": titles.get(row["id"], [])} for row in rows]
+    return [{**row, "titles": titles.get(row["id"], []), "rung": _rung(row, titles, values["on"])} for row in rows]
+
+
+def _rung(row: Mapping[str, Any], titles: Mapping[int, list[Mapping[str, Any]]], on: date) -> str:
+    if row["listing_board"] in LISTING_BOARDS and (row["listed_on"] is None or row["listed_on"] <= on):
+        return "listed"
+    held = titles.get(row["id"], [])
+    return str(held[0]["rung"]) if held else ""
 
 
 async def titles_in_force(

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.recognitions.ladder import NO_RUNG, RUNGS, Rung, programmes_on_ladder
+from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, NO_RUNG, RUNGS, Rung, programmes_on_ladder
 from rules.library import Library
 
 #: A title counts on its last printed day, and on the day of revocation no more. `:on` is the day asked about.
@@ -76,8 +76,11 @@ async def held_by(
     return titles
 
 
-def rung_on(titles: Sequence[Held], on: date, library: Library) -> Rung:
-    """The highest rung that an enterprise's titles stand for on a day."""
+def rung_on(titles: Sequence[Held], on: date, library: Library, listing: tuple[str, date | None] = ("", None)) -> Rung:
+    """The highest rung that an enterprise's titles, or its listing (board, since), stand for on a day."""
+    board, since = listing
+    if board in LISTING_BOARDS and (since is None or since <= on):
+        return BY_ID["listed"]
     rungs = programmes_on_ladder(library)
     standing = [rungs[title.programme] for title in titles if title.programme in rungs and title.is_in_force(on)]
     return max(standing, key=lambda rung: rung.order, default=NO_RUNG)
@@ -85,10 +88,21 @@ def rung_on(titles: Sequence[Held], on: date, library: Library) -> Rung:
 
 def rung_values(library: Library) -> str:
     """The ladder as a VALUES list for SQL: (programme, rung, order)."""
-    rows = ", ".join(
-        f"('{name}', '{rung.id}', {rung.order})" for name, rung in sorted(programmes_on_ladder(library).items())
-    )
+    steps = sorted(programmes_on_ladder(library).items())
+    rows = ", ".join(f"('{name}', '{rung.id}', {rung.order})" for name, rung in steps)
     return f"(VALUES {rows}) AS ladder (programme, rung, rung_order)"
+
+
+def standing(library: Library) -> str:
+    """A sub-query: the order of the highest rung of each enterprise that stands on one, on day `:on`, as known `:known_at`."""
+    boards = ", ".join(f"'{board}'" for board in LISTING_BOARDS)
+    return (
+        "(SELECT enterprise_id, max(rung_order) AS rung_order FROM ("
+        f"SELECT r.enterprise_id, ladder.rung_order FROM recognition r JOIN {rung_values(library)} USING (programme)"
+        f" WHERE {IN_FORCE} AND {KNOWN} AND {CURRENT_EDITION}"
+        f" UNION ALL SELECT b.id, {BY_ID['listed'].order} FROM enterprise b WHERE b.listing_board IN ({boards})"
+        " AND (b.listed_on IS NULL OR b.listed_on <= :on)) AS steps GROUP BY enterprise_id)"
+    )
 
 
 async def ladder_counts(
@@ -97,11 +111,8 @@ async def ladder_counts(
     """How many enterprises stand on each rung (their highest) on a day; each enterprise once."""
     found = await session.execute(
         text(
-            "SELECT rung_order, count(*) FROM (SELECT r.enterprise_id, max(ladder.rung_order) AS rung_order"
-            f" FROM recognition r JOIN {rung_values(library)} USING (programme)"
-            " JOIN enterprise e ON e.id = r.enterprise_id"
-            f" WHERE {IN_FORCE} AND {KNOWN} AND {CURRENT_EDITION} AND (:region = '' OR e.region_code = :region)"
-            " GROUP BY r.enterprise_id) AS highest GROUP BY rung_order"
+            f"SELECT s.rung_order, count(*) FROM {standing(library)} AS s JOIN enterprise e ON e.id = s.enterprise_id"
+            " WHERE :region = '' OR e.region_code = :region GROUP BY s.rung_order"
         ),
         {"on": on, "known_at": known_at, "region": region},
     )

@@ -12,11 +12,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import SignedIn
 from backend.clock import today
 from backend.eligibility.queries import most_missing, newly_eligible
-from backend.enterprises.pages import Names, programme_choices
+from backend.enterprises.pages import Names
 from backend.enterprises.regions import Regions
 from backend.plans.documents import plans
 from backend.plans.queries import plan_summary
-from backend.recognitions.ladder import RUNGS
+from backend.recognitions.ladder import RUNGS, programmes_on_ladder
 from backend.recognitions.queries import expiring, ladder_counts
 from backend.web.dependencies import Work
 from backend.web.templates import render
@@ -34,7 +34,7 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
     day, rules = today(), library()
     counts = await ladder_counts(session, day, rules)
     ends = await expiring(session, day, EXPIRY_DAYS, limit=500)
-    programmes = [name for name, _ in programme_choices(rules)]
+    programmes = list(programmes_on_ladder(rules))
     return render(
         request, "workbench.html", page_title="工作台", on=day, names=Names(rules),
         steps=[{"rung": one.id, "name": one.name, "count": counts[one.id], "note": "", "href": f"/enterprises?rung={one.id}"} for one in RUNGS],
