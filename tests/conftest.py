@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -46,12 +46,8 @@ def server_url() -> Generator[str]:
     if named:
         yield make_url(named).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
         return
-    folder = _open_folder()
-    try:
-        with embedded_server(folder, durable=False) as server:
-            yield server.url("postgres")
-    finally:
-        shutil.rmtree(folder)
+    with open_folder() as folder, embedded_server(folder, durable=False) as server:
+        yield server.url("postgres")
 
 
 @pytest.fixture(scope="session")
@@ -112,16 +108,19 @@ def app_session_factory(
 
 @pytest.fixture
 def data_folder() -> Generator[Path]:
-    folder = _open_folder()
-    yield folder
-    shutil.rmtree(folder)
+    with open_folder() as folder:
+        yield folder
 
 
-def _open_folder() -> Path:
+@contextmanager
+def open_folder() -> Generator[Path]:
     """Not pytest's own `tmp_path`: root closes that to all others, and PostgreSQL does not run as root."""
     folder = Path(tempfile.mkdtemp(prefix="tidu-test-", dir="/tmp"))
     folder.chmod(0o755)
-    return folder
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 @asynccontextmanager
