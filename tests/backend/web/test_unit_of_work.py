@@ -94,8 +94,8 @@ async def write_and_stream(work: Work) -> Response:
 
 @router.post("/api/v1/enterprises/{enterprise_id}/rename")
 async def rename(_: Officer, work: Work, enterprise_id: int, name: str = Body(embed=True)) -> int:
-    statement = text("UPDATE enterprise SET name = :name WHERE id = :id")
-    return (await work.execute(statement, {"name": name, "id": enterprise_id})).rowcount
+    statement = text("UPDATE enterprise SET name = :name WHERE id = :id RETURNING id")
+    return len((await work.execute(statement, {"name": name, "id": enterprise_id})).all())
 
 
 @router.post("/api/v1/enterprises/{enterprise_id}/move")
