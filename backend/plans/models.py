@@ -25,7 +25,5 @@ class ReportedFigure(SQLModel, table=True):
     source: str = Field(max_length=100)
     released_on: date | None = None
     note: str = ""
-    recorded_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
-    )
+    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     recorded_by: int | None = None

@@ -14,7 +14,7 @@ from backend.plans.progress import Light, Progress, judge, last_quarter_end, qua
 from backend.plans.rollup import Figure, RolledUp, roll_up
 from backend.plans.territory import Territory, territory_of
 from backend.web.errors import Refusal
-from rules.plan import Mode, Op, Plan, Target, TargetClass
+from rules.plan import CountHolders, Mode, Op, Plan, ShareOfEnterprises, Target, TargetClass
 
 #: How far back a trend goes: two years.
 QUARTERS = 8
@@ -290,3 +290,14 @@ def _for_workbench(progress: Progress) -> WorkbenchTarget:
         progress.elapsed,
         progress.bar_state,
     )
+
+
+def programmes_of(target: Target) -> tuple[str, ...]:
+    """The programmes whose titles a target's list shows."""
+    match target.count:
+        case CountHolders(holds=programmes):
+            return programmes
+        case ShareOfEnterprises(share_of=population):
+            return tuple(name for part in (population, *population.any_of) for name in part.holds)
+        case _:
+            return ()

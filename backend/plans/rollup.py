@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from fractions import Fraction
-from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -106,9 +105,8 @@ async def roll_up(
         modes: by target id, where another way of counting holders is wanted than the plan's.
     """
     asked = Asked(tuple(sorted(set(days))), known_at)
-    sets = {one.id: found for one in targets if (found := sets_of(one, asked, (modes or {}).get(one.id))) is not None}
-    counts = await _count(session, sets, asked)
-    reported = await _reported(session, [one.id for one in targets if one.id not in sets], known_at)
+    counts = await _count_targets(session, targets, asked, modes or {})
+    reported = await _reported(session, [one.id for one in targets if one.id not in counts], known_at)
     figures: dict[tuple[str, date, str], Figure] = {}
     unplaced: dict[str, int] = {}
     for target in targets:
@@ -172,6 +170,24 @@ def _moved(asked: Asked) -> str:
         f"SELECT er.enterprise_id, ARRAY[{of_day}] AS regions FROM enterprise_region er"
         " WHERE er.valid_from IS NOT NULL OR er.valid_to IS NOT NULL GROUP BY er.enterprise_id"
     )
+
+
+async def _count_targets(
+    session: AsyncSession, targets: Sequence[Target], asked: Asked, modes: Mapping[str, Mode]
+) -> dict[str, _Tallies]:
+    """The tallies of the targets that can be counted; targets that ask for the same are counted once."""
+    first_of: dict[object, str] = {}
+    same_as: dict[str, str] = {}
+    sets: dict[str, Sets] = {}
+    for target in targets:
+        wanted = (target.count, modes.get(target.id), target.window, target.since)
+        first = first_of.setdefault(wanted, target.id)
+        if first == target.id and (found := sets_of(target, asked, modes.get(target.id))) is not None:
+            sets[target.id] = found
+        if first in sets:
+            same_as[target.id] = first
+    counts = await _count(session, sets, asked)
+    return {name: counts[first] for name, first in same_as.items()}
 
 
 async def _count(session: AsyncSession, sets: Mapping[str, Sets], asked: Asked) -> dict[str, _Tallies]:
@@ -370,23 +386,3 @@ def _part(sets: Sets, part: str) -> str:
         f"SELECT w.enterprise_id, w.days & ~coalesce(c.days, 0) AS days FROM ({sets.whole}) w"
         f" LEFT JOIN ({sets.counted}) c ON c.enterprise_id = w.enterprise_id"
     )
-
-
-def plain_number(value: Fraction | None) -> int | float | None:
-    """A value for JSON: whole numbers as such, others to six decimals."""
-    if value is None:
-        return None
-    return int(value) if value.denominator == 1 else round(float(value), 6)
-
-
-def as_json(figure: Figure) -> dict[str, Any]:
-    """A figure for programs."""
-    return {
-        "value": plain_number(figure.value),
-        "state": figure.state.value,
-        "reason": figure.reason,
-        "counted": figure.counted,
-        "whole": figure.whole,
-        "period_end": figure.period_end,
-        "source": figure.source,
-    }

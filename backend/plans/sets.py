@@ -169,7 +169,7 @@ def listed(asked: Asked, boards: Sequence[str]) -> str:
     days = _between("coalesce(e.listed_on, DATE '0001-01-02')", "CAST(NULL AS date)")
     return (
         f"SELECT e.id AS enterprise_id, {days} AS days FROM enterprise e"
-        f" WHERE e.listing_board = ANY(CAST({asked.add(list(boards))} AS text[]))"
+        f" WHERE e.listing_board <> '' AND e.listing_board = ANY(CAST({asked.add(list(boards))} AS text[]))"
     )
 
 
@@ -299,12 +299,12 @@ def population(asked: Asked, wanted: Population) -> str:
 
 def _large_or_medium_industry(asked: Asked) -> str:
     """By the size stated for the latest year; mining, manufacturing and utilities are industry."""
-    size = "y.size_class IN ('large', 'medium')"
     return (
-        f"SELECT e.id AS enterprise_id, {asked.all} AS days FROM enterprise e"
-        " WHERE left(e.industry_code, 2) BETWEEN '06' AND '46' AND (SELECT "
-        f"{size} FROM fact_yearly y WHERE y.enterprise_id = e.id AND y.size_class IS NOT NULL"
-        " ORDER BY y.year DESC LIMIT 1)"
+        f"SELECT z.enterprise_id, {asked.all} AS days FROM ("
+        " SELECT DISTINCT ON (y.enterprise_id) y.enterprise_id, y.size_class FROM fact_yearly y"
+        " WHERE y.size_class IS NOT NULL ORDER BY y.enterprise_id, y.year DESC) z"
+        " JOIN enterprise e ON e.id = z.enterprise_id"
+        " WHERE z.size_class IN ('large', 'medium') AND left(e.industry_code, 2) BETWEEN '06' AND '46'"
     )
 
 

@@ -1,0 +1,156 @@
+"""`tidu plan`, `tidu members`, `tidu report-figure`."""
+
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import typer
+
+from backend.console import Refused, print_json, with_database
+
+if TYPE_CHECKING:
+    from sqlmodel.ext.asyncio.session import AsyncSession
+
+    from backend.plans.queries import Report
+
+T = TypeVar("T")
+
+On = Annotated[str | None, typer.Option("--on", help="截至日，如 2026-06-30；默认今天。")]
+KnownAt = Annotated[str | None, typer.Option("--known-at", help="数据时点：按那一天掌握的数据回答；默认现在。")]
+RegionCode = Annotated[str | None, typer.Option("--region", help="区域代码，如 321202；默认规划的全部范围。")]
+AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON。")]
+
+
+def register(app: typer.Typer) -> None:
+    """Put the commands on the command line."""
+    app.command("plan")(plan)
+    app.command("members")(members)
+
+
+def plan(
+    context: typer.Context,
+    plan: Annotated[str, typer.Argument(help="规划编号（P000）、文件名，或 list 列出全部规划。")],
+    on: On = None,
+    known_at: KnownAt = None,
+    region: RegionCode = None,
+    as_json: AsJson = False,
+) -> None:
+    """一份规划的每项目标：目标值、现值、完成率、序时进度。"""
+    from backend.plans.documents import plan_named, plans
+    from backend.plans.queries import plan_report, region_of_plan
+    from backend.plans.schemas import plan_as_json, targets_as_json
+
+    day, moment = _when(on, known_at)
+    if plan == "list":
+        listed = [plan_as_json(one) for one in plans().values()]
+        if as_json:
+            print_json(listed)
+        else:
+            for one in listed:
+                typer.echo(f"{one['id']}  {one['title']}（{one['status_label']}，{one['targets']} 项目标）")
+        return
+    found = _or_refuse(lambda: plan_named(plan))
+    # What is asked wrongly is said before a database is started for it.
+    _or_refuse(lambda: region_of_plan(found, region))
+    report = _read(context, lambda session: plan_report(session, found, day, region, moment))
+    if as_json:
+        print_json(targets_as_json(report))
+    else:
+        _print_report(report)
+
+
+def members(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="目标编号，如 T000-01。")],
+    on: On = None,
+    known_at: KnownAt = None,
+    region: RegionCode = None,
+    mode: Annotated[str | None, typer.Option(help="计数口径，仅原文未说明口径的目标可选，如 ever。")] = None,
+    part: Annotated[str, typer.Option(help="比重类目标的哪一部分：counted、whole、missing。")] = "counted",
+    as_json: AsJson = False,
+) -> None:
+    """一项目标的数由哪些企业组成：名单条数总与数相等。"""
+    from backend.plans.documents import target_named
+    from backend.plans.queries import region_of_plan
+    from backend.plans.rollup import PARTS
+    from backend.plans.schemas import members_as_json, mode_of
+
+    day, moment = _when(on, known_at)
+    if part not in PARTS:
+        raise typer.BadParameter(f"--part 应为 {'、'.join(PARTS)} 之一，实为 {part}")
+    found_plan, found = _or_refuse(lambda: target_named(target))
+    _or_refuse(lambda: region_of_plan(found_plan, region))
+    chosen = _or_refuse(lambda: mode_of(found, mode))
+
+    async def read(session: "AsyncSession") -> Any:
+        from backend.plans.queries import programmes_of, titles_of
+        from backend.plans.rollup import members as list_members
+
+        listed = await list_members(session, found, day, region=region, known_at=moment, mode=chosen, part=part)
+        if listed is None:
+            raise Refused(f"{found.id} {found.name}不是由企业名单统计的，没有名单。可用 tidu plan 查看数值和来源。")
+        titles = await titles_of(session, [row.id for row in listed.rows], programmes_of(found), moment)
+        return members_as_json(listed.rows, titles)
+
+    rows = _read(context, read)
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['credit_code'] or '—':<18}  {row['region_name']}  {row['name']}")
+    typer.echo(f"{found.id} {found.name}：{day} 共 {len(rows)} 家。")
+
+
+def _when(on: str | None, known_at: str | None) -> tuple[date, datetime | None]:
+    from backend.clock import today
+    from backend.plans.schemas import BadQuestion, day_of, moment_of
+
+    try:
+        return day_of(on, "截至日 --on ") or today(), moment_of(known_at, "数据时点 --known-at ")
+    except BadQuestion as problem:
+        raise typer.BadParameter(str(problem)) from problem
+
+
+def _or_refuse(ask: Callable[[], T]) -> T:
+    from backend.web.errors import Refusal
+
+    try:
+        return ask()
+    except Refusal as problem:
+        raise Refused(str(problem)) from problem
+
+
+def _read(context: typer.Context, read: "Callable[[AsyncSession], Awaitable[T]]") -> T:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from backend.database.session import owner_unit_of_work
+
+    async def work(engine: AsyncEngine) -> T:
+        async with owner_unit_of_work(engine) as session:
+            return await read(session)
+
+    return with_database(context, work)
+
+
+def _print_report(report: "Report") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from backend.web.filters import number, percent
+
+    known = "" if report.known_at is None else f"，数据时点 {report.known_at:%Y-%m-%d}"
+    title = f"{report.plan.title}（{report.plan.status.label}） {report.territory.name} 截至 {report.on}{known}"
+    table = Table(title=title, title_justify="left")
+    for heading, justify in (
+        ("编号", "left"), ("指标", "left"), ("目标值", "right"), ("现值", "right"), ("完成率", "right"),
+        ("序时", "right"), ("本季变动", "right"), ("评判", "left"),
+    ):  # fmt: skip
+        table.add_column(heading, justify=justify)  # pyright: ignore[reportArgumentType]
+    for row in report.rows:
+        progress, target = row.progress, row.target
+        value = number(progress.value) if progress.value is not None else progress.figure.state.label
+        table.add_row(
+            target.id, target.name, target.target_text, value, percent(progress.share), percent(progress.elapsed),
+            number(progress.change), progress.reason,
+        )  # fmt: skip
+    Console().print(table)
