@@ -5,12 +5,12 @@ figure's own unit, the citation and the facts that were read.
 """
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from rules.catalogue import Nature
+from rules.catalogue import Indicator, Nature, Type
 from rules.facts import FactProblem, Facts
 from rules.interpret import Context, Environment, Meaning, meaning
 from rules.language import Compare
@@ -131,6 +131,8 @@ class Evaluator:
         self.labels = [(label.id, meaning(label.node)) for label in version.labels]
         self.warnings = [(meaning(warning.when), warning) for warning in version.warnings]
         self.founding = environment.catalogue.by_name.get("established_on")
+        #: Indicators whose derivation goes before what was reported.
+        self.overruled = {one.id: one for one in environment.catalogue.indicators if one.derive and one.derived_wins}
 
     def answer(self, facts: Facts, as_of: date) -> Answer:
         """Evaluate the version for one enterprise on one day."""
@@ -145,11 +147,25 @@ class Evaluator:
             labels={name: label(context) for name, label in self.labels},
             warnings=[
                 *self._assumptions(facts, context.base_year),
+                *self._contradictions(context),
                 *(warning.message for when, warning in self.warnings if when(context) is True),
             ],
             missing=missing, is_likely=isinstance(truth, Unknown) and self._only_people_are_asked(truth),
             dropped=facts.dropped,
         )  # fmt: skip
+
+    def reason(self, position: int, facts: Facts, as_of: date, waited: timedelta = timedelta()) -> Reason:
+        """What comes of one criterion alone, by its position in the file.
+
+        With `waited`, on a later day but with the figures of the years that stand now.
+        """
+        context = self.context(facts, as_of)
+        context.as_of = as_of + waited
+        return _reason(context, self.criteria[position])
+
+    def measure(self, name: str, facts: Facts, as_of: date) -> Value:
+        """What one measure comes to."""
+        return self.context(facts, as_of).measure(name)
 
     def context(self, facts: Facts, as_of: date) -> Context:
         """The context of a check: the day, the fiscal year that counts as last, the founding year."""
@@ -176,10 +192,32 @@ class Evaluator:
             return []
         return [f"未填报最近一个经审计会计年度，按 {year} 年测算；如不符请填报后重新测评。"]
 
+    def _contradictions(self, context: Context) -> list[str]:
+        """Figures that were reported otherwise than they follow from others; the answer took the latter."""
+        found: list[str] = []
+        for key, value in context.cache.items():
+            if key.indicator not in self.overruled:
+                continue
+            indicator = self.overruled[key.indicator]
+            reported = context.reported(indicator, key)
+            if reported is not None and _differ(reported[0], value, indicator):
+                year = f"{key.year} 年" if key.year is not None else ""
+                found.append(f"{year}“{indicator.name}”的填报值与计算值不一致，按计算值测算；请核对。")
+        return found
+
     def _only_people_are_asked(self, truth: Unknown) -> bool:
         by_name = self.environment.catalogue.by_name
         natures = [by_name[key.indicator].nature for key in truth.missing]
         return bool(natures) and all(nature is not Nature.FIGURE for nature in natures)
+
+
+def _differ(reported: Value, worked_out: Value, indicator: Indicator) -> bool:
+    """Whether two values of an indicator contradict each other; amounts are exact, other figures may be rounded."""
+    numbers = (reported, worked_out)
+    if indicator.type is Type.MONEY or any(isinstance(one, bool) or not isinstance(one, int | Fraction) for one in numbers):
+        return reported != worked_out
+    first, second = (Fraction(one) for one in numbers if isinstance(one, int | Fraction))
+    return abs(first - second) * 100 > max(abs(first), abs(second)) * indicator.tolerance_percent
 
 
 def _verdict(truth: Truth) -> Outcome:

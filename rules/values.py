@@ -6,6 +6,7 @@ that a score may be passed although part of it is open. Truth has three values b
 an `Unknown`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -270,7 +271,7 @@ def _least_quotient(left: Value, right: Value) -> Number | None:
     return 0 if both else None
 
 
-def greatest(values: list[Value]) -> Value:
+def greatest(values: Sequence[Value]) -> Value:
     """The greatest; open values leave bounds."""
     open_ones = [value for value in values if isinstance(value, Unknown)]
     if not open_ones:
@@ -282,7 +283,7 @@ def greatest(values: list[Value]) -> Value:
     return lo if lo is not None and lo == hi else merge(*values, lo=lo, hi=hi)
 
 
-def least(values: list[Value]) -> Value:
+def least(values: Sequence[Value]) -> Value:
     """The least; open values leave bounds."""
     open_ones = [value for value in values if isinstance(value, Unknown)]
     if not open_ones:
@@ -294,7 +295,7 @@ def least(values: list[Value]) -> Value:
     return hi if hi is not None and lo == hi else merge(*values, lo=lo, hi=hi)
 
 
-def best_of(values: list[Value]) -> Value:
+def best_of(values: Sequence[Value]) -> Value:
     """The greatest of those that can be computed at all."""
     kept = [value for value in values if not (isinstance(value, Unknown) and value.is_dropped)]
     return greatest(kept) if kept else merge(*values)

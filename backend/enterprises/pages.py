@@ -25,6 +25,7 @@ from backend.web.templates import render
 from rules.answers import show, unit_of
 from rules.evaluate import Answer, Outcome, Reason
 from rules.library import Library, library
+from rules.remedy import Advice, remedies, settling_sets
 from rules.values import FactKey, Growth, Unknown
 
 router = APIRouter()
@@ -73,6 +74,7 @@ async def enterprise(
         file=file, row=row, on=day, names=Names(rules), answers=sorted(titles, key=lambda one: ORDER[one.outcome]),
         standards=[one for one in file.answers if one.version.programme.sort == "standard" and _is_spoken_of(one)],
         shown=shown, explanation=[explain(reason, file, rules) for reason in shown.reasons] if shown else [],
+        advice=_advice(file, shown, rules), settling=[sorted(one, key=str) for one in settling_sets(shown)] if shown else [],
         charts=_charts(file), timeline=_timeline(file, Names(rules)), figures=_figures(file),
     )  # fmt: skip
 
@@ -155,6 +157,15 @@ def _day(written: str) -> date | None:
         return date.fromisoformat(written) if written else None
     except ValueError:
         return None
+
+
+def _advice(file: EnterpriseFile, shown: Answer | None, rules: Library) -> list[tuple[str, list[Advice]]]:
+    """What would meet each criterion that is not met, in words; proven by replaying it."""
+    if shown is None or shown.outcome is not Outcome.INELIGIBLE:
+        return []
+    names = {one.criterion.id: one.criterion.name for one in shown.reasons}
+    found = remedies(rules.evaluator(shown.version), file.facts, file.on)
+    return [(names.get(name) or name, advices[:4]) for name, advices in found.items()]
 
 
 def _is_spoken_of(answer: Answer) -> bool:
