@@ -53,8 +53,7 @@ async def _prepare(engine: "AsyncEngine", size: int) -> None:
     if await is_loaded(engine):
         if not await is_demo(engine):
             raise Refused("这个数据文件夹里已有真实数据，不能装入演示数据。请用 --data 换一个空文件夹。")
-        return
-    typer.echo("正在装入演示数据（均为虚构）……")
-    count = await load(engine, today(), size)
+    else:
+        typer.echo("正在装入演示数据（均为虚构）……")
+        typer.echo(f"已装入 {await load(engine, today(), size)} 家虚构企业。")
     await add_people(engine, PEOPLE, DEMO_PASSWORD)
-    typer.echo(f"已装入 {count} 家虚构企业。")

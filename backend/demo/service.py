@@ -41,7 +41,10 @@ async def is_demo(engine: AsyncEngine) -> bool:
 async def add_people(engine: AsyncEngine, people: Sequence[tuple[str, str, str, str]], password: str) -> None:
     """Let the demo's people sign in; who is there already stays as they are."""
     async with owner_unit_of_work(engine) as session:
+        present = set((await session.execute(text("SELECT login FROM person"))).scalars())
         for login, name, role, region in people:
+            if login in present:
+                continue
             await add_person(session, login, name, role, region, password)
         # In the demo nobody has a password to keep: what is printed works at once.
         await session.execute(text("UPDATE person SET must_change_password = false"))
