@@ -41,6 +41,12 @@ def test_the_law_answers_as_the_case_says(content: dict[str, Any], case: dict[st
         assert {key: value for key, value in answer["score"].items() if key != "pass"} == expected
     for label, value in case.get("labels", {}).items():
         assert answer["labels"][label] == value
+    for words in case.get("warnings", []):
+        assert any(words in warning for warning in answer["warnings"])
+    for words in case.get("no_warnings", []):
+        assert not any(words in warning for warning in answer["warnings"])
+    if "likely" in case:
+        assert answer["likely"] is case["likely"]
 
 
 def _plain(value: Any) -> Any:
