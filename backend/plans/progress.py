@@ -136,11 +136,36 @@ class Progress:
         return self.figure.value
 
     @property
+    def trend_values(self) -> list[Fraction | None]:
+        """The values of the trend, for a line the size of a word."""
+        return [value for _, value in self.trend]
+
+    @property
+    def has_trend(self) -> bool:
+        """Whether there are two values to draw a line between."""
+        return sum(value is not None for _, value in self.trend) > 1
+
+    @property
     def bar_state(self) -> str:
         """What the bar looks like."""
         if self.is_met:
             return "reached"
         return {Light.GREEN: "on-track", Light.AMBER: "behind", Light.RED: "far-behind"}.get(self.light, "on-track")
+
+    @property
+    def word(self) -> str:
+        """The light in a word, for who cannot see its colour."""
+        if self.light is Light.GREY:
+            if self.target.placeholder:
+                return "未设目标"
+            return self.figure.state.label if self.figure.value is None else "只列数"
+        if self.is_met:
+            return "已达到"
+        if self.elapsed is not None:
+            return {Light.GREEN: "达序时", Light.AMBER: "略滞后", Light.RED: "滞后"}[self.light]
+        if self.light is Light.RED:
+            return "到期未达" if self.is_overdue else "预计不达"
+        return "未到期" if self.target.due_on is not None else "未达到"
 
     @property
     def is_overdue(self) -> bool:

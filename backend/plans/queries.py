@@ -63,6 +63,11 @@ class Row:
     def target(self) -> Target:
         return self.progress.target
 
+    @property
+    def offered(self) -> tuple[Mode, ...]:
+        """The ways of counting a reader may choose, where the plan does not say."""
+        return self.target.count.modes if isinstance(self.target.count, CountHolders) else ()
+
 
 @dataclass(frozen=True)
 class Report:
@@ -128,13 +133,48 @@ async def plan_report(
     Raises:
         RegionOutside: the region is no part of the plan's territory.
     """
-    territory = region_of_plan(plan, region)
-    chosen = plan.targets if targets is None else tuple(targets)
+    chosen = {plan.id: plan.targets if targets is None else tuple(targets)}
+    return (await _reports(session, [plan], on, region, known_at, modes or {}, chosen))[0]
+
+
+async def all_reports(
+    session: AsyncSession, on: date, region: str | None = None, known_at: datetime | None = None
+) -> list[Report]:
+    """Every plan on a day; for a district the plans of the city it is in, counted for itself."""
+    chosen = [plan for plan in plans().values() if concerns(plan, region)]
+    return await _reports(session, chosen, on, region, known_at, {}, {plan.id: plan.targets for plan in chosen})
+
+
+def concerns(plan: Plan, region: str | None) -> bool:
+    """Whether a region is the plan's territory or a district of it; without one every plan is meant."""
+    territory = territory_of(plan.territory.code)
+    return not region or region == territory.code or any(one.code == region for one in territory.districts)
+
+
+async def _reports(
+    session: AsyncSession,
+    chosen: Sequence[Plan],
+    on: date,
+    region: str | None,
+    known_at: datetime | None,
+    modes: Mapping[str, Mode],
+    targets: Mapping[str, Sequence[Target]],
+) -> list[Report]:
+    """Reports on plans, counted together: what several plans ask for is counted once."""
+    territories = [region_of_plan(plan, region) for plan in chosen]
     days = (*quarter_ends(on, QUARTERS), last_quarter_end(on), on)
-    asked_region = None if territory.code == plan.territory.code else territory.code
-    rolled = await roll_up(session, chosen, days, region=asked_region, known_at=known_at, modes=modes)
-    rows = tuple(_row(target, on, rolled, territory, (modes or {}).get(target.id)) for target in chosen)
-    return Report(plan, on, known_at, territory, rows)
+    wanted = [target for plan in chosen for target in targets[plan.id]]
+    rolled = await roll_up(session, wanted, days, region=region or None, known_at=known_at, modes=modes)
+    return [
+        Report(
+            plan,
+            on,
+            known_at,
+            territory,
+            tuple(_row(target, on, rolled, territory, modes.get(target.id)) for target in targets[plan.id]),
+        )
+        for plan, territory in zip(chosen, territories, strict=True)
+    ]
 
 
 def _row(target: Target, on: date, rolled: RolledUp, territory: Territory, mode: Mode | None) -> Row:
@@ -161,17 +201,6 @@ def _districts(target: Target, on: date, before: date, rolled: RolledUp, territo
         )
         for one in territory.districts
     )
-
-
-async def all_reports(session: AsyncSession, on: date, region: str | None = None) -> list[Report]:
-    """Every plan on a day; a district sees the plans of the city it is in, counted for itself."""
-    found: list[Report] = []
-    for plan in plans().values():
-        territory = territory_of(plan.territory.code)
-        if region and region != territory.code and all(one.code != region for one in territory.districts):
-            continue
-        found.append(await plan_report(session, plan, on, region))
-    return found
 
 
 async def plan_summary(
@@ -268,9 +297,7 @@ async def workbench_plans(session: AsyncSession, on: date, region: str = "", mos
     found: list[WorkbenchPlan] = []
     for plan in plans().values():
         latest = max((target.year for target in plan.targets if target.year is not None), default=on.year)
-        territory = territory_of(plan.territory.code)
-        is_elsewhere = bool(region) and region != territory.code and region not in {d.code for d in territory.districts}
-        if latest < on.year or is_elsewhere:
+        if latest < on.year or not concerns(plan, region):
             continue
         summary = await plan_summary(session, plan, on, region or None, most)
         if any(progress.value for progress in summary):

@@ -1,0 +1,132 @@
+"""REST: plans, their targets' values on a day, the enterprises behind one, and reporting a figure."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from backend.access.dependencies import Officer, SignedIn
+from backend.access.schemas import PersonSignedIn
+from backend.clock import today
+from backend.plans import service
+from backend.plans.documents import plan_named, plans, target_named
+from backend.plans.queries import plan_report, programmes_of, region_of_plan, titles_of
+from backend.plans.rollup import PARTS
+from backend.plans.rollup import members as list_members
+from backend.plans.schemas import (
+    BadQuestion,
+    day_of,
+    members_as_json,
+    mode_of,
+    moment_of,
+    plan_as_json,
+    targets_as_json,
+)
+from backend.web.dependencies import Work
+from backend.web.errors import NotFound
+
+router = APIRouter(tags=["plans"])
+MOST_MEMBERS = 10_000
+
+
+class Question(BaseModel):
+    """The day asked about, the day's knowledge it is answered from, and a region (GB/T 2260)."""
+
+    on: str = Field(default="", examples=["2026-06-30"])
+    known_at: str = Field(default="", examples=["2026-07-10"])
+    region: str = Field(default="", examples=["321202"])
+
+
+class ListQuestion(Question):
+    """The same for a list, in pages of at most 10,000."""
+
+    mode: str = ""
+    part: str = Field(default="counted", description="counted, or for a ratio: whole, missing")
+    limit: int = Field(default=1000, ge=1, le=MOST_MEMBERS)
+    offset: int = Field(default=0, ge=0)
+
+
+class FigureIn(BaseModel):
+    """A figure of a quarter, in the target's unit; `is_revision` corrects one that stands."""
+
+    period_end: date
+    value: Decimal
+    source: str
+    released_on: date | None = None
+    note: str = ""
+    region: str = ""
+    is_revision: bool = False
+
+
+def _region(question: Question, person: PersonSignedIn) -> str | None:
+    return person.region_code or question.region or None
+
+
+@router.get("/plans")
+async def all_plans(person: SignedIn) -> list[dict[str, Any]]:
+    """Every plan."""
+    return [plan_as_json(plan) for plan in plans().values()]
+
+
+@router.get("/plans/{plan}/targets")
+async def targets(
+    session: Work, person: SignedIn, plan: str, question: Annotated[Question, Query()]
+) -> list[dict[str, Any]]:
+    """Every target of a plan with its value, share, gap and time-proportional progress on a day."""
+    report = await plan_report(
+        session,
+        plan_named(plan),
+        day_of(question.on, "on ") or today(),
+        _region(question, person),
+        moment_of(question.known_at, "known_at "),
+    )
+    return targets_as_json(report)
+
+
+@router.get("/targets/{target}/members")
+async def members(
+    session: Work, person: SignedIn, target: str, question: Annotated[ListQuestion, Query()]
+) -> dict[str, Any]:
+    """The enterprises behind a count; `total` is the count itself."""
+    plan, found = target_named(target)
+    region = _region(question, person)
+    region_of_plan(plan, region)
+    if question.part not in PARTS:
+        raise BadQuestion(f"part 应为 {'、'.join(PARTS)} 之一，实为 {question.part}。")
+    moment = moment_of(question.known_at, "known_at ")
+    listed = await list_members(
+        session,
+        found,
+        day_of(question.on, "on ") or today(),
+        region=region,
+        known_at=moment,
+        mode=mode_of(found, question.mode),
+        part=question.part,
+        limit=question.limit,
+        offset=question.offset,
+    )
+    if listed is None:
+        raise NotFound(f"{found.id} {found.name}不是由企业名单统计的，没有名单。")
+    titles = await titles_of(session, [row.id for row in listed.rows], programmes_of(found), moment)
+    return {"target": found.id, "total": listed.total, "members": members_as_json(listed.rows, titles)}
+
+
+@router.post("/targets/{target}/figures", status_code=201)
+async def report_figure(session: Work, person: Officer, target: str, figure: FigureIn) -> dict[str, Any]:
+    """Take in the value of a target at the end of a quarter."""
+    plan, found = target_named(target)
+    region = person.region_code or figure.region
+    region_of_plan(plan, region)
+    draft = service.FigureDraft(
+        figure.period_end,
+        figure.value,
+        figure.source,
+        figure.released_on,
+        figure.note,
+        "" if region == plan.territory.code else region,
+        figure.is_revision,
+    )
+    number = await service.report_figure(session, found, draft, today=today(), recorded_by=person.id)
+    return {"id": number, "target": found.id, "period_end": figure.period_end.isoformat()}

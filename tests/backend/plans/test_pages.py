@@ -1,0 +1,144 @@
+"""The pages about plans, as a browser without JavaScript sees them."""
+
+from datetime import date
+from html import unescape
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.database.session import owner_unit_of_work
+from backend.plans.documents import plans
+from tests.backend.conftest import ClientAs
+
+ENTERPRISE = text(
+    "INSERT INTO enterprise (credit_code, name, match_key, search_text, region_code, town, park, address, industry_code,"
+    " status, listing_board, revision) VALUES (:code, :name, 'k', 'k', :region, '', '', '', '', 'active', '', 1)"
+    " RETURNING id"
+)
+TITLE = text(
+    "INSERT INTO recognition (enterprise_id, programme, level, number, batch, kind, granted_on, valid_from, valid_to,"
+    " revocation_reason, notice, printed_name, source) VALUES (:id, 'hnte', '', :number, '', 'granted', '2025-11-18',"
+    " '2025-11-18', '2028-11-17', '', '', '', 'spreadsheet')"
+)
+
+
+@pytest.fixture
+async def two_high_tech_enterprises(engine: AsyncEngine) -> None:
+    async with owner_unit_of_work(engine) as work:
+        for number, region in enumerate(("321202", "321283")):
+            values = {"code": f"9132120000000000{number}X", "name": f"=泰州试验{number}有限公司", "region": region}
+            id_ = (await work.execute(ENTERPRISE, values)).scalar_one()
+            await work.execute(TITLE, {"id": id_, "number": f"GR{number}"})
+
+
+@pytest.fixture
+async def officer(client_as: ClientAs) -> AsyncClient:
+    return await client_as("city_officer")
+
+
+async def seen(client: AsyncClient, path: str, status: int = 200) -> str:
+    answer = await client.get(path)
+    assert answer.status_code == status, answer.text
+    return answer.text
+
+
+async def test_every_plan_and_every_target_has_its_page(officer: AsyncClient):
+    assert "规划核对" in await seen(officer, "/plans")
+    for plan in plans().values():
+        page = await seen(officer, f"/plans/{plan.id}?on=2026-06-30")
+        assert all(f'id="{target.id}"' in page for target in plan.targets)
+        for target in plan.targets:
+            page = await seen(officer, f"/plans/{plan.id}/targets/{target.id}?on=2026-06-30")
+            assert target.printed in unescape(page)
+
+
+async def test_a_placeholder_is_shown_as_not_set_and_never_as_a_share(officer: AsyncClient):
+    page = await seen(officer, "/plans/P000/targets/T000-19?on=2026-06-30")
+    assert "未设目标" in page
+    assert "0%" not in page
+
+
+async def test_the_list_behind_a_number_names_the_enterprises(officer: AsyncClient, two_high_tech_enterprises: None):
+    page = await seen(officer, "/plans/P000/targets/T000-01?on=2026-06-30")
+    assert "名单：2 家" in page
+    assert "泰州试验0有限公司" in page
+    assert "名单：1 家" in await seen(officer, "/plans/P000/targets/T000-01?on=2026-06-30&region=321283")
+
+
+async def test_the_export_holds_the_list_and_no_formula(officer: AsyncClient, two_high_tech_enterprises: None):
+    answer = await officer.get("/plans/P000/targets/T000-01/members.csv?on=2026-06-30")
+    lines = answer.content.decode("utf-8-sig").splitlines()
+    assert len(lines) == 3
+    assert ",'=泰州试验0有限公司," in lines[1]
+    book = await officer.get("/plans/P000/targets/T000-01/members.xlsx?on=2026-06-30")
+    assert book.content[:2] == b"PK"
+
+
+async def test_a_district_officer_is_answered_for_the_own_district(
+    client_as: ClientAs, two_high_tech_enterprises: None
+):
+    district = await client_as("district_officer", region="321283")
+    page = await seen(district, "/plans/P000/targets/T000-01?on=2026-06-30&region=321202")
+    assert "名单：1 家" in page
+    assert "泰州试验1有限公司" in page
+    await seen(district, "/plans/P001", status=404)
+
+
+async def test_a_day_that_is_none_is_refused_in_chinese(officer: AsyncClient):
+    assert "不是日期" in await seen(officer, "/plans/P000?on=2024.13.1", status=422)
+
+
+async def test_a_region_of_another_city_is_refused_with_those_that_can_be_asked(officer: AsyncClient):
+    assert "321202 海陵区" in await seen(officer, "/plans/P000?region=320706", status=422)
+
+
+async def test_an_unknown_plan_is_told_with_the_known_ones(officer: AsyncClient):
+    assert "P004" in await seen(officer, "/plans/P999", status=404)
+
+
+FIGURE = {"period_end": "2025-12-31", "value": "2．75%", "source": "市统计局公报", "released_on": "2026-03-20"}
+
+
+async def test_a_figure_reported_appears_on_the_target(officer: AsyncClient):
+    answer = await officer.post("/plans/P000/targets/T000-18/figures", data=FIGURE)
+    assert answer.status_code == 303, answer.text
+    page = await seen(officer, answer.headers["location"].partition("#")[0])
+    assert "市统计局公报" in page
+    assert "2.75" in page
+
+
+async def test_a_figure_reported_twice_comes_back_with_what_stands(officer: AsyncClient):
+    await officer.post("/plans/P000/targets/T000-18/figures", data=FIGURE)
+    again = await officer.post("/plans/P000/targets/T000-18/figures", data=FIGURE | {"value": "2.8"})
+    assert again.status_code == 422
+    assert "已经填报：2.75" in again.text
+    assert 'value="2.8"' in again.text
+
+
+async def test_text_in_the_number_field_comes_back_with_a_way_out(officer: AsyncClient):
+    answer = await officer.post("/plans/P000/targets/T000-18/figures", data=FIGURE | {"value": "约2.8"})
+    assert answer.status_code == 422
+    assert "请改为数字" in answer.text
+
+
+async def test_a_viewer_cannot_report(client_as: ClientAs):
+    viewer = await client_as("viewer")
+    await seen(viewer, "/plans/P000/targets/T000-18/figures/new", status=403)
+    assert "填报数据" not in await seen(viewer, "/plans/P000/targets/T000-18")
+
+
+async def test_the_api_gives_targets_and_members(officer: AsyncClient, two_high_tech_enterprises: None):
+    targets = (await officer.get("/api/v1/plans/P000/targets?on=2026-06-30")).json()
+    first = targets[0]
+    assert (first["id"], first["value"], first["target"], first["op"]) == ("T000-01", 2, 2700, ">=")
+    listed = (await officer.get("/api/v1/targets/T000-01/members?on=2026-06-30")).json()
+    assert listed["total"] == len(listed["members"]) == first["value"]
+
+
+async def test_the_api_refuses_a_quarter_that_is_not_over(officer: AsyncClient):
+    body = FIGURE | {"value": 2.8, "period_end": f"{date.today().year + 1}-12-31"}  # noqa: DTZ011
+    answer = await officer.post("/api/v1/targets/T000-18/figures", json=body)
+    assert answer.status_code == 422
+    assert "还没有结束" in answer.json()["detail"]
