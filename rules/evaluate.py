@@ -133,8 +133,6 @@ class Evaluator:
         self.founding = environment.catalogue.by_name.get("established_on")
         #: Indicators whose derivation goes before what was reported.
         self.overruled = {one.id: one for one in environment.catalogue.indicators if one.derive and one.derived_wins}
-        #: Indicators whose derivation goes before what was reported.
-        self.overruled = {one.id: one for one in environment.catalogue.indicators if one.derive and one.derived_wins}
 
     def answer(self, facts: Facts, as_of: date) -> Answer:
         """Evaluate the version for one enterprise on one day."""
@@ -149,7 +147,6 @@ class Evaluator:
             labels={name: label(context) for name, label in self.labels},
             warnings=[
                 *self._assumptions(facts, context.base_year),
-                *self._contradictions(context),
                 *self._contradictions(context),
                 *(warning.message for when, warning in self.warnings if when(context) is True),
             ],
@@ -208,32 +205,10 @@ class Evaluator:
                 found.append(f"{year}“{indicator.name}”的填报值与计算值不一致，按计算值测算；请核对。")
         return found
 
-    def _contradictions(self, context: Context) -> list[str]:
-        """Figures that were reported otherwise than they follow from others; the answer took the latter."""
-        found: list[str] = []
-        for key, value in context.cache.items():
-            if key.indicator not in self.overruled:
-                continue
-            indicator = self.overruled[key.indicator]
-            reported = context.reported(indicator, key)
-            if reported is not None and _differ(reported[0], value, indicator):
-                year = f"{key.year} 年" if key.year is not None else ""
-                found.append(f"{year}“{indicator.name}”的填报值与计算值不一致，按计算值测算；请核对。")
-        return found
-
     def _only_people_are_asked(self, truth: Unknown) -> bool:
         by_name = self.environment.catalogue.by_name
         natures = [by_name[key.indicator].nature for key in truth.missing]
         return bool(natures) and all(nature is not Nature.FIGURE for nature in natures)
-
-
-def _differ(reported: Value, worked_out: Value, indicator: Indicator) -> bool:
-    """Whether two values of an indicator contradict each other; amounts are exact, other figures may be rounded."""
-    numbers = (reported, worked_out)
-    if indicator.type is Type.MONEY or any(isinstance(one, bool) or not isinstance(one, int | Fraction) for one in numbers):
-        return reported != worked_out
-    first, second = (Fraction(one) for one in numbers if isinstance(one, int | Fraction))
-    return abs(first - second) * 100 > max(abs(first), abs(second)) * indicator.tolerance_percent
 
 
 def _differ(reported: Value, worked_out: Value, indicator: Indicator) -> bool:
