@@ -11,12 +11,11 @@ A sheet keeps Excel's own row numbers and column letters, because that is what a
 """
 
 import csv
-import html
 import io
-import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final, Literal
@@ -31,6 +30,9 @@ from python_calamine import (
     ZipError,
 )
 
+from backend.spreadsheets.legacy_excel import PasswordNeeded, Unreadable, read_xls
+from backend.spreadsheets.sheet_xml import SheetFacts, UnreadableXml, sheet_facts
+
 #: Bytes in a megabyte, as Excel users count.
 MEGABYTE: Final = 1024 * 1024
 #: 200,000 rows of 30 columns unpack to some 250 MB; twice that is room enough.
@@ -39,7 +41,6 @@ MOST_UNPACKED: Final = 512 * MEGABYTE
 MOST_CELLS: Final = 16_000_000
 MOST_PARTS: Final = 10_000
 DEFAULT_LIMIT_MEGABYTES: Final = 50
-CHUNK: Final = MEGABYTE
 
 Kind = Literal["xlsx", "xls", "csv"]
 
@@ -228,12 +229,20 @@ def _open_xlsx(content: bytes, name: str) -> Workbook:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _refuse_other_archives(archive, name)
             _refuse_bomb(archive, name)
-            scans = _scan_sheets(archive, name)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, OSError) as error:
+            facts = _measured_sheets(archive, name)
+    except (
+        UnreadableXml,
+        zipfile.BadZipFile,
+        zipfile.LargeZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        OSError,
+    ) as error:
         raise _broken(name) from error
     except RuntimeError as error:  # zipfile has no class of its own for an archive with a password
         raise _encrypted(name) from error
-    return Workbook(name, "xlsx", tuple(_sheets(content, name, scans)))
+    return Workbook(name, "xlsx", tuple(_sheets(content, name, facts)))
 
 
 def _refuse_other_archives(archive: zipfile.ZipFile, name: str) -> None:
@@ -276,190 +285,48 @@ def _encrypted(name: str) -> EncryptedWorkbook:
     )
 
 
-@dataclass
-class _Scan:
-    """What the cells' values alone do not tell: found in the sheet's XML."""
-
-    hidden_rows: set[int] = field(default_factory=set[int])
-    hidden_columns: set[str] = field(default_factory=set[str])
-    lost: dict[tuple[int, int], str] = field(default_factory=dict[tuple[int, int], str])
-    percent: set[tuple[int, int]] = field(default_factory=set[tuple[int, int]])
-    last_row: int = 0
-    last_column: int = 0
-
-
-_SHEET = re.compile(rb"<(?:\w+:)?sheet\s([^>]*)>")
-_RELATION = re.compile(rb"<(?:\w+:)?Relationship\s([^>]*)>")
-_ATTRIBUTE = re.compile(rb'([\w:]+)\s*=\s*"([^"]*)"')
-_ROW_END = re.compile(rb"</(?:\w+:)?row>")
-_HIDDEN_ROW = re.compile(rb'<(?:\w+:)?row\b(?=[^>]*\shidden="(?:1|true)")[^>]*\sr="(\d+)"')
-_HIDDEN_COLUMN = re.compile(rb'<(?:\w+:)?col\b(?=[^>]*\shidden="(?:1|true)")([^>]*)>')
-_ERROR_CELL = re.compile(rb'<c\b(?=[^>]*\st="e")[^>]*\sr="([A-Z]+)(\d+)"[^>]*>(?:(?!</c>).)*?<v>([^<]*)</v>', re.DOTALL)
-_UNCALCULATED = re.compile(
-    rb'<c\b(?![^>]*\st="str")[^>]*\sr="([A-Z]+)(\d+)"[^>]*[^/]>'
-    rb"\s*<f\b[^>]*?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>"
-)
-_VALUED_CELL = re.compile(rb'<c\b[^>]*\sr="([A-Z]+)(\d+)"[^>]*[^/]>(?!</c>)')
-
-
-def _scan_sheets(archive: zipfile.ZipFile, name: str) -> Mapping[str, _Scan]:
-    """Read each sheet's XML once; a header that lies about sizes comes to light here, too."""
-    parts = {part.lower(): part for part in archive.namelist()}
-    if "xl/sharedstrings.xml" in parts:
-        _read_through(archive, parts["xl/sharedstrings.xml"])
-    percent_styles = _percent_styles(archive, parts)
-    scans: dict[str, _Scan] = {}
-    for sheet, part in _sheet_parts(archive, parts):
-        scan = _scan_sheet(archive, part, percent_styles)
-        if scan.last_row * scan.last_column > MOST_CELLS:
-            # Cells that only carry a colour do not count.
-            scan.last_row, scan.last_column = _extent_of_values(archive, part)
-        if scan.last_row * scan.last_column > MOST_CELLS:
+def _measured_sheets(archive: zipfile.ZipFile, name: str) -> dict[str, SheetFacts]:
+    """What each sheet's XML says; a sheet that would not fit into memory is refused here."""
+    known: dict[str, SheetFacts] = {}
+    for sheet, facts in sheet_facts(archive):
+        if sheet in known:
+            raise _broken(name)
+        if facts.rows * facts.columns > MOST_CELLS:
             raise OversizedWorkbook(
-                f"“{name}”的工作表“{sheet}”用到了第 {scan.last_row:,} 行、"
-                f"{column_letter(scan.last_column - 1)} 列，多数单元格是空的。"
-                "请删去数据以外的行和列（选中后“删除”），保存后重新上传。"
+                f"“{name}”的工作表“{sheet}”用到了第 {facts.rows:,} 行、{column_letter(facts.columns - 1)} 列，"
+                "多数单元格是空的。请删去数据以外的行和列（选中后“删除”），保存后重新上传。"
             )
-        scans[sheet] = scan
-    return scans
+        known[sheet] = facts
+    return known
 
 
-def _read_through(archive: zipfile.ZipFile, part: str) -> None:
-    with archive.open(part) as stream:
-        while stream.read(CHUNK):
-            pass
-
-
-def _attributes(text: bytes) -> dict[str, str]:
-    return {
-        key.decode("ascii", "replace"): html.unescape(value.decode("utf-8", "replace"))
-        for key, value in _ATTRIBUTE.findall(text)
-    }
-
-
-def _sheet_parts(archive: zipfile.ZipFile, parts: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    relations = parts.get("xl/_rels/workbook.xml.rels")
-    targets: dict[str, str] = {}
-    for text in _RELATION.findall(archive.read(relations)) if relations else ():
-        relation = _attributes(text)
-        target = relation.get("Target", "")
-        targets[relation.get("Id", "")] = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-    for text in _SHEET.findall(archive.read(parts["xl/workbook.xml"])):
-        sheet = _attributes(text)
-        relation_id = next((value for key, value in sheet.items() if key.endswith(":id")), "")
-        part = parts.get(targets.get(relation_id, "").lower())
-        if part:
-            yield sheet.get("name", ""), part
-
-
-def _percent_styles(archive: zipfile.ZipFile, parts: Mapping[str, str]) -> tuple[int, ...]:
-    if "xl/styles.xml" not in parts:
-        return ()
-    styles = archive.read(parts["xl/styles.xml"])
-    formats = {9, 10}  # the two that Excel has built in: 0% and 0.00%
-    for text in re.findall(rb"<(?:\w+:)?numFmt\s([^>]*)>", styles):
-        described = _attributes(text)
-        if "%" in described.get("formatCode", "") and described.get("numFmtId", "").isdigit():
-            formats.add(int(described["numFmtId"]))
-    cell_formats = re.search(rb"<(?:\w+:)?cellXfs\b.*?</(?:\w+:)?cellXfs>", styles, re.DOTALL)
-    if cell_formats is None:
-        return ()
-    used = re.findall(rb"<(?:\w+:)?xf\s([^>]*)>", cell_formats[0])
-    return tuple(
-        style
-        for style, text in enumerate(used)
-        if _attributes(text).get("numFmtId", "0") in {str(number) for number in formats}
-    )
-
-
-def _scan_sheet(archive: zipfile.ZipFile, part: str, percent_styles: tuple[int, ...]) -> _Scan:
-    scan = _Scan()
-    percent = None
-    if percent_styles:
-        styles = "|".join(map(str, percent_styles)).encode()
-        percent = re.compile(rb'<c\b(?=[^>]*\ss="(?:' + styles + rb')")[^>]*\sr="([A-Z]+)(\d+)"')
-    for text in _row_texts(archive, part):
-        _scan_row(text, scan, percent)
-    return scan
-
-
-def _row_texts(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
-    rest = b""
-    with archive.open(part) as stream:
-        while chunk := stream.read(CHUNK):
-            *rows, rest = _ROW_END.split(rest + chunk)
-            yield from rows
-    yield rest
-
-
-def _scan_row(text: bytes, scan: _Scan, percent: re.Pattern[bytes] | None) -> None:
-    if b"hidden=" in text:
-        scan.hidden_rows.update(int(number) for number in _HIDDEN_ROW.findall(text))
-        for attributes in _HIDDEN_COLUMN.findall(text):
-            described = _attributes(attributes)
-            first, last = int(described.get("min", 1)), int(described.get("max", 1))
-            scan.hidden_columns.update(column_letter(index - 1) for index in range(first, min(last, 1000) + 1))
-    if b't="e"' in text:
-        for letters, row, shown in _ERROR_CELL.findall(text):
-            scan.lost[_place(letters, row)] = html.unescape(shown.decode("utf-8", "replace"))
-    if b"<f" in text:
-        for letters, row in _UNCALCULATED.findall(text):
-            scan.lost[_place(letters, row)] = "（公式未计算）"
-    if percent is not None:
-        scan.percent.update(_place(letters, row) for letters, row in percent.findall(text))
-    start = text.rfind(b' r="')
-    last = re.match(rb"([A-Z]{1,3})(\d{1,7})\"", text[start + 4 : start + 16]) if start >= 0 else None
-    if last:
-        row, column = _place(last[1], last[2])
-        scan.last_row, scan.last_column = max(scan.last_row, row + 1), max(scan.last_column, column + 1)
-
-
-def _place(letters: bytes, row: bytes) -> tuple[int, int]:
-    return int(row) - 1, column_index(letters.decode("ascii"))
-
-
-def _extent_of_values(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
-    rows = columns = 0
-    for text in _row_texts(archive, part):
-        for letters, row in _VALUED_CELL.findall(text):
-            place = _place(letters, row)
-            rows, columns = max(rows, place[0] + 1), max(columns, place[1] + 1)
-    return rows, columns
-
-
-# What both kinds of Excel file share --------------------------------------------------------------
-
-
-def _open_xls(content: bytes, name: str) -> Workbook:
-    # Names in the container's directory are UTF-16.
-    if "EncryptedPackage".encode("utf-16-le") in content:
-        raise _encrypted(name)
-    if not any(stream.encode("utf-16-le") in content for stream in ("Workbook", "Book")):
-        is_word = "WordDocument".encode("utf-16-le") in content
-        called = "Word 文档" if is_word else "其他 Office 文件"
-        raise WrongFileType(f"“{name}”是{called}，不是工作簿。请上传 .xlsx、.xls 或 CSV 文件。")
-    return Workbook(name, "xls", tuple(_sheets(content, name, {})))
-
-
-def _sheets(content: bytes, name: str, scans: Mapping[str, _Scan]) -> Iterator[Sheet]:
+def _sheets(content: bytes, name: str, measured: Mapping[str, SheetFacts]) -> Iterator[Sheet]:
     with _calamine(content, name) as workbook:
         for described in workbook.sheets_metadata:
             if described.typ is not SheetTypeEnum.WorkSheet:
                 continue
-            scan = scans.get(described.name, _Scan())
+            if described.name not in measured:
+                raise _broken(name)
+            facts = measured[described.name]
             rows, merges = _rows_and_merges(workbook, described.name, name)
-            for (row, column), shown in scan.lost.items():
+            for (row, column), shown in facts.lost.items():
                 if row < len(rows) and column < len(rows[row]):
                     rows[row][column] = LostValue(shown)
-            _mark_percentages(rows, scan.percent)
+            _mark_percentages(rows, facts.percent)
             yield Sheet(
                 described.name,
                 rows,
                 described.visible is not SheetVisibleEnum.Visible,
                 merges,
-                frozenset(scan.hidden_rows),
-                frozenset(scan.hidden_columns),
+                frozenset(facts.hidden_rows),
+                frozenset(_letters(facts.hidden_columns)),
             )
+
+
+def _letters(ranges: Iterable[tuple[int, int]]) -> Iterator[str]:
+    """The letters of hidden columns; a table has no more than some hundred."""
+    for first, last in ranges:
+        yield from (column_letter(number - 1) for number in range(first, min(last, 1000) + 1))
 
 
 def _calamine(content: bytes, name: str) -> CalamineWorkbook:
@@ -487,7 +354,11 @@ def _rows_and_merges(workbook: CalamineWorkbook, sheet: str, name: str) -> tuple
         if not _is_panic(error):
             raise
         raise _broken(name) from error
-    return rows, tuple(Merge(top, left, bottom, right) for (top, left), (bottom, right) in merged)
+    return rows, _merges(merged)
+
+
+def _merges(ranges: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> tuple[Merge, ...]:
+    return tuple(Merge(top, left, bottom, right) for (top, left), (bottom, right) in ranges)
 
 
 def _is_panic(error: BaseException) -> bool:
@@ -501,6 +372,30 @@ def _mark_percentages(rows: list[list[Cell]], places: Iterable[tuple[int, int]])
             cell = rows[row][column]
             if isinstance(cell, float | int) and not isinstance(cell, bool):
                 rows[row][column] = PercentCell(cell)
+
+
+# .xls ---------------------------------------------------------------------------------------------
+
+
+def _open_xls(content: bytes, name: str) -> Workbook:
+    # Names in the container's directory are UTF-16.
+    if "EncryptedPackage".encode("utf-16-le") in content:
+        raise _encrypted(name)
+    if not any(stream.encode("utf-16-le") in content for stream in ("Workbook", "Book")):
+        is_word = "WordDocument".encode("utf-16-le") in content
+        called = "Word 文档" if is_word else "其他 Office 文件"
+        raise WrongFileType(f"“{name}”是{called}，不是工作簿。请上传 .xlsx、.xls 或 CSV 文件。")
+    try:
+        sheets = read_xls(content)
+    except PasswordNeeded as error:
+        raise _encrypted(name) from error
+    except Unreadable as error:
+        raise _broken(name) from error
+    return Workbook(
+        name,
+        "xls",
+        tuple(Sheet(sheet.name, sheet.rows, sheet.is_hidden, _merges(sheet.merges)) for sheet in sheets),
+    )
 
 
 # .csv ---------------------------------------------------------------------------------------------
