@@ -12,6 +12,7 @@ from rules.evaluate import Answer, Outcome, Reason
 from rules.facts import FactError, read_date, read_facts
 from rules.language import FEN_PER_WAN
 from rules.library import Library, NotInForce, UnknownProgramme
+from rules.receipt import receipt
 from rules.values import FactKey, Growth, Unknown, Value
 
 _REQUIRED = ("programme", "as_of", "facts")
@@ -83,7 +84,7 @@ def answer_request(request: Mapping[str, Any], library: Library) -> dict[str, An
             raise CheckError(str(error)) from error
         return _not_in_force(request, programme.source.programme)
     answer = library.evaluator(version).answer(facts, as_of)
-    return {"id": request.get("id"), **present(answer, library)}
+    return {"id": request.get("id"), **present(answer, library), "receipt": receipt(version, as_of, raw)}  # type: ignore[reportUnknownArgumentType]
 
 
 def _not_in_force(request: Mapping[str, Any], programme: str) -> dict[str, Any]:

@@ -14,8 +14,10 @@ from rich.table import Table
 
 from backend.console import Refused, print_json, with_database
 from rules.answers import answer_lines
-from rules.library import Library, NotInForce, UnknownProgramme, library
+from rules.comparison import compare_versions
+from rules.library import Library, NotInForce, Programme, UnknownProgramme, library
 from rules.programme import Criterion, RuleError, Version
+from rules.receipt import differences
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -30,14 +32,40 @@ def register(app: typer.Typer) -> None:
     app.add_typer(rules_app, name="rules")
 
 
-def check(file: Annotated[str, typer.Argument(help="每行一个测评请求的 NDJSON 文件；- 为标准输入。")]) -> None:
+def check(
+    file: Annotated[str, typer.Argument(help="每行一个测评请求的 NDJSON 文件；- 为标准输入。")],
+    replay: Annotated[Path | None, typer.Option(help="以前的答案（NDJSON）：重算并逐行比较，说出哪里不同。")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="以 JSON 输出（本命令总是 JSON）。")] = True,
+) -> None:
     """测评：每行一问一答（JSON）。有不能回答的行时退出码为 1。"""
+    answers = answer_lines(_lines(file), _library())
+    if replay is not None:
+        _replay(answers, replay)
+        return
     refused = 0
-    for answer in answer_lines(_lines(file), _library()):
+    for answer in answers:
         refused += "error" in answer
         sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
     if refused:
         raise Refused(f"有 {refused} 行不能完整回答，原因见各行的 error。")
+
+
+def _replay(answers: Iterator[dict[str, Any]], earlier: Path) -> None:
+    """Compare with earlier answers, line by line."""
+    if not earlier.is_file():
+        raise Refused(f"没有文件 {earlier}，请核对路径。")
+    before = [json.loads(line) for line in earlier.read_text(encoding="utf-8").splitlines() if line.strip()]
+    changed = 0
+    count = 0
+    for position, answer in enumerate(answers):
+        count += 1
+        reasons = differences(before[position], answer) if position < len(before) else ["以前没有这一行"]
+        changed += bool(reasons)
+        sys.stdout.write(
+            json.dumps({"id": answer["id"], "same": not reasons, "changed": reasons}, ensure_ascii=False) + "\n"
+        )
+    if changed or count != len(before):
+        raise Refused(f"{changed} 行与以前不同；以前 {len(before)} 行，这次 {count} 行。")
 
 
 def _library() -> Library:
@@ -93,32 +121,33 @@ class _Written(float):
 @rules_app.command("list")
 def list_rules(as_json: Annotated[bool, typer.Option("--json", help="以 JSON 输出。")] = False) -> None:
     """列出全部认定项目和版本。"""
-    rows = [
-        {
-            "programme": name,
-            "name": programme.source.name.zh,
-            "status": programme.source.status,
-            "versions": [
-                {
-                    "version": one.source.version,
-                    "from": str(one.source.in_force.from_),
-                    "to": _day(one.source.in_force.to),
-                }
-                for one in programme.versions
-            ],
-        }
-        for name, programme in _library().programmes.items()
-    ]
+    programmes = _library().programmes
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False))
+        print_json([_listed(name, programme) for name, programme in programmes.items()])
         return
     table = Table("编号", "名称", "状态", "版本")
-    for row in rows:
-        versions = "；".join(
-            f"{v['version']}（{v['from']} 起{('至 ' + v['to']) if v['to'] else ''}）" for v in row["versions"]
-        )  # type: ignore[index]
-        table.add_row(str(row["programme"]), str(row["name"]), str(row["status"]), versions)
+    for name, programme in programmes.items():
+        versions = "；".join(_span(version) for version in programme.versions)
+        table.add_row(name, programme.source.name.zh, programme.source.status, versions)
     Console().print(table)
+
+
+def _listed(name: str, programme: Programme) -> dict[str, Any]:
+    versions = [
+        {"version": one.source.version, "from": str(one.source.in_force.from_), "to": _day(one.source.in_force.to)}
+        for one in programme.versions
+    ]
+    return {
+        "programme": name,
+        "name": programme.source.name.zh,
+        "status": programme.source.status,
+        "versions": versions,
+    }
+
+
+def _span(version: Version) -> str:
+    force = version.source.in_force
+    return f"{version.source.version}（{force.from_} 起" + (f"至 {force.to}）" if force.to else "）")
 
 
 def _day(day: date | None) -> str | None:
@@ -162,6 +191,22 @@ def _print_criterion(console: Console, criterion: Criterion, depth: int) -> None
         console.print("  " * depth + f"    依据：{criterion.cite}", style="dim", markup=False)
     for child in criterion.children:
         _print_criterion(console, child, depth + 1)
+
+
+@rules_app.command("diff")
+def diff_rules(
+    programme: Annotated[str, typer.Argument(help="认定项目编号。")],
+    first: Annotated[str, typer.Argument(help="先前的版本。")],
+    second: Annotated[str, typer.Argument(help="后来的版本。")],
+) -> None:
+    """比较两个版本：增加、取消、改动的条件。"""
+    try:
+        held = _library().programme(programme)
+        one, other = held.pinned(first), held.pinned(second)
+    except UnknownProgramme as error:
+        raise Refused(str(error)) from error
+    for change in compare_versions(one, other):
+        typer.echo(change)
 
 
 @rules_app.command("lint")
