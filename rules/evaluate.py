@@ -16,7 +16,19 @@ from rules.interpret import Context, Environment, Meaning, meaning
 from rules.language import Compare
 from rules.programme import Criterion, Version
 from rules.values import (
-    NOTHING, FactKey, Number, Truth, Unknown, Value, add, bounds, compare, conjunction, disjunction, least, merge,
+    NOTHING,
+    FactKey,
+    Number,
+    Truth,
+    Unknown,
+    Value,
+    add,
+    bounds,
+    compare,
+    conjunction,
+    disjunction,
+    least,
+    merge,
 )  # fmt: skip
 
 
@@ -214,7 +226,9 @@ class Evaluator:
 def _differ(reported: Value, worked_out: Value, indicator: Indicator) -> bool:
     """Whether two values of an indicator contradict each other; amounts are exact, other figures may be rounded."""
     numbers = (reported, worked_out)
-    if indicator.type is Type.MONEY or any(isinstance(one, bool) or not isinstance(one, int | Fraction) for one in numbers):
+    if indicator.type is Type.MONEY or any(
+        isinstance(one, bool) or not isinstance(one, int | Fraction) for one in numbers
+    ):
         return reported != worked_out
     first, second = (Fraction(one) for one in numbers if isinstance(one, int | Fraction))
     return abs(first - second) * 100 > max(abs(first), abs(second)) * indicator.tolerance_percent

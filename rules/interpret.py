@@ -1,5 +1,6 @@
 """What an expression means: each node turned into a function of the context. The reference meaning of the language."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -9,12 +10,51 @@ from typing import Any, TypeAlias
 from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import Facts
 from rules.language import (
-    FEN_PER_WAN, Arithmetic, AsOf, Bands, Call, Choose, Compare, CompoundGrowth, Fact, Field, Literal, Logic, Measure,
-    Node, Not, Records, Shift, Window, parse,
+    FEN_PER_WAN,
+    Arithmetic,
+    AsOf,
+    Bands,
+    Call,
+    Choose,
+    Compare,
+    CompoundGrowth,
+    Fact,
+    Field,
+    Literal,
+    Logic,
+    Measure,
+    Node,
+    Not,
+    Records,
+    Shift,
+    Window,
+    parse,
 )  # fmt: skip
 from rules.values import (
-    NOTHING, FactKey, Growth, Number, RecordValue, Truth, Unknown, Value, Why, add, best_of, bounds, compare,
-    conjunction, disjunction, divide, greatest, hull, least, merge, multiply, negate, simple, subtract,
+    NOTHING,
+    FactKey,
+    Growth,
+    Number,
+    RecordValue,
+    Truth,
+    Unknown,
+    Value,
+    Why,
+    add,
+    best_of,
+    bounds,
+    compare,
+    conjunction,
+    disjunction,
+    divide,
+    greatest,
+    hull,
+    least,
+    merge,
+    multiply,
+    negate,
+    simple,
+    subtract,
 )  # fmt: skip
 
 Meaning: TypeAlias = Callable[["Context"], Value]
@@ -267,7 +307,7 @@ def _over_years(function: str, values: list[Any]) -> Value:
     if function == "every":
         return conjunction(values)
     if function == "rising":
-        return conjunction([compare(">", later, earlier) for earlier, later in zip(values, values[1:], strict=False)])
+        return conjunction([compare(">", later, earlier) for earlier, later in itertools.pairwise(values)])
     total: Value = 0
     for value in values:
         total = add(total, value)

@@ -426,10 +426,11 @@ class _Parser:
 
     def _check_choice(self, left: Node, right: Node) -> None:
         for side, other in ((left, right), (right, left)):
-            if isinstance(side, Fact) and side.indicator.choices and isinstance(other, Literal):
-                if isinstance(other.value, str) and other.value not in side.indicator.choices:
-                    allowed = "、".join(side.indicator.choices)
-                    raise self.refuse(f"指标“{side.indicator.name}”没有取值“{other.value}”，只有 {allowed}")
+            if not (isinstance(side, Fact) and side.indicator.choices and isinstance(other, Literal)):
+                continue
+            if isinstance(other.value, str) and other.value not in side.indicator.choices:
+                allowed = "、".join(side.indicator.choices)
+                raise self.refuse(f"指标“{side.indicator.name}”没有取值“{other.value}”，只有 {allowed}")
 
     def _logic(self, tree: ast.BoolOp) -> Node:
         op = "and" if isinstance(tree.op, ast.And) else "or"

@@ -947,7 +947,7 @@ _ExactLoader.add_constructor("tag:yaml.org,2002:float", _exact_number)
 
 def _read(path: Path) -> Any:
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_ExactLoader)  # noqa: S506  (a safe loader with exact numbers)
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_ExactLoader)
     except PlanError as error:
         raise PlanError(f"{path.name}：{error}") from error
     except yaml.YAMLError as error:

@@ -5,6 +5,7 @@ checks kinds and citations, and refuses what is wrong with the file, the place i
 """
 
 import hashlib
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +20,20 @@ from pydantic import ValidationError, field_validator, model_validator
 
 from rules.catalogue import Catalogue, Certainty, Record, Type
 from rules.language import (
-    MONEY, NUMBER, RESERVED, TRUTH, Bands, Compare, Fact, LanguageError, Logic, Measure, Node, Step, parse, walk,
+    MONEY,
+    NUMBER,
+    RESERVED,
+    TRUTH,
+    Bands,
+    Compare,
+    Fact,
+    LanguageError,
+    Logic,
+    Measure,
+    Node,
+    Step,
+    parse,
+    walk,
 )  # fmt: skip
 from rules.language import Literal as LiteralNode
 from rules.values import Number, simple
@@ -243,7 +257,7 @@ class Label:
 
 
 @dataclass(frozen=True)
-class Warning_:
+class RuleWarning:
     id: str
     when: Node
     message: str
@@ -262,7 +276,7 @@ class Version:
     measures: tuple[MeasureNode, ...]
     criteria: tuple[Criterion, ...]
     labels: tuple[Label, ...]
-    warnings: tuple[Warning_, ...]
+    warnings: tuple[RuleWarning, ...]
 
     @property
     def id(self) -> str:
@@ -359,7 +373,7 @@ class _Builder:
                 raise self._refuse(criterion.name or criterion.expression, "缺少 id")
         labels = tuple(Label(one.id, one.name.zh, self._parse(one.value, one.id)) for one in self.source.labels)
         warnings = tuple(
-            Warning_(one.id, self._truth(one.when, one.id), one.message, one.cite, one.certainty)
+            RuleWarning(one.id, self._truth(one.when, one.id), one.message, one.cite, one.certainty)
             for one in self.source.warnings
         )
         digest = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
@@ -424,7 +438,7 @@ class _Builder:
 
     def _check_steps(self, steps: list[Step], where: str) -> None:
         """Steps in an order in which none hides the next: descending for `>=`, ascending for `<=`."""
-        for earlier, later in zip(steps, steps[1:], strict=False):
+        for earlier, later in itertools.pairwise(steps):
             down = earlier.op in (">=", ">") and later.op in (">=", ">", "==")
             up = earlier.op in ("<=", "<") and later.op in ("<=", "<", "==")
             hidden = (
