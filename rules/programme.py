@@ -333,14 +333,23 @@ def read_version(path: Path, programme: ProgrammeSource, catalogue: Catalogue) -
     Raises:
         RuleError: with file, line and what to do.
     """
-    raw = read_yaml(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    return build_version(read_yaml(path), path, programme, catalogue, digest)
+
+
+def build_version(raw: Any, path: Path, programme: ProgrammeSource, catalogue: Catalogue, digest: str) -> Version:
+    """Unfold what stands in a rule file, or in a changed copy of one.
+
+    Raises:
+        RuleError: with file, line and what to do.
+    """
     try:
         source = VersionSource.model_validate(raw)
     except ValidationError as error:
         raise RuleError(f"{path}：{_first_error(error)}") from error
     if source.programme != programme.programme:
         raise RuleError(f"{path}：programme 应为 {programme.programme}，实为 {source.programme}")
-    return _Builder(path, programme, source, catalogue).version()
+    return _Builder(path, programme, source, catalogue).version(digest)
 
 
 def _first_error(error: ValidationError) -> str:
@@ -361,7 +370,7 @@ class _Builder:
         self.shown: dict[str, str] = {}
         self.ids: set[str] = set()
 
-    def version(self) -> Version:
+    def version(self, digest: str) -> Version:
         if self.source.transition_by:
             fact = self.catalogue.indicator(self.source.transition_by)
             if fact is None or fact.type is not Type.DATE:
@@ -376,7 +385,6 @@ class _Builder:
             RuleWarning(one.id, self._truth(one.when, one.id), one.message, one.cite, one.certainty)
             for one in self.source.warnings
         )
-        digest = hashlib.sha256(self.path.read_bytes()).hexdigest()[:16]
         return Version(self.programme, self.source, self.path, digest, measures, criteria, labels, warnings)
 
     def _refuse(self, where: str, message: str) -> RuleError:

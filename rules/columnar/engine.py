@@ -65,6 +65,10 @@ class Bitmap:
         bits = sum(int(word) << (64 * place) for place, word in enumerate(words))
         return [name for place, name in enumerate(self.names) if bits >> place & 1]
 
+    def names_at(self, row: int) -> list[str]:
+        """The names that hold in one row."""
+        return self._names_of(self.words[row])
+
     def lists(self) -> pl.Series:
         """The names that hold in each row."""
         places, different = self.decoded()
@@ -111,7 +115,9 @@ class Verdicts:
         return pl.DataFrame(
             {
                 "enterprise_id": ids[self.rows],
-                "programme": pl.Series([self.version.source.programme]).gather(np.zeros(len(self.rows), dtype=np.int64)),
+                "programme": pl.Series([self.version.source.programme]).gather(
+                    np.zeros(len(self.rows), dtype=np.int64)
+                ),
                 "version": pl.Series([self.version.source.version]).gather(np.zeros(len(self.rows), dtype=np.int64)),
                 "outcome": pl.Series(OUTCOMES).gather(self.outcomes.astype(np.int64)),
                 "is_likely": self.is_likely,
@@ -228,7 +234,9 @@ class Engine:
             yield self._whole(portion, int(years if years.ndim == 0 else years[0]))
             return
         for year in np.unique(years):
-            yield self._part(portion, (rule, version.source.first_year_actuals, int(year)), np.flatnonzero(years == year), int(year))
+            yield self._part(
+                portion, (rule, version.source.first_year_actuals, int(year)), np.flatnonzero(years == year), int(year)
+            )
 
     def _whole(self, portion: Portion, year: int) -> Frame:
         if year not in portion.frames:
@@ -265,7 +273,9 @@ def _judged(
     verdicts = [judge(frame, one) for one in judges]
     truth = whole_truth(verdicts)
     size, open_rows = frame.size, truth.state.unknown
-    outcomes = np.where(spread(open_rows, size), _UNDETERMINED, np.where(spread(truth.true, size), _ELIGIBLE, _INELIGIBLE))
+    outcomes = np.where(
+        spread(open_rows, size), _UNDETERMINED, np.where(spread(truth.true, size), _ELIGIBLE, _INELIGIBLE)
+    )
     missing = missing_of(truth.state, open_rows)
     least, most = _score(frame, scores(verdicts))
     return Verdicts(
@@ -306,7 +316,9 @@ def _settled_scores(frame: Frame, where: Mask, figure: Numbers) -> tuple[Any, An
         whole = np.rint(bound)
         near = np.abs(bound - whole) <= figure.error * SAFETY
         sure = near & (figure.error < 0.25) & (figure.denominator.scale == 1) & (not figure.denominator.divisors)
-        frame.doubt(tidy(but_not(where, either(tidy(_as_mask(sure, frame.size)), _as_mask(np.isnan(bound), frame.size)))))
+        frame.doubt(
+            tidy(but_not(where, either(tidy(_as_mask(sure, frame.size)), _as_mask(np.isnan(bound), frame.size))))
+        )
         bounds.append(whole)
     return bounds[0], bounds[1]
 
@@ -360,4 +372,3 @@ def evaluate_columns(version: Version, population: Population, as_of: date, envi
         return pl.DataFrame()
     rows = np.concatenate([one.rows for one in found])
     return pl.concat([one.frame(population.ids) for one in found]).gather(np.argsort(rows, kind="stable"))
-
