@@ -78,8 +78,12 @@ def read_facts(raw: Mapping[str, Any], catalogue: Catalogue, as_of: date) -> Fac
         catalogue: says what each name means.
         as_of: the day of the check; figures of later years are dropped as impossible.
 
+    Values that cannot be used (a text for a number, a negative amount, a later year) count as missing and are told
+    in `dropped`: the rest is still worth an answer.
+
     Raises:
-        FactError: with every problem found.
+        FactError: a name that the catalogue does not know, or one figure given under two names: nobody can say what
+            was meant.
     """
     facts, problems = Facts(), list[FactProblem]()
     seen: dict[str, str] = {}
@@ -111,13 +115,30 @@ def _read_one(
             _check_range(indicator, name, facts.current[indicator.id])
     except _Impossible as error:
         facts.current.pop(indicator.id, None)
-        problems.append(FactProblem(name, str(error), is_dropped=True))
+        problems.append(_dropped(name, str(error)))
+    except _PartlyUnusable as error:
+        facts.current[indicator.id] = error.records
+        problems += [_dropped(name, f"“{indicator.name}”（{name}）{text}，该项已按缺失处理，请更正") for text in error.texts]
     except ValueError as error:
-        problems.append(FactProblem(name, f"“{indicator.name}”（{name}）{error}"))
+        problems.append(_dropped(name, f"“{indicator.name}”（{name}）{error}，已按缺失处理，请更正"))
+
+
+def _dropped(name: str, message: str) -> FactProblem:
+    """A value that is refused and counts as missing; the check is answered all the same."""
+    return FactProblem(name, message, is_dropped=True)
 
 
 class _Impossible(ValueError):
     """A value of the right type that cannot be true."""
+
+
+class _PartlyUnusable(ValueError):
+    """Records of which some parts cannot be used; carries what remains."""
+
+    def __init__(self, records: list[RecordValue], texts: list[str]) -> None:
+        self.records = records
+        self.texts = texts
+        super().__init__("；".join(texts))
 
 
 def _read_years(
@@ -131,18 +152,23 @@ def _read_years(
         if _INTERIM.fullmatch(label) or one is None:
             continue  # half-year and quarterly figures never stand for a year
         if not re.fullmatch(r"\d{4}", label):
-            raise ValueError(f"的年度“{label}”应为四位年份，如 {as_of.year - 1}")
+            message = f"“{indicator.name}”（{name}）的年度“{label}”应为四位年份，如 {as_of.year - 1}；该年未采用"
+            problems.append(_dropped(name, message))
+            continue
         year = int(label)
         if year > as_of.year:
             message = f"“{indicator.name}”（{name}）给出了 {year} 年的数，晚于测评日 {as_of}，未采用，请核对年度"
-            problems.append(FactProblem(name, message, is_dropped=True))
+            problems.append(_dropped(name, message))
             continue
         try:
             years[year] = read_value(indicator, one)
             _check_range(indicator, name, years[year])
         except _Impossible as error:
             years.pop(year, None)
-            problems.append(FactProblem(name, f"{year} 年{error}", is_dropped=True))
+            problems.append(_dropped(name, f"{year} 年{error}"))
+        except ValueError as error:
+            message = f"“{indicator.name}”（{name}）{year} 年的数{error}，已按缺失处理，请更正"
+            problems.append(_dropped(name, message))
     return years
 
 
@@ -247,23 +273,32 @@ def _read_choice(indicator: Indicator | RecordField, value: Any) -> str:
 
 
 def _read_records(indicator: Indicator, value: Any) -> list[RecordValue]:
+    if isinstance(value, Mapping):
+        value = [value]  # somebody who knows of one only
     if not isinstance(value, list):
         raise ValueError(f"应为记录列表，没有时写 []，实为 {value!r}")
     names = {alias: one for one in indicator.fields for alias in (one.id, *one.aliases)}
     records: list[RecordValue] = []
+    unusable: list[str] = []
     for position, item in enumerate(value, start=1):  # type: ignore[reportUnknownVariableType]
         if not isinstance(item, Mapping):
             raise ValueError(f"第 {position} 条应为对象，实为 {item!r}")
-        records.append(_read_record(names, item, position))  # type: ignore[reportUnknownArgumentType]
+        records.append(_read_record(names, item, position, unusable))  # type: ignore[reportUnknownArgumentType]
+    if unusable:
+        raise _PartlyUnusable(records, unusable)
     return records
 
 
-def _read_record(names: dict[str, RecordField], item: Mapping[str, Any], position: int) -> RecordValue:
+def _read_record(
+    names: dict[str, RecordField], item: Mapping[str, Any], position: int, unusable: list[str]
+) -> RecordValue:
     record: RecordValue = {}
+    spoilt: set[str] = set()
     for name, one in item.items():
         described = names.get(name)
         if described is None:
-            raise ValueError(f"第 {position} 条有不认识的项“{name}”，只能有 {'、'.join(names)}")
+            unusable.append(f"第 {position} 条有不认识的项“{name}”，只能有 {'、'.join(names)}")
+            continue
         if one is None:
             if described.absent == "none":
                 record[described.id] = None
@@ -271,8 +306,10 @@ def _read_record(names: dict[str, RecordField], item: Mapping[str, Any], positio
         try:
             record[described.id] = read_value(described, one)
         except ValueError as error:
-            raise ValueError(f"第 {position} 条的“{described.name}”{error}") from error
+            unusable.append(f"第 {position} 条的“{described.name}”{error}")
+            spoilt.add(described.id)
     for described in names.values():
-        if described.absent == "none":
+        # A day of revocation that cannot be read is not the absence of one.
+        if described.absent == "none" and described.id not in spoilt:
             record.setdefault(described.id, None)
     return record
