@@ -1,13 +1,16 @@
 """Reading who the enterprises are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import owner_unit_of_work
+from backend.enterprises.credit_code import normalise
 from backend.enterprises.names import match_key
 
 if TYPE_CHECKING:
@@ -41,19 +44,43 @@ _KNOWN = """
 async def known_enterprises(session: AsyncSession, drafts: "Sequence[Draft]") -> dict[int, Known]:
     """The enterprises that drafts speak of, by the drafts' positions; those not known are left out."""
     codes = [draft.credit_code for draft in drafts if draft.credit_code]
-    keys = [match_key(draft.name) for draft in drafts if not draft.credit_code]
     by_code = {row["credit_code"]: row for row in await _rows(session, "e.credit_code = ANY(:values)", codes)}
-    by_key = await enterprises_by_name(session, keys)
+    by_key = await enterprises_by_name(
+        session, [match_key(draft.name) for draft in drafts if draft.credit_code not in by_code]
+    )
+    askers = _codes_by_name(drafts)
     found: dict[int, Known] = {}
     for position, draft in enumerate(drafts):
-        if draft.credit_code:
-            row = by_code.get(draft.credit_code)
-        else:
-            candidates = by_key.get(match_key(draft.name), [])
-            row = candidates[0] if len(candidates) == 1 else None
+        row, key = by_code.get(draft.credit_code) if draft.credit_code else None, match_key(draft.name)
+        if row is None and draft.credit_code and len(askers[key]) == 1:
+            row = _only(one for one in by_key.get(key, ()) if one["credit_code"] is None and one["match_key"] == key)
+        elif row is None and not draft.credit_code:
+            row = _named(by_key.get(key, ()), key)
         if row is not None:
-            found[position] = _known(row, is_by_code=bool(draft.credit_code))
+            found[position] = _known(row, is_by_code=draft.credit_code == row["credit_code"] is not None)
     return found
+
+
+def _codes_by_name(drafts: "Sequence[Draft]") -> dict[str, set[str]]:
+    codes: dict[str, set[str]] = {}
+    for draft in drafts:
+        if draft.credit_code:
+            codes.setdefault(match_key(draft.name), set()).add(draft.credit_code)
+    return codes
+
+
+def _named(candidates: Sequence[Mapping[str, Any]], key: str) -> Mapping[str, Any] | None:
+    """The one enterprise that a name without a code means; None where it may mean several.
+
+    Where several bear it, the one that a list without codes brought in: so the same list finds it again.
+    """
+    today = [one for one in candidates if one["match_key"] == key]
+    return _only(candidates) or _only(today) or _only(one for one in today if one["credit_code"] is None)
+
+
+def _only(candidates: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    found = list(candidates)
+    return found[0] if len(found) == 1 else None
 
 
 async def enterprises_by_name(session: AsyncSession, keys: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
@@ -101,12 +128,18 @@ async def names_of(session: AsyncSession, enterprise_id: int) -> list[NameUsed]:
 
 async def find(session: AsyncSession, code_or_id: str) -> Mapping[str, Any] | None:
     """One enterprise by credit code, by a number that named it earlier, or by its own id."""
+    key = normalise(code_or_id)
+    row = await _one(session, "e.credit_code = :key", key)
+    if row is None:
+        row = await _one(session, "e.id IN (SELECT enterprise_id FROM enterprise_identifier WHERE value = :key)", key)
+    if row is None and key.isascii() and key.isdigit() and len(key) <= 18:
+        row = await _one(session, "e.id = :key", int(key))
+    return row
+
+
+async def _one(session: AsyncSession, condition: str, key: str | int) -> Mapping[str, Any] | None:
     found = await session.execute(
-        text(
-            "SELECT e.* FROM enterprise e WHERE e.credit_code = :key OR e.id::text = :key OR e.id IN"
-            " (SELECT enterprise_id FROM enterprise_identifier WHERE value = :key) LIMIT 1"
-        ),
-        {"key": code_or_id},
+        text(f"SELECT e.* FROM enterprise e WHERE {condition} ORDER BY e.id LIMIT 1"), {"key": key}
     )
     row = found.mappings().first()
     return dict(row) if row is not None else None
@@ -122,3 +155,27 @@ async def parks_in_use(session: AsyncSession) -> list[str]:
     """The parks that enterprises are registered in."""
     found = await session.execute(text("SELECT DISTINCT park FROM enterprise WHERE park <> '' ORDER BY park"))
     return list(found.scalars())
+
+
+async def codes_of(session: AsyncSession, enterprise_ids: Sequence[int]) -> dict[int, str]:
+    """What names enterprises on paper: the credit code, or their own id where they have none yet."""
+    found = await session.execute(
+        text("SELECT id, coalesce(credit_code, id::text) FROM enterprise WHERE id = ANY(:ids) ORDER BY id"),
+        {"ids": list(enterprise_ids)},
+    )
+    return {row[0]: row[1] for row in found}
+
+
+async def portions_of_ids(engine: AsyncEngine, size: int) -> AsyncIterator[list[int]]:
+    """The ids of all enterprises, so many at a time; each portion is read in a transaction of its own."""
+    last = 0
+    while True:
+        async with owner_unit_of_work(engine) as session:
+            found = await session.execute(
+                text("SELECT id FROM enterprise WHERE id > :last ORDER BY id LIMIT :size"), {"last": last, "size": size}
+            )
+            portion = list(found.scalars())
+        if not portion:
+            return
+        yield portion
+        last = portion[-1]
