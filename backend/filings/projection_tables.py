@@ -76,10 +76,15 @@ def follow_catalogue(connection: Connection, catalogue: Catalogue) -> None:
     rank_sources(connection, catalogue)
 
 
+def holds_none(indicator: Indicator) -> bool:
+    """Whether a column can say that the thing is known not to exist. A number is then 0, a list empty, a flag false."""
+    return indicator.type in (Type.DATE, Type.TEXT, Type.CHOICE)
+
+
 def to_column(indicator: Indicator, value: Value) -> Any:
     """A value as its column holds it."""
     if value is None:
-        return {Type.DATE: NONE_DAY}.get(indicator.type, NONE_TEXT if _COLUMN_TYPES[indicator.type] == "text" else None)
+        return NONE_DAY if indicator.type is Type.DATE else NONE_TEXT if holds_none(indicator) else None
     if isinstance(value, bool) or indicator.type in (Type.MONEY, Type.COUNT, Type.YEAR):
         return value
     if isinstance(value, int | Fraction):
@@ -91,7 +96,7 @@ def to_column(indicator: Indicator, value: Value) -> Any:
 
 def from_column(indicator: Indicator, stored: Any) -> Value:
     """A column's value as the engine reads it; the caller leaves out NULL, which means unknown."""
-    if stored == NONE_DAY or (stored == NONE_TEXT and indicator.type is Type.TEXT):
+    if stored == NONE_DAY or (stored == NONE_TEXT and NONE_TEXT not in indicator.choices):
         return None
     if isinstance(stored, Decimal):
         return simple(Fraction(stored))

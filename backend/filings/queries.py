@@ -3,25 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, from_column, indicators_of
+from backend.filings.projection_tables import CURRENT_TABLE, NONE_TEXT, YEARLY_TABLE, from_column, indicators_of
 from backend.filings.service import WINNERS, read_json
-from rules.catalogue import Catalogue, Period
+from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import Facts, read_value
-from rules.values import FactKey
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a value comes from."""
-
-    source: str
-    received_on: date
-    filing_id: int
+from rules.language import FEN_PER_WAN
+from rules.values import FactKey, Value
 
 
 @dataclass(frozen=True)
@@ -55,10 +49,9 @@ async def facts_of(session: AsyncSession, enterprise_ids: Sequence[int], catalog
 
 async def _rows(session: AsyncSession, table: str, enterprise_ids: Sequence[int]) -> list[Mapping[str, Any]]:
     found = await session.execute(
-        text(f"SELECT * FROM {table} WHERE enterprise_id = ANY(:ids)"),  # noqa: S608
-        {"ids": list(enterprise_ids)},
+        text(f"SELECT * FROM {table} WHERE enterprise_id = ANY(:ids)"), {"ids": list(enterprise_ids)}
     )
-    return list(found.mappings())
+    return [dict(row) for row in found.mappings()]
 
 
 async def facts_known_at(
@@ -82,26 +75,44 @@ async def facts_known_at(
     return facts
 
 
-async def origins_of(session: AsyncSession, enterprise_id: int) -> dict[FactKey, Origin]:
-    """For each fact of an enterprise that holds now, where it comes from."""
-    found = await session.execute(text(WINNERS.format(condition="f.enterprise_id = :id")), {"id": enterprise_id})
-    return {
-        FactKey(name, year): Origin(source, received_on, filing_id)
-        for _, year, name, _, source, received_on, filing_id in found
-    }
+def facts_as_given(facts: Facts, catalogue: Catalogue) -> dict[str, Any]:
+    """Facts in the form in which a check takes them: money in 万元, yearly ones by year, `none` for what does not exist."""
+    given: dict[str, Any] = {name: as_given(catalogue.by_name[name], value) for name, value in facts.current.items()}
+    for name, years in facts.yearly.items():
+        given[name] = {str(year): as_given(catalogue.by_name[name], value) for year, value in sorted(years.items())}
+    return given
 
 
-async def all_said(session: AsyncSession, enterprise_id: int) -> dict[FactKey, list[Said]]:
-    """What every source last said of every fact of an enterprise, the one that holds first."""
+def as_given(indicator: Indicator, value: Value) -> Any:
+    """A value in the unit of the official forms, exact."""
+    if value is None:
+        return NONE_TEXT
+    if isinstance(value, list):
+        types = {one.id: one.type for one in indicator.fields}
+        return [{name: _exact(one, types[name]) for name, one in record.items()} for record in value]
+    return _exact(value, indicator.type)
+
+
+def _exact(value: Any, kind: Type) -> Any:
+    if isinstance(value, int | Fraction) and not isinstance(value, bool):
+        number = Fraction(value) / (FEN_PER_WAN if kind is Type.MONEY else 1)
+        return number.numerator if number.denominator == 1 else Decimal(number.numerator) / Decimal(number.denominator)
+    return value
+
+
+async def all_said(
+    session: AsyncSession, enterprise_id: int, known_at: datetime | None = None
+) -> dict[FactKey, list[Said]]:
+    """What every source had last said of every fact of an enterprise, the one that holds first."""
     found = await session.execute(
         text(
             "SELECT f.year, v.key, v.value::text, f.source, f.received_on, f.id"
             ' FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v'
             " LEFT JOIN source_rank r ON r.indicator = v.key AND r.source = f.source"
-            " WHERE f.enterprise_id = :id"
+            " WHERE f.enterprise_id = :id AND (CAST(:known_at AS timestamptz) IS NULL OR f.recorded_at <= :known_at)"
             " ORDER BY f.year, v.key, coalesce(r.rank, 1000), f.received_on DESC, f.id DESC"
         ),
-        {"id": enterprise_id},
+        {"id": enterprise_id, "known_at": known_at},
     )
     said: dict[FactKey, list[Said]] = {}
     for year, name, value, source, received_on, filing_id in found:

@@ -1,19 +1,20 @@
 """Taking in what a source said, and working out what holds now, in one transaction."""
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from json import JSONDecoder
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import copy_rows
-from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, table_of, to_column
-from rules.catalogue import Catalogue, Period
-from rules.facts import FactProblem, read_value
+from backend.exact_json import exact_json
+from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, holds_none, table_of, to_column
+from rules.catalogue import Catalogue, Indicator, Period
+from rules.facts import FactError, FactProblem, read_facts, read_value
 
 
 class FilingRefused(Exception):
@@ -60,23 +61,16 @@ async def file(
         FilingRefused: a value is not of its indicator; nothing is written.
     """
     checked = _checked(drafts, catalogue)
+    ids = sorted({one.enterprise_id for one in checked})
+    await _lock(session, ids)
     fresh = await _without_repeats(session, checked)
     if not fresh:
         return 0
     columns = ["enterprise_id", "source", "year", "received_on", "recorded_by", "import_id", "values", "note"]
     rows: list[tuple[Any, ...]] = [
-        (
-            one.enterprise_id,
-            one.source,
-            one.year,
-            one.received_on,
-            recorded_by,
-            import_id,
-            to_json(one.values),
-            one.note,
-        )
+        (one.enterprise_id, one.source, one.year, one.received_on, recorded_by, import_id, exact_json(one.values), one.note)
         for one in fresh
-    ]
+    ]  # fmt: skip
     if recorded_at is not None:
         columns.append("recorded_at")
         rows = [(*row, recorded_at) for row in rows]
@@ -86,48 +80,18 @@ async def file(
     return len(fresh)
 
 
-def to_json(values: Mapping[str, Any]) -> str:
-    """Values as JSON in which decimals stay exact."""
-
-    def exact(value: Any) -> Any:
-        if isinstance(value, Decimal):
-            return _Exact(value)
-        if isinstance(value, date):
-            return value.isoformat()
-        raise TypeError(type(value))
-
-    return json.dumps(values, ensure_ascii=False, default=exact)
-
-
-class _Exact(float):
-    """A decimal that JSON writes digit for digit."""
-
-    def __new__(cls, value: Decimal) -> "_Exact":
-        made = super().__new__(cls, value)
-        made.written = format(value, "f")
-        return made
-
-    written: str
-
-    def __repr__(self) -> str:
-        return self.written
+async def _lock(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:
+    """Let nobody else file for these enterprises until this is done: each projection must see all filings."""
+    await session.execute(
+        text("SELECT FROM enterprise WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": list(enterprise_ids)}
+    )
 
 
 def _checked(drafts: Sequence[FilingDraft], catalogue: Catalogue) -> list[FilingDraft]:
     problems: list[FactProblem] = []
-    checked = [
-        FilingDraft(
-            draft.enterprise_id,
-            draft.source,
-            draft.year,
-            _canonical(draft, catalogue, problems),
-            draft.received_on,
-            draft.note,
-        )
-        for draft in drafts
-    ]
+    checked = [replace(draft, values=_canonical(draft, catalogue, problems)) for draft in drafts]
     known_sources = {source.id for source in catalogue.sources}
-    for source in {draft.source for draft in drafts} - known_sources:
+    for source in sorted({draft.source for draft in drafts} - known_sources):
         problems.append(
             FactProblem(source, f"目录中没有数据来源“{source}”，请从 {'、'.join(sorted(known_sources))} 中选择")
         )
@@ -137,52 +101,69 @@ def _checked(drafts: Sequence[FilingDraft], catalogue: Catalogue) -> list[Filing
 
 
 def _canonical(draft: FilingDraft, catalogue: Catalogue, problems: list[FactProblem]) -> dict[str, Any]:
-    """Values under the catalogue's ids, each checked to be of its type."""
-    values: dict[str, Any] = {}
-    for name, value in draft.values.items():
+    """Values under the catalogue's ids, each checked as a check of the rules would; absent ones left out."""
+    given = {name: value for name, value in draft.values.items() if value is not None}
+    year = str(draft.year)
+    raw: dict[str, Any] = {}
+    for name, value in given.items():
         indicator = catalogue.indicator(name)
-        if indicator is None:
-            problems.append(FactProblem(name, f"目录中没有指标“{name}”，请核对名称"))
-            continue
-        if (indicator.period is Period.YEARLY) != (draft.year is not None):
-            which = "须写明年度" if indicator.period is Period.YEARLY else "不分年度"
-            problems.append(FactProblem(name, f"指标“{indicator.name}”{which}"))
-            continue
-        try:
-            read_value(indicator, value)
-        except ValueError as error:
-            problems.append(FactProblem(name, f"“{indicator.name}”{error}"))
-        values[indicator.id] = value
-    return values
+        if indicator is not None and (problem := _misplaced(indicator, draft, value)):
+            problems.append(FactProblem(name, problem))
+        else:
+            raw[name] = {year: value} if indicator is not None and indicator.period is Period.YEARLY else value
+    try:
+        problems += read_facts(raw, catalogue, draft.received_on).dropped
+    except FactError as error:
+        problems += error.problems
+    return {indicator.id: value for name, value in given.items() if (indicator := catalogue.indicator(name))}
+
+
+def _misplaced(indicator: Indicator, draft: FilingDraft, value: Any) -> str:
+    """Why a value cannot be filed under its indicator at all; empty where it can."""
+    if (indicator.period is Period.YEARLY) != (draft.year is not None):
+        return f"指标“{indicator.name}”{'须写明年度' if indicator.period is Period.YEARLY else '不分年度'}"
+    if value == "none" and not holds_none(indicator):
+        return f"“{indicator.name}”没有时请填 0、否或空列表，不能填 none"
+    return ""
 
 
 async def _without_repeats(session: AsyncSession, drafts: list[FilingDraft]) -> list[FilingDraft]:
-    """Only the filings that say something the same source has not just said."""
+    """Only the filings that say something which their source has not just said, nor said before on that very day."""
     found = await session.execute(
         text(
-            "SELECT DISTINCT ON (f.enterprise_id, f.source, f.year, v.key) f.enterprise_id, f.source, f.year, v.key, v.value::text"
+            "SELECT DISTINCT ON (f.enterprise_id, f.source, f.year, v.key, f.received_on)"
+            " f.enterprise_id, f.source, f.year, v.key, f.received_on, v.value::text"
             ' FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v WHERE f.enterprise_id = ANY(:ids)'
-            " ORDER BY f.enterprise_id, f.source, f.year, v.key, f.received_on DESC, f.id DESC"
+            " ORDER BY f.enterprise_id, f.source, f.year, v.key, f.received_on, f.id DESC"
         ),
         {"ids": sorted({one.enterprise_id for one in drafts})},
     )
-    last = {(row[0], row[1], row[2], row[3]): read_json(row[4]) for row in found}
+    on_day: dict[tuple[Any, ...], Any] = {}
+    last: dict[tuple[Any, ...], Any] = {}
+    for *key, received_on, value in found:
+        on_day[*key, received_on] = last[tuple(key)] = read_json(value)
     fresh: list[FilingDraft] = []
     for one in drafts:
-        said = json.loads(to_json(one.values), parse_float=Decimal)
+        said = {(one.enterprise_id, one.source, one.year, name): value for name, value in _as_stored(one).items()}
         if any(
-            last.get((one.enterprise_id, one.source, one.year, name), _NEVER) != value for name, value in said.items()
+            value not in (last.get(key, _NEVER), on_day.get((*key, one.received_on), _NEVER))
+            for key, value in said.items()
         ):
             fresh.append(one)
-            last.update({(one.enterprise_id, one.source, one.year, name): value for name, value in said.items()})
+            last |= said
+            on_day |= {(*key, one.received_on): value for key, value in said.items()}
     return fresh
+
+
+def _as_stored(draft: FilingDraft) -> dict[str, Any]:
+    return read_json(exact_json(draft.values))
 
 
 _NEVER = object()
 
 
 #: Made once: building a decoder for each value costs more than reading the value.
-_EXACT = json.JSONDecoder(parse_float=Decimal)
+_EXACT = JSONDecoder(parse_float=Decimal)
 
 
 def read_json(stored: str) -> Any:
@@ -230,10 +211,32 @@ async def _replace(
     rows: Mapping[tuple[int, ...], Mapping[str, Any]],
 ) -> None:
     await session.execute(
-        text(f"DELETE FROM {table} WHERE enterprise_id = ANY(:ids)"),  # noqa: S608
+        text(f"DELETE FROM {table} WHERE enterprise_id = ANY(:ids)"),
         {"ids": list(enterprise_ids)},
     )
     columns = sorted({name for row in rows.values() for name in row})
     if rows:
         records = [(*key, *(row.get(name) for name in columns)) for key, row in rows.items()]
         await copy_rows(session, table, (*key_columns, *columns), records)
+
+
+async def rebuild(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> list[int]:
+    """Work the projection of some enterprises out anew. Returns those for whom it had not been what it should be."""
+    await _lock(session, enterprise_ids)
+    before = await _fingerprints(session, enterprise_ids)
+    await project(session, enterprise_ids, catalogue)
+    after = await _fingerprints(session, enterprise_ids)
+    return [number for number in enterprise_ids if before.get(number) != after.get(number)]
+
+
+async def _fingerprints(session: AsyncSession, enterprise_ids: Sequence[int]) -> dict[int, list[str]]:
+    found = await session.execute(
+        text(
+            "SELECT enterprise_id, array_agg(row ORDER BY row) FROM ("
+            f"SELECT enterprise_id, md5(y::text) AS row FROM {YEARLY_TABLE} y WHERE enterprise_id = ANY(:ids) UNION ALL"
+            f" SELECT enterprise_id, md5(c::text) FROM {CURRENT_TABLE} c WHERE enterprise_id = ANY(:ids))"
+            " GROUP BY enterprise_id"
+        ),
+        {"ids": list(enterprise_ids)},
+    )
+    return {row[0]: row[1] for row in found}

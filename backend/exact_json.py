@@ -1,0 +1,21 @@
+"""JSON in which decimals stay exact: the standard encoder writes every number that is no integer as a binary float."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+
+def exact_json(value: Any) -> str:
+    """A value as JSON, decimals digit for digit, days in ISO form."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, date):
+        return json.dumps(value.isoformat())
+    if isinstance(value, Mapping):
+        members = (f"{json.dumps(str(name), ensure_ascii=False)}: {exact_json(one)}" for name, one in value.items())  # type: ignore[reportUnknownVariableType]
+        return "{" + ", ".join(members) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(exact_json(one) for one in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
