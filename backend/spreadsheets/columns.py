@@ -136,11 +136,14 @@ _GENERIC: Final = frozenset(
 _ABOUT_ENTERPRISE = re.compile(r"企业|单位|公司|基本|主体|登记|注册|申报")
 _PREFIXES = re.compile(r"^(?:其中:?|企业|本单位|本企业|年度|全年|全部|当年|期末|年末|上报|实际|审计)+")
 _SUFFIXES = re.compile(r"(?:情况|金额|数额|总额|总数|合计|数量|数|额)$")
-_UNIT_WORDS = (
+_UNITS = (
     r"亿元|千万元|百万元|万元|千元|元|人民币万元|万元人民币|亿美元|万美元|美元|%|百分比|百分点|人|名|家|个|项|件|"
-    r"年|月|㎡|m2|平方米|万股|元/股|分|位|级|天|必填|选填"
+    r"㎡|m2|平方米|万股|元/股|分|位|级|天"
 )
+#: 年 alone is a column for the year, in brackets a unit.
+_UNIT_WORDS = rf"{_UNITS}|年|月|必填|选填"
 _UNIT_IN_BRACKETS = re.compile(rf"\((?:单位:?|计量单位:?)?({_UNIT_WORDS})\)")
+_BARE_UNIT = re.compile(_UNITS)
 _UNIT_AT_END = re.compile(r"(?:[/_\-:,]|单位:?)?(亿元|千万元|百万元|万元|千元|元|%)$")
 _YEAR = re.compile(r"\(?((?:19|20)\d{2})(?:年度?|财年)?(?:末|底|年末|年底)?\)?")
 _PARTIAL = re.compile(
@@ -216,7 +219,9 @@ def parse_title(text: str) -> Title:
     unit_text = ""
     is_partial = _PARTIAL.search(stem) is not None
     stem = _PARTIAL.sub("", stem)
-    if match := _UNIT_IN_BRACKETS.search(stem):
+    if _BARE_UNIT.fullmatch(stem):
+        unit_text, stem = stem, ""
+    elif match := _UNIT_IN_BRACKETS.search(stem):
         unit_text = match[1]
         stem = stem[: match.start()] + stem[match.end() :]
     elif (match := _UNIT_AT_END.search(stem)) and (match.start() > 0 or match[0] == stem):

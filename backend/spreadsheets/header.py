@@ -129,7 +129,7 @@ class Table:
             if reason is not None:
                 self._skip(index, reason, raw, own)
                 continue
-            cells = self._filled(index, raw, above, merged, grouped)
+            cells = self._filled(index, raw, own, above, merged, grouped)
             if not self._is_preprinted(own):
                 above = cells
                 yield Row(index + 1, tuple(cells), section, index + 1 in self.sheet.hidden_rows)
@@ -138,23 +138,29 @@ class Table:
         self,
         index: int,
         raw: list[Cell],
+        own: list[int],
         above: list[Cell],
         merged: dict[tuple[int, int], Cell],
         grouped: frozenset[int],
     ) -> list[Cell]:
         cells = list(raw)
-        for column, cell in enumerate(cells):
-            if is_blank(cell):
+        for column in own:
+            if is_ditto(raw[column]) and column < len(above):
+                cells[column] = above[column]
+        for column in self._fillable:
+            if column < len(raw) and is_blank(raw[column]):
                 if (index, column) in merged:
                     cells[column] = merged[index, column]
                 elif column in grouped and column < len(above):
                     cells[column] = above[column]
-            elif is_ditto(cell) and column < len(above):
-                cells[column] = above[column]
         return cells
 
+    @cached_property
+    def _fillable(self) -> tuple[int, ...]:
+        return tuple(column.index for column in self.columns if column.field in _FILLS_DOWN)
+
     def _merged_values(self) -> dict[tuple[int, int], Cell]:
-        fillable = {column.index for column in self.columns if column.field in _FILLS_DOWN}
+        fillable = set(self._fillable)
         values: dict[tuple[int, int], Cell] = {}
         rows = self.sheet.rows
         for merge in self.sheet.merges:
@@ -254,7 +260,9 @@ class Table:
             return SkipReason.NOTE
         if len(own) > 1 or (named and self._stands_in_name(own[0]) and not _SECTION.match(text)):
             return None
-        if _SECTION.match(text) or region_named(text, None) is not None:
+        region = region_named(text, None)
+        # A city alone is the office that signs, a district alone the heading of its rows.
+        if _SECTION.match(text) or (region is not None and region.level == "district"):
             return SkipReason.SECTION
         return SkipReason.NOTE if len(text) > 6 or not self._stands_in_name(own[0]) else None
 

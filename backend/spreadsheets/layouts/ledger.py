@@ -28,7 +28,7 @@ class Ledger:
             return 0
         identity = sum(table.has(one) for one in _IDENTITY)
         titled = _TITLE.search(f"{context.title} {table.sheet.name}") is not None
-        score = 60 if titled else 20
+        score = 68 if titled else 20
         score += 10 * (len(table.figures) > 0) + min(15, 5 * identity)
         if table.has(Field.PROGRAMME) or table.has(Field.EVENT):
             score -= 20

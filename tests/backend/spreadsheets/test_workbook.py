@@ -1,6 +1,7 @@
 """Files that are refused as a whole, and how text files are opened."""
 
 import io
+import subprocess
 import zipfile
 from pathlib import Path
 
@@ -189,3 +190,27 @@ def test_a_path_is_opened_under_its_own_name(tmp_path: Path) -> None:
 def test_letters_and_indexes_agree_over_all_columns() -> None:
     assert [column_letter(index) for index in (0, 25, 26, 701, 702, 16383)] == ["A", "Z", "AA", "ZZ", "AAA", "XFD"]
     assert all(column_index(column_letter(index)) == index for index in range(16384))
+
+
+def test_an_old_workbook_of_rubbish_is_refused_as_broken() -> None:
+    rubbish = OLE + bytes(range(256)) * 8 + "Workbook".encode("utf-16-le") + b"\xff" * 2048
+    assert isinstance(_refusal(rubbish, "台账.xls"), BrokenWorkbook)
+
+
+def test_an_old_workbook_that_ends_its_reader_does_not_end_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    def aborted(*_: object, **__: object) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.CompletedProcess([], returncode=-6, stdout=b"", stderr=b"memory allocation failed")
+
+    monkeypatch.setattr(subprocess, "run", aborted)
+    assert isinstance(_refusal(OLE + "Workbook".encode("utf-16-le"), "台账.xls"), BrokenWorkbook)
+
+
+def test_a_workbook_that_claims_more_texts_than_it_has_is_refused() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(make_workbook(GOOD))) as source, zipfile.ZipFile(made, "w") as target:
+        for part in source.infolist():
+            content = source.read(part)
+            if part.filename == "xl/sharedStrings.xml":
+                content = content.replace(b'uniqueCount="', b'uniqueCount="99999999999')
+            target.writestr(part, content)
+    assert isinstance(_refusal(made.getvalue()), BrokenWorkbook)
