@@ -12,7 +12,7 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.plans import service
 from backend.plans.documents import plan_named, plans, target_named
-from backend.plans.queries import plan_report, programmes_of, region_of_plan, titles_of
+from backend.plans.queries import plan_report, region_of_plan, titles_of
 from backend.plans.rollup import PARTS
 from backend.plans.rollup import members as list_members
 from backend.plans.schemas import (
@@ -96,20 +96,21 @@ async def members(
     if question.part not in PARTS:
         raise BadQuestion(f"part 应为 {'、'.join(PARTS)} 之一，实为 {question.part}。")
     moment = moment_of(question.known_at, "known_at ")
+    day, mode = day_of(question.on, "on ") or today(), mode_of(found, question.mode)
     listed = await list_members(
         session,
         found,
-        day_of(question.on, "on ") or today(),
+        day,
         region=region,
         known_at=moment,
-        mode=mode_of(found, question.mode),
+        mode=mode,
         part=question.part,
         limit=question.limit,
         offset=question.offset,
     )
     if listed is None:
         raise NotFound(f"{found.id} {found.name}不是由企业名单统计的，没有名单。")
-    titles = await titles_of(session, [row.id for row in listed.rows], programmes_of(found), moment)
+    titles = await titles_of(session, [row.id for row in listed.rows], found, day, moment, mode)
     return {"target": found.id, "total": listed.total, "members": members_as_json(listed.rows, titles)}
 
 

@@ -83,13 +83,13 @@ def members(
     chosen = _or_refuse(lambda: mode_of(found, mode))
 
     async def read(session: "AsyncSession") -> Any:
-        from backend.plans.queries import programmes_of, titles_of
+        from backend.plans.queries import titles_of
         from backend.plans.rollup import members as list_members
 
         listed = await list_members(session, found, day, region=region, known_at=moment, mode=chosen, part=part)
         if listed is None:
             raise Refused(f"{found.id} {found.name}不是由企业名单统计的，没有名单。可用 tidu plan 查看数值和来源。")
-        titles = await titles_of(session, [row.id for row in listed.rows], programmes_of(found), moment)
+        titles = await titles_of(session, [row.id for row in listed.rows], found, day, moment, chosen)
         return members_as_json(listed.rows, titles)
 
     rows = _read(context, read)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from backend.web.errors import NotFound
+from rules.library import library
 from rules.plan import PLANS_FOLDER, REGISTERS_FILE, Plan, Registers, Target, load_plans, load_registers
 from rules.plan_findings import Finding, consistency_findings
 
@@ -56,7 +57,8 @@ def slugs() -> Mapping[str, str]:
 @cache
 def findings() -> tuple[Finding, ...]:
     """Where the plans contradict each other or themselves."""
-    return tuple(consistency_findings(plans()))
+    names = {name: programme.source.name.zh for name, programme in library().by_name.items()}
+    return tuple(consistency_findings(plans(), names))
 
 
 def findings_on(plan: Plan) -> tuple[Finding, ...]:

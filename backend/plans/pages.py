@@ -148,7 +148,7 @@ async def target(
         limit=MEMBERS_A_PAGE, offset=(page - 1) * MEMBERS_A_PAGE,
     )  # fmt: skip
     titles = await titles_of(
-        session, [one.id for one in listed.rows] if listed else [], programmes_of(wanted), question.known_at
+        session, [one.id for one in listed.rows] if listed else [], wanted, question.on, question.known_at, mode
     )
     return render(
         request, "plans/target.html", page_title=wanted.name,
@@ -177,7 +177,8 @@ async def members_file(
     )  # fmt: skip
     if listed is None or kind not in ("csv", "xlsx"):
         raise NotFound(f"{wanted.id} 没有这样的名单文件。可导出的是由企业名单统计的目标，格式为 csv 或 xlsx。")
-    titles = await titles_of(session, [one.id for one in listed.rows], programmes_of(wanted), question.known_at)
+    ids = [one.id for one in listed.rows]
+    titles = await titles_of(session, ids, wanted, question.on, question.known_at, mode_of(wanted, asked.mode))
     rows = rows_of(listed.rows, titles, _programme_names(wanted))
     name = f"{wanted.id}-{wanted.name}-{question.on:%Y%m%d}.{kind}"
     if kind == "csv":

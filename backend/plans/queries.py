@@ -13,6 +13,7 @@ from backend.plans.documents import plan_named, plans
 from backend.plans.progress import Light, Progress, judge, last_quarter_end, quarter_ends, ranks
 from backend.plans.rollup import Figure, RolledUp, roll_up
 from backend.plans.territory import Territory, territory_of
+from backend.recognitions.queries import IN_FORCE
 from backend.web.errors import Refusal
 from rules.plan import CountHolders, Mode, Op, Plan, ShareOfEnterprises, Target, TargetClass
 
@@ -247,21 +248,34 @@ async def revisions_of(session: AsyncSession, target: Target, region: str = "") 
 
 
 async def titles_of(
-    session: AsyncSession, enterprise_ids: Sequence[int], programmes: Sequence[str], known_at: datetime | None
+    session: AsyncSession,
+    enterprise_ids: Sequence[int],
+    target: Target,
+    on: date,
+    known_at: datetime | None,
+    mode: Mode | None = None,
 ) -> dict[int, list[Mapping[str, Any]]]:
-    """The titles of some enterprises under the programmes that a target counts, the oldest first."""
+    """The titles by which enterprises are on a target's list, the oldest first.
+
+    Those valid on the day; where every list so far counts, all that were granted by then.
+    """
+    programmes = programmes_of(target)
+    if not programmes or not enterprise_ids:
+        return {}
     known = (
         "r.superseded_at IS NULL"
         if known_at is None
         else "r.recorded_at <= :known_at AND (r.superseded_at IS NULL OR r.superseded_at > :known_at)"
     )
+    used = mode or (target.count.mode if isinstance(target.count, CountHolders) else Mode.IN_FORCE)
+    valid = "r.granted_on <= :on" if used is Mode.EVER else IN_FORCE
     found = await session.execute(
         text(
             "SELECT r.enterprise_id, r.programme, r.number, r.edition, r.granted_on, r.valid_from, r.valid_to,"
             " r.revoked_on FROM recognition r WHERE r.enterprise_id = ANY(CAST(:ids AS bigint[]))"
-            f" AND r.programme = ANY(CAST(:programmes AS text[])) AND {known} ORDER BY r.valid_from, r.id"
+            f" AND r.programme = ANY(CAST(:programmes AS text[])) AND {known} AND {valid} ORDER BY r.valid_from, r.id"
         ),
-        {"ids": list(enterprise_ids), "programmes": list(programmes)}
+        {"ids": list(enterprise_ids), "programmes": list(programmes), "on": on}
         | ({} if known_at is None else {"known_at": known_at}),
     )
     titles: dict[int, list[Mapping[str, Any]]] = {}
