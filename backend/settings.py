@@ -64,7 +64,7 @@ class Settings(BaseSettings):
         description="Hours after which one must sign in again in any case: a working day, not more.",
     )
     upload_megabytes: int = Field(
-        default=20,
+        default=50,
         ge=1,
         description="Largest workbook taken, in MB: 100,000 rows fit, and a request stays in memory.",
     )
