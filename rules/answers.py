@@ -24,34 +24,49 @@ class CheckError(Exception):
 
 def answer_line(line: str, library: Library) -> dict[str, Any]:
     """Answer one line of NDJSON; never raises for what stands in the line."""
+    twice: list[str] = []
+
+    def keep_names_given_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        twice.extend(name for name in dict.fromkeys(names) if names.count(name) > 1)
+        return dict(pairs)
+
     try:
+        # NaN and infinity are no JSON, but the rest of the line is worth an answer: read as figures they are dropped.
         request = json.loads(
-            line, parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_duplicates
+            line, parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=keep_names_given_twice
         )
     except (ValueError, RecursionError) as error:
-        return {"id": None, "error": f"不是有效的 JSON：{error}。每行应为一个测评请求"}
+        return {"id": _id_in(line), "error": f"不是有效的 JSON：{error}。每行应为一个测评请求"}
     if not isinstance(request, dict):
         return {
             "id": None,
             "error": '每行应为一个 JSON 对象，如 {"id": …, "programme": …, "as_of": …, "facts": {…}}',
         }
+    request["id"] = _written_again(request.get("id"))
+    if twice:
+        return {"id": request["id"], "error": f"{'、'.join(f'“{name}”' for name in twice)}出现了两次，请只保留一个"}
     try:
         return answer_request(request, library)  # type: ignore[reportUnknownArgumentType]
     except CheckError as error:
-        return {"id": request.get("id"), "error": str(error)}  # type: ignore[reportUnknownMemberType]
+        return {"id": request["id"], "error": str(error)}
 
 
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"不允许 {name}，请给出有限的数")
+_ID = re.compile(r'"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d{1,18})')
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"“{twice}”出现了两次，请只保留一个")
-    return found
+def _id_in(line: str) -> str | int | None:
+    """The id of a line that is no JSON, where it can still be made out."""
+    found = _ID.search(line)
+    try:
+        return json.loads(found[1]) if found else None
+    except ValueError:
+        return None
+
+
+def _written_again(value: Any) -> Any:
+    """An id as it goes back out; a number with a point comes in as a decimal, which JSON cannot write."""
+    return value if value is None or isinstance(value, str | int) else str(value)
 
 
 def answer_request(request: Mapping[str, Any], library: Library) -> dict[str, Any]:

@@ -5,6 +5,7 @@ text `"none"` says that the thing is known not to exist; an absent list is unkno
 found nothing.
 """
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,10 @@ from rules.values import FactKey, RecordValue, Value, simple
 #: No enterprise reports more than 100 万亿 yuan; whatever is larger was typed in the wrong unit.
 MOST_MONEY_FEN = 10_000_000_000 * FEN_PER_WAN
 _INTERIM = re.compile(r"\d{4}(H[12]|Q[1-4]|M\d{1,2})$")
-_MISSING = object()
+#: Powers of ten beyond any figure; `1e999999999` would fill the memory before it could be compared.
+_MOST_DIGITS = 30
+#: Days outside are typing errors, and the calendar has no room to count from them.
+FIRST_DAY, LAST_DAY = date(1800, 1, 1), date(2999, 12, 31)
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,9 @@ def _read_one(
         problems.append(_dropped(name, str(error)))
     except _PartlyUnusable as error:
         facts.current[indicator.id] = error.records
-        problems += [_dropped(name, f"“{indicator.name}”（{name}）{text}，该项已按缺失处理，请更正") for text in error.texts]
+        problems += [
+            _dropped(name, f"“{indicator.name}”（{name}）{text}，该项已按缺失处理，请更正") for text in error.texts
+        ]
     except ValueError as error:
         problems.append(_dropped(name, f"“{indicator.name}”（{name}）{error}，已按缺失处理，请更正"))
 
@@ -145,7 +151,7 @@ def _read_years(
     indicator: Indicator, name: str, value: Any, as_of: date, problems: list[FactProblem]
 ) -> dict[int, Value]:
     if not isinstance(value, Mapping):
-        raise ValueError(f'是分年度指标，应写作 {{"{as_of.year - 1}": 数值}}，实为 {value!r}')
+        raise ValueError(f'是分年度指标，应写作 {{"{as_of.year - 1}": 数值}}，实为 {_seen(value)}')
     years: dict[int, Value] = {}
     for written, one in value.items():  # type: ignore[reportUnknownVariableType]
         label = str(written)  # type: ignore[reportUnknownArgumentType]
@@ -200,7 +206,7 @@ def read_value(indicator: Indicator | RecordField, value: Any) -> Value:
             return _read_whole(value)
         case Type.BOOLEAN:
             if not isinstance(value, bool):
-                raise ValueError(f"应为 true 或 false，实为 {value!r}")
+                raise ValueError(f"应为 true 或 false，实为 {_seen(value)}")
             return value
         case Type.DATE:
             return read_date(value)
@@ -208,29 +214,41 @@ def read_value(indicator: Indicator | RecordField, value: Any) -> Value:
             return _read_choice(indicator, value)
         case Type.TEXT:
             if not isinstance(value, str):
-                raise ValueError(f"应为文本，实为 {value!r}")
+                raise ValueError(f"应为文本，实为 {_seen(value)}")
             return value
         case Type.LIST:
             assert isinstance(indicator, Indicator)
             return _read_records(indicator, value)
 
 
+def _seen(value: Any) -> str:
+    """A value as it was written, cut where it is long."""
+    text = (
+        str(value)
+        if isinstance(value, Decimal | int | float) and not isinstance(value, bool)
+        else json.dumps(value, ensure_ascii=False, default=str)
+    )
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
 def _read_number(value: Any) -> int | Fraction:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ValueError(f"应为数字，实为 {value!r}")
+        raise ValueError(f"应为数字，实为 {_seen(value)}")
     try:
         number = Decimal(str(value))
         if not number.is_finite():
-            raise ValueError(f"应为有限的数，实为 {value!r}")
+            raise ValueError(f"应为有限的数，实为 {value}")
+        if number and abs(number.adjusted()) > _MOST_DIGITS:
+            raise ValueError(f"数值过大或过小（{_seen(value)}），请核对单位")
         return simple(Fraction(number))
     except InvalidOperation as error:
-        raise ValueError(f"应为数字，实为 {value!r}") from error
+        raise ValueError(f"应为数字，实为 {_seen(value)}") from error
 
 
 def _read_whole(value: Any) -> int:
     number = _read_number(value)
     if not isinstance(number, int):
-        raise ValueError(f"应为整数，实为 {value}")
+        raise ValueError(f"应为整数，实为 {_seen(value)}")
     return number
 
 
@@ -242,10 +260,10 @@ def read_money(value: Any) -> int:
     """
     fen = _read_number(value) * FEN_PER_WAN
     if isinstance(fen, Fraction) and fen.denominator != 1:
-        raise ValueError(f"单位为万元，最多六位小数（精确到分），实为 {value}")
+        raise ValueError(f"单位为万元，最多六位小数（精确到分），实为 {_seen(value)}")
     fen = int(fen)
     if abs(fen) > MOST_MONEY_FEN:
-        raise ValueError(f"数值过大（{value} 万元），请核对单位是否为万元")
+        raise ValueError(f"数值过大（{_seen(value)} 万元），请核对单位是否为万元")
     return fen
 
 
@@ -256,19 +274,26 @@ def read_date(value: Any) -> date:
         ValueError: not a day of the calendar.
     """
     if isinstance(value, date):
-        return value
+        return _within_calendar(value)
     if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        raise ValueError(f"应为日期，写作 2024-05-01，实为 {value!r}")
+        raise ValueError(f"应为日期，写作 2024-05-01，实为 {_seen(value)}")
     try:
-        return date.fromisoformat(value)
+        day = date.fromisoformat(value)
     except ValueError as error:
         raise ValueError(f"不是存在的日期：{value}") from error
+    return _within_calendar(day)
+
+
+def _within_calendar(day: date) -> date:
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise ValueError(f"应在 {FIRST_DAY.year} 至 {LAST_DAY.year} 年之间，实为 {day}")
+    return day
 
 
 def _read_choice(indicator: Indicator | RecordField, value: Any) -> str:
     if not isinstance(value, str) or value not in indicator.choices:
         allowed = "、".join(f"{code}（{text}）" for code, text in indicator.choices.items())
-        raise ValueError(f"应取 {allowed} 之一，实为 {value!r}")
+        raise ValueError(f"应取 {allowed} 之一，实为 {_seen(value)}")
     return value
 
 
@@ -276,13 +301,13 @@ def _read_records(indicator: Indicator, value: Any) -> list[RecordValue]:
     if isinstance(value, Mapping):
         value = [value]  # somebody who knows of one only
     if not isinstance(value, list):
-        raise ValueError(f"应为记录列表，没有时写 []，实为 {value!r}")
+        raise ValueError(f"应为记录列表，没有时写 []，实为 {_seen(value)}")
     names = {alias: one for one in indicator.fields for alias in (one.id, *one.aliases)}
     records: list[RecordValue] = []
     unusable: list[str] = []
     for position, item in enumerate(value, start=1):  # type: ignore[reportUnknownVariableType]
         if not isinstance(item, Mapping):
-            raise ValueError(f"第 {position} 条应为对象，实为 {item!r}")
+            raise ValueError(f"第 {position} 条应为对象，实为 {_seen(item)}")
         records.append(_read_record(names, item, position, unusable))  # type: ignore[reportUnknownArgumentType]
     if unusable:
         raise _PartlyUnusable(records, unusable)

@@ -8,12 +8,16 @@ import hashlib
 import json
 from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from rules.programme import Version
 
 #: Counted up whenever the same rule and the same facts may come to another answer.
 ENGINE_VERSION = "1"
+
+#: Digits up to which a number is written out; `1e999999999` would fill the memory.
+_WRITTEN_OUT = 30
 
 _WORDS = {"rule": "规则文件已改", "engine": "引擎版本不同", "as_of": "测评日不同", "facts": "数据不同"}
 
@@ -36,8 +40,13 @@ def facts_hash(raw_facts: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     # Decimals that JSON text was read with: 300 and 300.0 are one number.
-    text = format(value.normalize(), "f") if hasattr(value, "normalize") else str(value)
-    return f"#{text}"
+    if not isinstance(value, Decimal):
+        return f"#{value}"
+    if not value.is_finite() or abs(value.adjusted()) > _WRITTEN_OUT:
+        return f"#{value}"
+    if value == value.to_integral_value():
+        return int(value)
+    return f"#{format(value, 'f').rstrip('0')}"
 
 
 def differences(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
