@@ -1,7 +1,8 @@
-"""`tidu plan`, `tidu members`, `tidu report-figure`."""
+"""`tidu plan`, `tidu members`, `tidu bulletin`."""
 
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -11,6 +12,7 @@ from backend.console import Refused, print_json, with_database
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
+    from backend.plans.bulletin import Bulletin
     from backend.plans.queries import Report
 
 T = TypeVar("T")
@@ -25,6 +27,7 @@ def register(app: typer.Typer) -> None:
     """Put the commands on the command line."""
     app.command("plan")(plan)
     app.command("members")(members)
+    app.command("bulletin")(bulletin)
 
 
 def plan(
@@ -99,6 +102,63 @@ def members(
     for row in rows:
         typer.echo(f"{row['credit_code'] or '—':<18}  {row['region_name']}  {row['name']}")
     typer.echo(f"{found.id} {found.name}：{day} 共 {len(rows)} 家。")
+
+
+def bulletin(
+    context: typer.Context,
+    plan: Annotated[str, typer.Argument(help="规划编号（P000）或文件名。")],
+    quarter: Annotated[str, typer.Option(help="季度，如 2026Q3；须已结束。")],
+    known_at: Annotated[
+        str | None, typer.Option("--known-at", help="数据时点；默认季度结束后次月末，之后的登记和更正不计入。")
+    ] = None,
+    region: RegionCode = None,
+    to: Annotated[Path, typer.Option(help="存放 Word 和 Excel 文件的文件夹。")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="只输出 JSON，不写文件。")] = False,
+) -> None:
+    """季度通报：生成 Word 和 Excel；同一季度任何时候生成都一样。"""
+    from backend.clock import today
+    from backend.plans.bulletin import Bulletin, QuarterRefused, quarter_of
+    from backend.plans.bulletin import as_json as content_as_json
+    from backend.plans.bulletin import bulletin as write
+    from backend.plans.documents import plan_named
+    from backend.plans.queries import region_of_plan
+    from backend.web.errors import Refusal
+
+    found = _or_refuse(lambda: plan_named(plan))
+    _or_refuse(lambda: region_of_plan(found, region))
+    try:
+        asked = quarter_of(quarter)
+    except QuarterRefused as problem:
+        raise typer.BadParameter(str(problem)) from problem
+    _, moment = _when(None, known_at)
+
+    async def read(session: "AsyncSession") -> Bulletin:
+        try:
+            return await write(session, found, asked, today=today(), region=region, known_at=moment)
+        except Refusal as problem:
+            raise Refused(str(problem)) from problem
+
+    content = _read(context, read)
+    if as_json:
+        print_json(content_as_json(content))
+        return
+    for path in _save(content, to):
+        typer.echo(str(path))
+
+
+def _save(content: "Bulletin", folder: Path) -> list[Path]:
+    from backend.plans.bulletin_files import as_word, as_workbook
+
+    place = "" if content.report.is_whole else f"-{content.report.territory.code}"
+    name = f"{content.plan.id}{place}-{content.quarter.code}-季度通报"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [folder / f"{name}.docx", folder / f"{name}.xlsx"]
+        written[0].write_bytes(as_word(content))
+        written[1].write_bytes(as_workbook(content))
+    except OSError as problem:
+        raise Refused(f"不能写入文件夹 {folder}：{problem.strerror}。请用 --to 换一个可写的文件夹。") from problem
+    return written
 
 
 def _when(on: str | None, known_at: str | None) -> tuple[date, datetime | None]:

@@ -27,3 +27,22 @@ class ReportedFigure(SQLModel, table=True):
     note: str = ""
     recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     recorded_by: int | None = None
+
+
+class BulletinText(SQLModel, table=True):
+    """What people write in a quarter's bulletin beside its numbers; the latest text of a section is shown."""
+
+    __tablename__ = "bulletin_text"  # type: ignore[assignment]
+    __table_args__ = (Index("bulletin_text_of", "plan", "region_code", "quarter_end", "section"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
+    #: Plan id: P000.
+    plan: str = Field(max_length=10)
+    #: Empty for the plan's own territory.
+    region_code: str = Field(default="", max_length=6)
+    quarter_end: date
+    #: opening, causes, next_steps.
+    section: str = Field(max_length=20)
+    body: str
+    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+    recorded_by: int | None = None

@@ -19,6 +19,7 @@ from rules.plan import CountHolders, Mode, Op, Plan, ShareOfEnterprises, Target,
 
 #: How far back a trend goes: two years.
 QUARTERS = 8
+QUARTERS_A_YEAR = 4
 STATUSES = ("met", "open", "behind", "not_reported", "not_set", "unjudged")
 
 
@@ -47,6 +48,9 @@ class District:
     change: Fraction | None
     #: Place among the districts by value; equal values share one.
     rank: int | None
+    #: The place at the end of the last quarter, and the value a year before the last quarter end.
+    last_rank: int | None
+    year_ago: Fraction | None
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,14 @@ def _districts(target: Target, on: date, before: date, rolled: RolledUp, territo
     figures = {one.code: rolled.of(target, on, one.code) for one in territory.districts}
     if all(figure.value is None for figure in figures.values()):
         return ()
-    places = ranks({code: figure.value for code, figure in figures.items()}, smaller_is_better=target.op is Op.RANK)
+    places, last_places = (
+        ranks(
+            {one.code: rolled.of(target, day, one.code).value for one in territory.districts},
+            smaller_is_better=target.op is Op.RANK,
+        )
+        for day in (on, before)
+    )
+    year_ago = quarter_ends(on, QUARTERS)[-1 - QUARTERS_A_YEAR]
     return tuple(
         District(
             one.code,
@@ -199,6 +210,8 @@ def _districts(target: Target, on: date, before: date, rolled: RolledUp, territo
             figures[one.code],
             judge(target, on, figures[one.code], rolled.of(target, before, one.code), ()).change,
             places.get(one.code),
+            last_places.get(one.code),
+            rolled.of(target, year_ago, one.code).value,
         )
         for one in territory.districts
     )

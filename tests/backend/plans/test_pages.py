@@ -142,3 +142,18 @@ async def test_the_api_refuses_a_quarter_that_is_not_over(officer: AsyncClient):
     answer = await officer.post("/api/v1/targets/T000-18/figures", json=body)
     assert answer.status_code == 422
     assert "还没有结束" in answer.json()["detail"]
+
+
+async def test_a_bulletin_is_read_printed_downloaded_and_written_in(
+    officer: AsyncClient, two_high_tech_enterprises: None
+):
+    assert "国家高新技术企业 2 家" in await seen(officer, "/plans/P000/bulletin?quarter=2026Q1")
+    assert (await officer.get("/plans/P000/bulletin.docx?quarter=2026Q1")).content[:2] == b"PK"
+    assert (await officer.get("/plans/P000/bulletin.xlsx?quarter=2026Q1")).content[:2] == b"PK"
+    answer = await officer.post("/plans/P000/bulletin?quarter=2026Q1", data={"opening": "请对照推进。"})
+    assert answer.status_code == 303
+    assert "请对照推进。" in await seen(officer, answer.headers["location"])
+
+
+async def test_a_bulletin_of_no_quarter_is_refused_in_chinese(officer: AsyncClient):
+    assert "2026Q3" in await seen(officer, "/plans/P000/bulletin?quarter=夏天", status=422)

@@ -314,7 +314,7 @@ async def random_registry(
 async def test_every_count_is_the_length_of_its_list(
     session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle, move: Move, seed: int
 ):
-    random = Random(seed)  # noqa: S311
+    random = Random(seed)
     await random_registry(session, random, make_enterprise, make_title, move)
     names = ["T000-01", "T000-02", "T000-03", "T000-04", "T000-07", "T004-26", "T004-27", "T001-14", "T003-12a"]
     targets = [target_named(name)[1] for name in names]
@@ -338,7 +338,7 @@ async def test_every_count_is_the_length_of_its_list(
 async def test_districts_and_the_unplaced_add_up_to_the_city(
     session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle, move: Move, seed: int
 ):
-    random = Random(100 + seed)  # noqa: S311
+    random = Random(100 + seed)
     await random_registry(session, random, make_enterprise, make_title, move)
     _, target = target_named("T000-01")
     day = random_day(random)

@@ -1,0 +1,409 @@
+"""The quarterly bulletin 季度通报: what is said of a plan at the end of a quarter, out of that quarter's knowledge.
+
+Its numbers are worked out anew each time and come out alike, because the day and the moment of knowledge are fixed;
+what people add is kept beside them. Word and Excel are drawn from the same content in `bulletin_files.py`.
+"""
+
+import re
+from calendar import monthrange
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.clock import CHINA
+from backend.plans.documents import findings_on
+from backend.plans.progress import Light, Progress, end_of_quarter, last_quarter_end, quarter_ends
+from backend.plans.queries import QUARTERS_A_YEAR, Report, Row, plan_report
+from backend.plans.rollup import roll_up
+from backend.plans.schemas import counting_in_words, number
+from backend.web.errors import Refusal
+from backend.web.filters import number as shown
+from backend.web.filters import percent
+from rules.plan import Plan, Target
+from rules.plan_findings import Finding
+
+#: What people write themselves, in the order in which it stands.
+SECTIONS = {"opening": "按语", "causes": "滞后原因", "next_steps": "下一步要求"}
+_QUARTER = re.compile(r"(\d{4})\s*(?:年\s*(?:第)?|[-/]?\s*[Qq])\s*([1-4一二三四])\s*(?:季度?)?")
+_CHINESE_DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4}
+
+
+class QuarterRefused(Refusal):
+    """A quarter that there is no bulletin for."""
+
+    status = 422
+    slug = "quarter-refused"
+    title = "不能生成这个季度的通报"
+
+
+@dataclass(frozen=True)
+class Quarter:
+    """A quarter of a year."""
+
+    year: int
+    number: int
+
+    @property
+    def last_day(self) -> date:
+        return end_of_quarter(date(self.year, self.number * 3, 1))
+
+    @property
+    def name(self) -> str:
+        return f"{self.year} 年第{'一二三四'[self.number - 1]}季度"
+
+    @property
+    def code(self) -> str:
+        return f"{self.year}Q{self.number}"
+
+    @property
+    def known_at(self) -> datetime:
+        """The knowledge a quarter's bulletin is written from: the month after the quarter, in which figures come in."""
+        month_later = date(self.year + self.number // 4, (self.number * 3) % 12 + 1, 1)
+        last = end_of_month(month_later)
+        return datetime.combine(last, time.max, CHINA)
+
+
+def end_of_month(day: date) -> date:
+    """The last day of a day's month."""
+    return date(day.year, day.month, monthrange(day.year, day.month)[1])
+
+
+def quarter_of(written: str) -> Quarter:
+    """A quarter as people write it: 2026Q3, 2026-Q3, 2026年第三季度.
+
+    Raises:
+        QuarterRefused: it names no quarter.
+    """
+    match = _QUARTER.fullmatch(written.strip())
+    if match is None:
+        raise QuarterRefused(f"季度写的是“{written}”，请写成 2026Q3 这样。")
+    return Quarter(int(match[1]), _CHINESE_DIGITS.get(match[2]) or int(match[2]))
+
+
+def last_quarter(today: date) -> Quarter:
+    """The latest quarter that is over."""
+    end = last_quarter_end(today)
+    return Quarter(end.year, end.month // 3)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A target in the bulletin's first table."""
+
+    row: Row
+    year_on_year: Fraction | None
+    note: str
+
+    @property
+    def target(self) -> Target:
+        return self.row.target
+
+    @property
+    def progress(self) -> Progress:
+        return self.row.progress
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A number of the last bulletin that is known to be different now."""
+
+    target: Target
+    then: Fraction
+    now: Fraction | None
+
+
+@dataclass(frozen=True)
+class Bulletin:
+    """The content of a bulletin."""
+
+    plan: Plan
+    quarter: Quarter
+    report: Report
+    #: None where the registry is younger than the quarter and today's knowledge answers.
+    known_at: datetime | None
+    lines: tuple[Line, ...]
+    corrections: tuple[Correction, ...]
+    findings: tuple[Finding, ...]
+    texts: Mapping[str, str]
+
+    @property
+    def title(self) -> str:
+        return f"《{self.plan.title}》目标完成情况季度通报"
+
+    @property
+    def behind(self) -> tuple[Line, ...]:
+        """What is behind schedule, missed, or will be missed at the last year's pace."""
+        return tuple(line for line in self.lines if line.progress.light is Light.RED)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What stands on top of the bulletin."""
+        return (_overview(self), *_highlights(self))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of days and definitions."""
+        return _notes(self)
+
+
+async def bulletin(
+    session: AsyncSession,
+    plan: Plan,
+    quarter: Quarter,
+    *,
+    today: date,
+    region: str | None = None,
+    known_at: datetime | None = None,
+) -> Bulletin:
+    """The bulletin of a quarter.
+
+    Args:
+        known_at: the moment whose knowledge answers; None is the end of the month after the quarter.
+
+    Raises:
+        QuarterRefused: the quarter is not over.
+        RegionOutside: the region is no part of the plan's territory.
+    """
+    on = quarter.last_day
+    if on >= today:
+        raise QuarterRefused(f"{quarter.name}到 {on} 结束，现在还不能通报。可先看截至今天的规划页面。")
+    moment = await _knowledge(session, known_at or quarter.known_at)
+    report = await plan_report(session, plan, on, region, moment)
+    return Bulletin(
+        plan,
+        quarter,
+        report,
+        moment,
+        tuple(_line(row, on) for row in report.rows),
+        await _corrections(session, report, quarter),
+        tuple(one for one in findings_on(plan) if one.agrees is False),
+        await texts_of(session, report, quarter),
+    )
+
+
+async def _knowledge(session: AsyncSession, wanted: datetime) -> datetime | None:
+    """The moment asked for, or now where the registry had not begun by then: a bulletin of nothing helps nobody."""
+    found = await session.execute(
+        text("SELECT EXISTS (SELECT FROM recognition WHERE recorded_at <= :moment)"), {"moment": wanted}
+    )
+    return wanted if found.scalar_one() else None
+
+
+def _line(row: Row, on: date) -> Line:
+    year_ago = dict(row.progress.trend)[quarter_ends(on, QUARTERS_A_YEAR + 1)[0]]
+    value = row.progress.value
+    growth = (value - year_ago) / year_ago if value is not None and year_ago else None
+    figure = row.progress.figure
+    source = f"{figure.source}，{figure.period_end} 止" if figure.period_end is not None else ""
+    parts = (source, figure.reason if figure.value is None and not row.target.placeholder else "", row.target.soft_word)
+    return Line(row, growth, "；".join(part for part in parts if part))
+
+
+async def _corrections(session: AsyncSession, report: Report, quarter: Quarter) -> tuple[Correction, ...]:
+    """Where the last bulletin's numbers are known to be different by now."""
+    before = last_quarter_end(quarter.last_day)
+    last = Quarter(before.year, before.month // 3)
+    if await _knowledge(session, last.known_at) is None:
+        return ()
+    targets = report.plan.targets
+    region = None if report.is_whole else report.territory.code
+    then = await roll_up(session, targets, [before], region=region, known_at=last.known_at)
+    now = await roll_up(session, targets, [before], region=region, known_at=report.known_at)
+    found: list[Correction] = []
+    for target in targets:
+        was, is_now = then.of(target, before).value, now.of(target, before).value
+        if was is not None and was != is_now:
+            found.append(Correction(target, was, is_now))
+    return tuple(found)
+
+
+# --- Words -----------------------------------------------------------------------------------------------
+
+
+def _overview(content: Bulletin) -> str:
+    plan, tally = content.plan, content.report.tally
+    status = "" if plan.status.value == "issued" else f"（{plan.status.label}）"
+    parts = [f"已达到 {tally['met']} 项", f"未达到、未到期或达序时 {tally['open']} 项", f"滞后 {tally['behind']} 项"]
+    others = [
+        f"{words} {tally[name]} 项"
+        for name, words in (
+            ("not_reported", "尚未填报或不可计算"),
+            ("not_set", "原文未设目标值"),
+            ("unjudged", "只列数不评判"),
+        )
+        if tally[name]
+    ]
+    return (
+        f"截至 {content.report.on.year} 年 {content.report.on.month} 月 {content.report.on.day} 日，"
+        f"{content.report.territory.name}《{plan.title}》{status}{len(content.lines)} 项目标中，"
+        f"{'，'.join(parts + others)}。"
+    )
+
+
+def _highlights(content: Bulletin) -> list[str]:
+    """A sentence for each target that has a number and a value."""
+    found: list[str] = []
+    for line in content.lines:
+        progress, target = line.progress, line.target
+        if progress.value is None or not target.has_number:
+            continue
+        words = f"{target.name} {shown(progress.value)} {target.unit}（目标 {target.target_text}）"
+        if progress.share is not None:
+            words += f"，完成 {percent(progress.share)}"
+        if progress.schedule_gap is not None:
+            side = "快于" if progress.schedule_gap >= 0 else "慢于"
+            words += f"，{side}序时 {abs(float(progress.schedule_gap * 100)):.1f} 个百分点"
+        if progress.change:
+            words += f"，本季{'增加' if progress.change > 0 else '减少'} {shown(abs(progress.change))} {target.unit}"
+        if line.year_on_year is not None:
+            words += f"，同比{'增长' if line.year_on_year >= 0 else '下降'} {percent(abs(line.year_on_year))}"
+        found.append(words + "。")
+    return found
+
+
+def _notes(content: Bulletin) -> tuple[str, ...]:
+    moment = content.known_at
+    known = (
+        f"数据时点 {moment:%Y-%m-%d}：其后登记、更正的数据不计入本通报。"
+        if moment is not None
+        else "系统在本季度之后才开始登记，本通报按现在掌握的数据回溯。"
+    )
+    counted = dict.fromkeys(words for line in content.lines if (words := counting_in_words(line.target, line.row.mode)))
+    return (
+        known,
+        *counted,
+        "序时进度只用于年度类和印有起算日的累计类目标，第 m 月末为 m/12；有效数、比重、位次、增速直接与目标值比较。",
+        "位次按数值排列，相同的并列；没有数值的只列不排。",
+        "原文印作 X 的目标未设目标值，不计进度。",
+    )
+
+
+# --- What people write -----------------------------------------------------------------------------------
+
+
+async def texts_of(session: AsyncSession, report: Report, quarter: Quarter) -> dict[str, str]:
+    """The latest text of each section."""
+    found = await session.execute(
+        text(
+            "SELECT DISTINCT ON (section) section, body FROM bulletin_text WHERE plan = :plan"
+            " AND region_code = :region AND quarter_end = :quarter_end ORDER BY section, id DESC"
+        ),
+        {"plan": report.plan.id, "region": _kept_under(report), "quarter_end": quarter.last_day},
+    )
+    return {row.section: row.body for row in found}
+
+
+async def write_texts(
+    session: AsyncSession, content: Bulletin, bodies: Mapping[str, str], *, recorded_by: int | None = None
+) -> int:
+    """Keep what was written where it differs from what stands. Returns how many sections changed."""
+    changed = [
+        {
+            "plan": content.plan.id, "region": _kept_under(content.report), "quarter_end": content.quarter.last_day,
+            "section": name, "body": bodies[name].strip(), "by": recorded_by,
+        }
+        for name in SECTIONS
+        if name in bodies and bodies[name].strip() != content.texts.get(name, "")
+    ]  # fmt: skip
+    if changed:
+        await session.execute(
+            text(
+                "INSERT INTO bulletin_text (plan, region_code, quarter_end, section, body, recorded_by)"
+                " VALUES (:plan, :region, :quarter_end, :section, :body, :by)"
+            ),
+            changed,
+        )
+    return len(changed)
+
+
+def _kept_under(report: Report) -> str:
+    return "" if report.is_whole else report.territory.code
+
+
+# --- The tables, as text: alike in Word, Excel and on the page ---------------------------------------------
+
+TARGET_HEADS = (
+    "序号", "指标", "单位", "目标值", "现值", "本季变动", "完成率", "序时进度", "差距（百分点）", "同比", "状态", "责任单位", "备注",
+)  # fmt: skip
+DISTRICT_HEADS = ("市（区）", "现值", "本季变动", "同比", "位次", "上期位次")
+
+
+def target_table(content: Bulletin) -> list[tuple[str, ...]]:
+    """A row per target."""
+    return [
+        (
+            str(place), line.target.name, line.target.unit, line.target.target_text,
+            _value_in_words(line.progress), _signed(line.progress.change), percent(line.progress.share),
+            percent(line.progress.elapsed),
+            "—" if line.progress.schedule_gap is None else f"{float(line.progress.schedule_gap * 100):+.1f}",
+            percent(line.year_on_year), line.progress.word, _bodies(line.target), line.note,
+        )
+        for place, line in enumerate(content.lines, 1)
+    ]  # fmt: skip
+
+
+def district_tables(content: Bulletin) -> list[tuple[Target, list[tuple[str, ...]]]]:
+    """For each target that is known by district, a row per district, the first place on top."""
+    return [
+        (
+            line.target,
+            [
+                (
+                    one.name, shown(one.figure.value), _signed(one.change), percent(_growth(one.figure.value, one.year_ago)),
+                    str(one.rank or "—"), str(one.last_rank or "—"),
+                )
+                for one in sorted(line.row.districts, key=lambda one: one.rank or 99)
+            ],
+        )
+        for line in content.lines
+        if line.row.districts and any(one.figure.value for one in line.row.districts)
+    ]  # fmt: skip
+
+
+def _growth(value: Fraction | None, before: Fraction | None) -> Fraction | None:
+    return (value - before) / before if value is not None and before else None
+
+
+def _value_in_words(progress: Progress) -> str:
+    if progress.value is not None:
+        return shown(progress.value)
+    return "—" if progress.target.placeholder else progress.figure.state.label
+
+
+def _signed(value: Fraction | None) -> str:
+    return "—" if value is None else f"{'+' if value > 0 else ''}{shown(value)}"
+
+
+def _bodies(target: Target) -> str:
+    """Responsible bodies; the lead only where the document marks it."""
+    return "、".join(f"{'△' if body.lead else ''}{body.full_name}" for body in target.bodies)
+
+
+def as_json(content: Bulletin) -> dict[str, Any]:
+    """A bulletin for programs."""
+    return {
+        "plan": content.plan.id,
+        "title": content.title,
+        "quarter": content.quarter.code,
+        "on": content.report.on.isoformat(),
+        "known_at": None if content.known_at is None else content.known_at.isoformat(),
+        "region": content.report.territory.code,
+        "sentences": list(content.sentences),
+        "targets": [dict(zip(TARGET_HEADS, row, strict=True)) | {"id": line.target.id, "value": number(line.progress.value)}
+                    for row, line in zip(target_table(content), content.lines, strict=True)],
+        "districts": {
+            target.id: [dict(zip(DISTRICT_HEADS, row, strict=True)) for row in rows]
+            for target, rows in district_tables(content)
+        },
+        "behind": [{"id": line.target.id, "name": line.target.name, "reason": line.progress.reason} for line in content.behind],
+        "corrections": [
+            {"id": one.target.id, "then": number(one.then), "now": number(one.now)} for one in content.corrections
+        ],
+        "notes": list(content.notes),
+        "texts": dict(content.texts),
+    }  # fmt: skip

@@ -1,0 +1,116 @@
+"""The quarterly bulletin: its day, its knowledge, its words and its files."""
+
+from datetime import UTC, date, datetime
+from io import BytesIO
+from zipfile import ZipFile
+
+import docx
+import pytest
+from python_calamine import CalamineWorkbook
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.plans.bulletin import Bulletin, Quarter, QuarterRefused, bulletin, last_quarter, quarter_of, write_texts
+from backend.plans.bulletin_files import as_word, as_workbook
+from backend.plans.documents import plan_named
+from tests.backend.plans.conftest import MakeEnterprise, MakeTitle
+
+TODAY = date(2026, 11, 20)
+SPRING = Quarter(2026, 1)
+
+
+async def written(session: AsyncSession, quarter: Quarter = SPRING, plan: str = "P000") -> Bulletin:
+    return await bulletin(session, plan_named(plan), quarter, today=TODAY)
+
+
+def value(content: Bulletin, target: str) -> object:
+    return content.report.row(target).progress.value
+
+
+@pytest.mark.parametrize("text", ["2026Q3", "2026q3", "2026-Q3", "2026年第三季度", "2026 年 3 季度"])
+def test_a_quarter_may_be_written_as_people_do(text: str):
+    assert quarter_of(text) == Quarter(2026, 3)
+
+
+@pytest.mark.parametrize("text", ["2026Q5", "三季度", "", "20263"])
+def test_what_names_no_quarter_is_refused(text: str):
+    with pytest.raises(QuarterRefused, match="2026Q3"):
+        quarter_of(text)
+
+
+def test_the_knowledge_of_a_quarter_ends_with_the_month_after_it():
+    assert Quarter(2026, 1).known_at.date() == date(2026, 4, 30)
+    assert Quarter(2026, 4).known_at.date() == date(2027, 1, 31)
+    assert last_quarter(date(2026, 1, 5)) == Quarter(2025, 4)
+
+
+async def test_a_quarter_that_is_not_over_has_no_bulletin(session: AsyncSession):
+    with pytest.raises(QuarterRefused, match="2026-12-31"):
+        await written(session, Quarter(2026, 4))
+
+
+async def test_a_correction_in_may_leaves_the_march_bulletin_as_it_was(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    enterprise, may = await make_enterprise(), datetime(2026, 5, 10, tzinfo=UTC)
+    wrong = await make_title(enterprise, superseded_at=may)
+    await make_title(enterprise, revoked_on=date(2026, 2, 1), recorded_at=may, supersedes_id=wrong)
+    assert value(await written(session), "T000-01") == 1
+
+
+async def test_the_next_bulletin_says_what_the_last_one_had_wrong(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    enterprise, may = await make_enterprise(), datetime(2026, 5, 10, tzinfo=UTC)
+    wrong = await make_title(enterprise, superseded_at=may)
+    await make_title(enterprise, revoked_on=date(2026, 2, 1), recorded_at=may, supersedes_id=wrong)
+    found = (await written(session, Quarter(2026, 2))).corrections
+    assert [(one.target.id, one.then, one.now) for one in found] == [("T000-01", 1, 0)]
+
+
+async def test_a_registry_younger_than_the_quarter_answers_from_what_it_knows_now(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    await make_title(await make_enterprise(), recorded_at=datetime(2026, 11, 1, tzinfo=UTC))
+    content = await written(session)
+    assert (content.known_at, value(content, "T000-01")) == (None, 1)
+    assert "回溯" in content.notes[0]
+
+
+async def test_the_first_sentence_counts_the_targets(session: AsyncSession):
+    first = (await written(session)).sentences[0]
+    assert "33 项目标" in first
+    assert "原文未设目标值 18 项" in first
+
+
+async def test_words_are_kept_beside_the_numbers(session: AsyncSession):
+    content = await written(session)
+    assert await write_texts(session, content, {"causes": "新认定集中在四季度公布。", "opening": ""}) == 1
+    again = await written(session)
+    assert again.texts == {"causes": "新认定集中在四季度公布。"}
+    assert await write_texts(session, again, {"causes": "新认定集中在四季度公布。"}) == 0
+
+
+async def test_word_holds_the_sentences_and_every_target(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    await make_title(await make_enterprise())
+    content = await written(session)
+    paper = docx.Document(BytesIO(as_word(content)))
+    assert content.sentences[0] in [paragraph.text for paragraph in paper.paragraphs]
+    assert len(paper.tables[0].rows) == 1 + 33
+    assert paper.tables[0].rows[1].cells[1].text == "国家高新技术企业"
+
+
+async def test_excel_holds_the_same_tables(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    await make_title(await make_enterprise())
+    book = CalamineWorkbook.from_filelike(BytesIO(as_workbook(await written(session))))
+    rows = book.get_sheet_by_name("目标").to_python()
+    assert len(rows) == 2 + 33
+    assert rows[2][1:5] == ["国家高新技术企业", "家", "≥ 2700 家", 1.0]
+
+
+async def test_word_sets_chinese_in_a_chinese_font(session: AsyncSession):
+    parts = ZipFile(BytesIO(as_word(await written(session))))
+    assert 'w:eastAsia="仿宋"' in parts.read("word/document.xml").decode()
