@@ -12,7 +12,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from backend.clock import today
 from backend.console import Refused, print_json, with_database
+from backend.enterprises.cli import parse_day
 from rules.answers import answer_lines
 from rules.comparison import compare_versions
 from rules.library import Library, NotInForce, Programme, UnknownProgramme, library
@@ -161,11 +163,9 @@ def show_rule(
 ) -> None:
     """查看一个版本：条件、依据、把握程度。"""
     try:
-        version = _library().version(programme, date.fromisoformat(on) if on else date.today())  # noqa: DTZ011
+        version = _library().version(programme, parse_day(on, "--on") or today())
     except (UnknownProgramme, NotInForce) as error:
         raise Refused(str(error)) from error
-    except ValueError as error:
-        raise Refused(f"--on 应写作 2026-03-31，实为 {on}") from error
     _print_version(version)
 
 
@@ -209,6 +209,45 @@ def diff_rules(
         typer.echo(change)
 
 
+@rules_app.command("simulate")
+def simulate_patch(
+    context: typer.Context,
+    patch: Annotated[Path, typer.Argument(help="补丁文件：哪个版本的哪些条件改成什么。")],
+    on: Annotated[str | None, typer.Option(help="截至日，默认今天。")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="以 JSON 输出，含进出的企业。")] = False,
+) -> None:
+    """政策推演：把改过的条件套用到库内企业，看谁进谁出；不写入任何数据。"""
+    from backend.database.session import owner_unit_of_work
+    from backend.eligibility.simulation import simulate_registry
+    from rules.simulation import read_patch
+
+    loaded = _library()
+    if not patch.is_file():
+        raise Refused(f"没有文件 {patch}，请核对路径。")
+    as_of = parse_day(on, "--on") or today()
+
+    async def run(engine: "AsyncEngine") -> dict[str, Any]:
+        async with owner_unit_of_work(engine) as session:
+            return (await simulate_registry(session, read_patch(patch), loaded, as_of)).as_json()
+
+    try:
+        report = with_database(context, run)
+    except (RuleError, UnknownProgramme) as error:
+        raise Refused(str(error)) from error
+    if as_json:
+        print_json(report)
+        return
+    entering, leaving = len(report["entering"]), len(report["leaving"])
+    typer.echo(
+        f"{report['before']}：符合 {report['eligible_before']} 家；改后 {report['eligible_after']} 家，进 {entering}，出 {leaving}。"
+    )
+    for region, change in report["by_region"].items():
+        typer.echo(f"  {region or '区域不明'}：进 {change['entering']}，出 {change['leaving']}")
+    for word, decided in (("进", report["deciding"]["entering"]), ("出", report["deciding"]["leaving"])):
+        if decided:
+            typer.echo(f"  {word}的决定条件：" + "，".join(f"{name} {count} 家" for name, count in decided.items()))
+
+
 @rules_app.command("lint")
 def lint() -> None:
     """检查规则库：写法、单位、依据、版本日期、分档。"""
@@ -243,10 +282,7 @@ def evaluate(
     from backend.eligibility.service import evaluate_registry
 
     loaded = _library()
-    try:
-        as_of = date.fromisoformat(on) if on else date.today()  # noqa: DTZ011
-    except ValueError as error:
-        raise Refused(f"--on 应写作 2026-03-31，实为 {on}") from error
+    as_of = parse_day(on, "--on") or today()
 
     async def run(engine: "AsyncEngine") -> dict[str, Any]:
         async with owner_unit_of_work(engine) as session:

@@ -1,0 +1,69 @@
+"""A policy simulated over the registry: the rule in force and a patched copy, side by side; nothing is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.eligibility.registry_facts import registry_facts
+from rules.columnar.engine import Engine
+from rules.columnar.population import from_facts
+from rules.library import Library
+from rules.simulation import Patch, Simulation, apply_patch, simulate
+
+_PORTION = 5_000
+
+
+@dataclass(frozen=True)
+class RegistrySimulation:
+    """A simulation with the enterprises it ran over, by row."""
+
+    simulation: Simulation
+    enterprises: Sequence[Mapping[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Totals, changes by district with the deciding criteria, and the enterprises that enter and leave."""
+        one = self.simulation
+        entering, leaving = one.deciding()
+        regions = [str(row["region_code"]) for row in self.enterprises]
+        return {
+            "before": one.before.id, "after": one.after.id, "as_of": one.as_of.isoformat(), "enterprises": one.size,
+            "eligible_before": one.eligible_before, "eligible_after": one.eligible_after,
+            "by_region": {name: {"entering": more, "leaving": less} for name, (more, less) in one.by_group(regions).items()},
+            "deciding": {"entering": dict(entering.most_common()), "leaving": dict(leaving.most_common())},
+            "entering": [self._named(row, why) for row, why in one.entering.items()],
+            "leaving": [self._named(row, why) for row, why in one.leaving.items()],
+        }  # fmt: skip
+
+    def _named(self, row: int, why: tuple[str, ...]) -> dict[str, Any]:
+        enterprise = self.enterprises[row]
+        return {
+            "credit_code": enterprise["credit_code"], "name": enterprise["name"], "region_code": enterprise["region_code"],
+            "deciding": list(why),
+        }  # fmt: skip
+
+
+async def simulate_registry(session: AsyncSession, patch: Patch, library: Library, as_of: date) -> RegistrySimulation:
+    """Run a patch over every enterprise that the session may see.
+
+    Raises:
+        RuleError: the patch is wrong.
+        UnknownProgramme: it names no version of the library.
+    """
+    before = library.programme(patch.programme).pinned(patch.version)
+    after = apply_patch(patch, library)
+    found = await session.execute(
+        text(
+            "SELECT id, credit_code, name, region_code, industry_code FROM enterprise WHERE status = 'active' ORDER BY id"
+        )
+    )
+    rows = [dict(row) for row in found.mappings()]
+    facts = {}
+    for start in range(0, len(rows), _PORTION):
+        portion = [row["id"] for row in rows[start : start + _PORTION]]
+        facts |= await registry_facts(session, portion, library.catalogue)
+    population = from_facts([facts[row["id"]] for row in rows], library.catalogue, [row["id"] for row in rows])
+    return RegistrySimulation(simulate(before, after, population, as_of, Engine(library.environment)), rows)
