@@ -151,6 +151,7 @@ async def plan(request: Request, session: Work, person: SignedIn, plan_id: str, 
     return render(
         request, "plans/plan.html", page_title=found.title, breadcrumb=[("规划目标", "/plans"), (found.id, None)],
         plan=found, report=report, asked=question, light_rules=LIGHT_RULES, findings=findings_on(found),
+        shown=[row for row in report.rows if not _is_empty(row)], unset=[row for row in report.rows if _is_empty(row)],
         regions=_regions(found, person), by_district=[row for row in report.rows if row.districts],
         is_future=question.on > today(),
     )  # fmt: skip
@@ -429,6 +430,11 @@ def _target(plan_id: str, target_id: str, person: PersonSignedIn) -> tuple[Plan,
     if of_plan.id != plan.id:
         raise NotFound(f"目标 {target.id} 属于规划 {of_plan.id}，不在 {plan.id} 中。")
     return plan, target
+
+
+def _is_empty(row: Row) -> bool:
+    """Whether the plan set no number and nobody has one either, so that a line would say nothing."""
+    return row.target.placeholder and row.progress.value is None
 
 
 def _part(written: str) -> str:

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.plans.documents import plan_named, plans
 from backend.plans.progress import Light, Progress, judge, last_quarter_end, quarter_ends, ranks
 from backend.plans.rollup import Figure, RolledUp, roll_up
+from backend.plans.sets import is_countable
 from backend.plans.territory import Territory, territory_of
 from backend.recognitions.queries import IN_FORCE
 from backend.web.errors import Refusal
@@ -222,9 +223,13 @@ async def plan_summary(
 ) -> list[Progress]:
     """The targets of a plan that the registry counts, for the workbench; those with a number only, in its order."""
     found = plan_named(plan) if isinstance(plan, str) else plan
-    counted = [target for target in found.targets if target.target_class is TargetClass.REGISTRY and target.has_number]
-    report = await plan_report(session, found, on, region, targets=counted[:most])
+    report = await plan_report(session, found, on, region, targets=_first_counted(found, most))
     return [row.progress for row in report.rows]
+
+
+def _first_counted(plan: Plan, most: int) -> list[Target]:
+    counted = [one for one in plan.targets if one.target_class is TargetClass.REGISTRY and one.has_number]
+    return [one for one in counted if is_countable(one)][:most]
 
 
 @dataclass(frozen=True)
@@ -321,15 +326,21 @@ class WorkbenchPlan:
 
 async def workbench_plans(session: AsyncSession, on: date, region: str = "", most: int = 6) -> list[WorkbenchPlan]:
     """The plans that still run and of which the registry knows something, with their first counted targets."""
-    found: list[WorkbenchPlan] = []
-    for plan in plans().values():
-        latest = max((target.year for target in plan.targets if target.year is not None), default=on.year)
-        if latest < on.year or not concerns(plan, region):
-            continue
-        summary = await plan_summary(session, plan, on, region or None, most)
-        if any(progress.value for progress in summary):
-            found.append(WorkbenchPlan(plan, tuple(_for_workbench(progress) for progress in summary)))
-    return found
+    running = [plan for plan in plans().values() if _still_runs(plan, on) and concerns(plan, region)]
+    targets = {plan.id: _first_counted(plan, most) for plan in running}
+    reports = await _reports(session, running, on, region, None, {}, targets)
+    return [
+        WorkbenchPlan(report.plan, tuple(_for_workbench(row.progress) for row in report.rows))
+        for report in reports
+        if any(row.progress.value for row in report.rows)
+    ]
+
+
+def _still_runs(plan: Plan, on: date) -> bool:
+    """Whether a target is due this year or later; the horizon may name a vision beyond them."""
+    return (
+        max((one.year for one in plan.targets if one.year is not None and one.has_number), default=on.year) >= on.year
+    )
 
 
 def _for_workbench(progress: Progress) -> WorkbenchTarget:

@@ -1,0 +1,69 @@
+"""Plans with a big city's registry behind them: all targets by district on a past day, a list, a bulletin."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import date
+from time import perf_counter
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.clock import today
+from backend.database.scope import Scope
+from backend.database.session import unit_of_work
+from backend.plans.bulletin import bulletin, last_quarter
+from backend.plans.bulletin_files import as_word
+from backend.plans.documents import plan_named, target_named
+from backend.plans.queries import plan_report, workbench_plans
+from backend.plans.rollup import members
+from tests.bench.figure import Figure, percentile
+from tests.bench.large_registry import loaded
+
+TIMES = 20
+
+
+def figures() -> Iterator[Figure]:
+    """The goals of the plans."""
+    found = loaded(measure_plans)
+    for name, goal in GOALS.items():
+        yield Figure(f"{name}, p95", percentile(found[name], 95), "ms", goal)
+
+
+GOALS = {
+    "33 targets of a plan by district, two years of quarters, on a past day": 1_000.0,
+    "the list behind a count": 500.0,
+    "the plans on the workbench": 100.0,
+    "a bulletin in Word": 20_000.0,
+}
+
+
+async def measure_plans(engine: AsyncEngine) -> dict[str, list[float]]:
+    """Milliseconds of each, by name."""
+    plan, past = plan_named("P000"), date(today().year - 1, 11, 30)
+    _, target = target_named("T000-01")
+
+    async def report(session: AsyncSession) -> None:
+        await plan_report(session, plan, past)
+
+    async def listed(session: AsyncSession) -> None:
+        await members(session, target, past, limit=50)
+
+    async def workbench(session: AsyncSession) -> None:
+        await workbench_plans(session, today())
+
+    async def written(session: AsyncSession) -> None:
+        as_word(await bulletin(session, plan, last_quarter(today()), today=today()))
+
+    works = (report, listed, workbench, written)
+    times = (TIMES, TIMES, TIMES, 3)
+    return {name: await _time(engine, work, count) for name, work, count in zip(GOALS, works, times, strict=True)}
+
+
+async def _time(engine: AsyncEngine, work: Callable[[AsyncSession], Awaitable[None]], times: int) -> list[float]:
+    taken: list[float] = []
+    for number in range(times + 1):
+        start = perf_counter()
+        async with unit_of_work(engine, Scope.city()) as session:
+            await work(session)
+        if number:  # the first one warms up
+            taken.append((perf_counter() - start) * 1000)
+    return taken
