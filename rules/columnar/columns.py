@@ -351,7 +351,9 @@ def _with_state(column: Column, state: State, unless: Mask = False) -> Column:
     match column:
         case Numbers():
             low = column.low if unless is False else where_true(unless, np.nan, column.low)
-            high = low if column.is_single else column.high if unless is False else where_true(unless, np.nan, column.high)
+            high = (
+                low if column.is_single else column.high if unless is False else where_true(unless, np.nan, column.high)
+            )
             return Numbers(state, low, high, column.error, column.denominator, column.largest)
         case Truths():
             return Truths(state, but_not(column.true, either(state.unknown, either(unless, state.none))))

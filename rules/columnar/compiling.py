@@ -108,7 +108,9 @@ class Compiler:
             self._derived_from_years[name] = False
             indicator = self.catalogue.by_name[name]
             texts = [text for text in (indicator.derive, indicator.at_most) if text is not None]
-            facts = [node.indicator for text in texts for node in walk(parse(text, self.catalogue)) if isinstance(node, Fact)]
+            facts = [
+                node.indicator for text in texts for node in walk(parse(text, self.catalogue)) if isinstance(node, Fact)
+            ]
             found = any(is_yearly(one) or self.depends_on_year(one.id) for one in facts)
             self._derived_from_years[name] = found
         return self._derived_from_years[name]
@@ -394,7 +396,11 @@ def _bands(meanings: Meanings, node: Bands) -> Work:
         state = figure.state
         if state.dropped is not False:
             low, high = where_true(state.dropped, least, low), where_true(state.dropped, greatest, high)
-        apart = tidy(np.not_equal(low, high)) if isinstance(low, np.ndarray) or isinstance(high, np.ndarray) else low != high
+        apart = (
+            tidy(np.not_equal(low, high))
+            if isinstance(low, np.ndarray) or isinstance(high, np.ndarray)
+            else low != high
+        )
         waiting = both(state.unknown, either(apart, state.dropped))
         judged_by_people = but_not(apart, state.unknown)
         found = by_rows((waiting, state), (judged_by_people, UNDECIDED))
@@ -534,7 +540,9 @@ def _restricted(state: State, rows: Mask) -> State:
 def _counted(sure: Any, possible: Any, state: State) -> Numbers:
     low, high = sure.astype(np.float64), possible.astype(np.float64)
     open_lists = tidy(sure != possible)
-    return Numbers(_restricted(state, open_lists), low, low if open_lists is False else high, 0.0, WHOLE, float(possible.sum()))
+    return Numbers(
+        _restricted(state, open_lists), low, low if open_lists is False else high, 0.0, WHOLE, float(possible.sum())
+    )
 
 
 def _highest(frame: Frame, node: Records, parts: Parts, true: Any, state: State) -> Column:

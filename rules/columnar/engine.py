@@ -20,9 +20,9 @@ from rules.catalogue import Nature
 from rules.columnar.columns import Unsupported
 from rules.columnar.compiling import Compiler, Meanings
 from rules.columnar.frame import Frame, row_numbers, same_rows
-from rules.columnar.masks import Mask, Rows, but_not, either, spread, tidy
+from rules.columnar.masks import Mask, Rows, both, but_not, either, settled, spread, tidy
 from rules.columnar.numbers import SAFETY, Numbers, is_zero, where_true
-from rules.columnar.population import Population
+from rules.columnar.population import Population, Stored
 from rules.columnar.states import missing_of
 from rules.columnar.verdicts import Judge, judge, make_judge, reported, scores, whole_truth
 from rules.evaluate import Answer, Evaluator, Outcome
@@ -30,8 +30,8 @@ from rules.interpret import Environment
 from rules.programme import Version
 from rules.values import FactKey, Number
 
-#: Rows worked on at once: a column of them fits the processor's nearest memory.
-PORTION = 32_768
+#: Rows worked on at once: few enough that columns stay near the processor, enough that Python is not felt.
+PORTION = 65_536
 
 OUTCOMES = (str(Outcome.INELIGIBLE), str(Outcome.UNDETERMINED), str(Outcome.ELIGIBLE))
 _INELIGIBLE, _UNDETERMINED, _ELIGIBLE = range(3)
@@ -110,6 +110,18 @@ class Verdicts:
     #: How many rows the reference answered.
     referred: int = 0
 
+    def kept(self, where: NDArray[np.bool_]) -> "Verdicts":
+        """The answers for some of the rows."""
+        if where.all():
+            return self
+        places = np.cumsum(where) - 1
+        bitmaps = [Bitmap(one.names, one.words[where]) for one in (self.failed, self.unknown, self.missing)]
+        exact = {int(places[place]): scores for place, scores in self.exact_scores.items() if where[place]}
+        return Verdicts(
+            self.version, self.rows[where], self.outcomes[where], self.is_likely[where], self.least[where],
+            self.most[where], *bitmaps, exact, self.referred,
+        )  # fmt: skip
+
     def frame(self, ids: NDArray[np.int64]) -> pl.DataFrame:
         """As a table with names instead of bits."""
         return pl.DataFrame(
@@ -148,6 +160,20 @@ class Portion:
         self.size = size
         self.as_of = as_of
         self.frames: dict[Any, Frame] = {}
+        self._parts: dict[bytes, Portion] = {}
+
+    def part(self, where: NDArray[np.bool_]) -> "Portion":
+        """Some of its rows."""
+        name = np.packbits(where).tobytes()
+        if name not in self._parts:
+            rows = self.numbers()[where]
+            self._parts[name] = Portion(self.population, rows, len(rows), self.as_of)
+        return self._parts[name]
+
+    def stored(self, name: str) -> tuple[Stored, NDArray[Any]] | None:
+        """A fact without years as it was reported, and its values in these rows; None where nobody reported it."""
+        stored = self.population.current.get(name)
+        return None if stored is None else (stored, stored.at(self.rows))
 
     def numbers(self) -> NDArray[np.int64]:
         """The numbers of the rows."""
@@ -260,11 +286,10 @@ def _audited_years(portion: Portion) -> NDArray[np.int64]:
     """The latest audited year as reported; where it is not, annual audits are out by the end of April."""
     as_of = portion.as_of
     usual = as_of.year - (1 if as_of.month >= 5 else 2)
-    stored = portion.population.current.get("latest_audited_fy")
+    stored = portion.stored("latest_audited_fy")
     if stored is None:
         return np.array(usual)
-    years = stored.values[:-1][portion.rows] if isinstance(portion.rows, slice) else stored.values[portion.rows]
-    return np.where(np.isnan(years), usual, years).astype(np.int64)
+    return np.where(np.isnan(stored[1]), usual, stored[1]).astype(np.int64)
 
 
 def _judged(
@@ -310,21 +335,11 @@ def _score(frame: Frame, found: list[tuple[Mask, Numbers]]) -> tuple[NDArray[np.
 
 
 def _settled_scores(frame: Frame, where: Mask, figure: Numbers) -> tuple[Any, Any]:
-    """Whole scores are told from floats that are near to them; others are left to the reference."""
-    bounds: list[Any] = []
-    for bound in (figure.low, figure.high):
-        whole = np.rint(bound)
-        near = np.abs(bound - whole) <= figure.error * SAFETY
-        sure = near & (figure.error < 0.25) & (figure.denominator.scale == 1) & (not figure.denominator.divisors)
-        frame.doubt(
-            tidy(but_not(where, either(tidy(_as_mask(sure, frame.size)), _as_mask(np.isnan(bound), frame.size))))
-        )
-        bounds.append(whole)
-    return bounds[0], bounds[1]
-
-
-def _as_mask(found: Any, size: int) -> NDArray[np.bool_]:
-    return np.broadcast_to(np.asarray(found, dtype=np.bool_), size)
+    """Scores as the fractions they must be: the only multiple of 1/denominator that is near; else left to the reference."""
+    scale = float(figure.denominator.scale)
+    lost = figure.error * SAFETY * scale >= 0.25 if not figure.denominator.divisors else figure.error >= 0.0
+    frame.doubt(both(where, tidy(settled(lost))))
+    return np.rint(figure.low * scale) / scale, np.rint(figure.high * scale) / scale
 
 
 def _spread(values: Any, size: int) -> NDArray[np.float64]:

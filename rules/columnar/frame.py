@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rules.catalogue import Indicator, Type
 from rules.columnar.columns import Bare, Column, Dates, Lists, Numbers, Texts, Truths, choose_rows, numbers_of
 from rules.columnar.masks import Mask, Rows, both, but_not, either, inverse, tidy
-from rules.columnar.numbers import ROUNDING, WHOLE, Denominator, where_true
+from rules.columnar.numbers import LARGEST_WHOLE, ROUNDING, WHOLE, Denominator, where_true
 from rules.columnar.population import NONE, UNKNOWN, Population, Stored, days_of, is_yearly
 from rules.columnar.states import KNOWN, State
 from rules.language import FEN_PER_WAN
@@ -174,7 +174,7 @@ def founding_years(population: Population, rows: Rows) -> NDArray[np.float64] | 
     stored = population.current.get("established_on")
     if stored is None:
         return None
-    days = stored.values[rows] if not isinstance(rows, slice) else stored.values[:-1][rows]
+    days = stored.at(rows)
     years = days_of(days).astype("M8[D]").astype("M8[Y]").astype(np.int64) + 1970
     return np.where(days < 0, np.nan, years.astype(np.float64))
 
@@ -195,7 +195,7 @@ def _restated(column: Column, state: State) -> Column:
 
 def column(stored: Stored, rows: Rows) -> Column:
     """Some rows of a stored column; what is unknown says nothing yet of what is missing."""
-    values = stored.values[:-1][rows] if isinstance(rows, slice) else stored.values[rows]
+    values = stored.at(rows)
     if stored.type in _FIGURES:
         return _figures(stored, values, rows)
     unknown, none = tidy(values == UNKNOWN), tidy(values == NONE)
@@ -216,11 +216,12 @@ def _figures(stored: Stored, values: NDArray[np.float64], rows: Rows) -> Numbers
     if stored.none is not None:
         none = tidy(stored.none[:-1][rows] if isinstance(rows, slice) else stored.none[rows])
     state = KNOWN if absent is False else State(but_not(absent, none), none=none)
-    if stored.is_exact:
-        return Numbers(state, values, values, 0.0, WHOLE, stored.largest)
+    largest = float(np.fmax.reduce(np.abs(values), initial=0.0))
+    if stored.decimals == 0 and largest < LARGEST_WHOLE:
+        return Numbers(state, values, values, 0.0, WHOLE, largest)
     # Decimals are read as a whole number over a power of ten: two roundings.
     error = np.abs(values) * (4 * ROUNDING)
-    return Numbers(state, values, values, error, Denominator(10**stored.decimals), stored.largest)
+    return Numbers(state, values, values, error, Denominator(10**stored.decimals), largest)
 
 
 def same_rows(frame: Frame, base_year: int) -> Frame:

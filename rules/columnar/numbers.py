@@ -37,11 +37,30 @@ class Doubts(Protocol):
     def doubt(self, rows: Mask) -> None: ...
 
 
+class Divisor(NamedTuple):
+    """The figures that something was divided by; with the dividend, where both are whole numbers, to reduce by."""
+
+    size: Floats
+    dividend: Floats | None
+
+    def at(self, rows: NDArray[np.int64]) -> Floats:
+        """The denominator that it leaves in some rows."""
+        size = _at(self.size, rows)
+        if self.dividend is None:
+            return size
+        whole, dividend = np.nan_to_num(size).astype(np.int64), np.nan_to_num(_at(self.dividend, rows)).astype(np.int64)
+        return whole / np.maximum(np.gcd(whole, dividend), 1)
+
+
+def _at(values: Floats, rows: NDArray[np.int64]) -> Floats:
+    return values[rows] if isinstance(values, np.ndarray) else np.full(len(rows), float(values))
+
+
 class Denominator(NamedTuple):
-    """A multiple of the denominators: a number times an array for each division by a figure."""
+    """A multiple of the denominators: a number times what each division by a figure leaves."""
 
     scale: int
-    divisors: tuple[Floats, ...] = ()
+    divisors: tuple[Divisor, ...] = ()
 
     def common(self, other: "Denominator") -> "Denominator":
         """A multiple of both."""
@@ -59,7 +78,7 @@ class Denominator(NamedTuple):
         """Its size in some rows; infinite where it is too large to be of use."""
         size: Floats = float(self.scale)
         for divisor in self.divisors:
-            size = size * (divisor[rows] if isinstance(divisor, np.ndarray) else divisor)
+            size = size * divisor.at(rows)
         return size
 
 
@@ -98,7 +117,9 @@ def constant(value: ExactNumber) -> Numbers:
     """The same number in every row."""
     near = float(value)
     error = 0.0 if Fraction(near) == value else abs(near) * ROUNDING
-    return Numbers(KNOWN, near, near, error, Denominator(value.denominator) if value.denominator > 1 else WHOLE, abs(near))
+    return Numbers(
+        KNOWN, near, near, error, Denominator(value.denominator) if value.denominator > 1 else WHOLE, abs(near)
+    )
 
 
 def unknown_numbers(state: State) -> Numbers:
@@ -108,7 +129,12 @@ def unknown_numbers(state: State) -> Numbers:
 
 def _made(state: State, low: Floats, high: Floats, error: Floats, denominator: Denominator, largest: float) -> Numbers:
     """A result with the rounding of the operation that gave it."""
-    if not (is_zero(error) and not denominator.divisors and largest * denominator.scale < LARGEST_WHOLE and _is_dyadic(denominator)):
+    if not (
+        is_zero(error)
+        and not denominator.divisors
+        and largest * denominator.scale < LARGEST_WHOLE
+        and _is_dyadic(denominator)
+    ):
         size = np.abs(low) if high is low else np.fmax(np.abs(low), np.abs(high))
         error = (error + size * ROUNDING) * SAFETY
     return Numbers(state, low, high, error, denominator, largest)
@@ -222,12 +248,13 @@ def _doubt_zero(rows: Doubts, right: Numbers) -> None:
 
 def _divided(left: Numbers, right: Numbers) -> Denominator:
     """(A/a) / (B/b) = A·b / (a·B): B is the divisor times its own denominator."""
-    size = np.abs(right.low)
-    if not isinstance(size, np.ndarray):
-        numerator = round(float(size) * right.denominator.scale) if size == size and not right.denominator.divisors else 0
-        if numerator:
+    if not isinstance(right.low, np.ndarray):
+        numerator = 0 if np.isnan(right.low) else round(abs(float(right.low)) * right.denominator.scale)
+        if numerator and not right.denominator.divisors:
             return Denominator(left.denominator.scale * numerator, left.denominator.divisors)
-    return left.denominator.times(Denominator(right.denominator.scale, (*right.denominator.divisors, size)))
+    whole = all(one.denominator is WHOLE and is_zero(one.error) and one.largest < LARGEST_WHOLE for one in (left, right))
+    divisor = Divisor(np.abs(right.low), np.abs(left.low) if whole else None)
+    return left.denominator.times(Denominator(right.denominator.scale, (*right.denominator.divisors, divisor)))
 
 
 def relation(rows: Doubts, op: str, left: Floats, right: Floats, numbers: tuple[Numbers, Numbers]) -> Mask:
@@ -278,7 +305,8 @@ def bounds_compare(rows: Doubts, op: str, left: Numbers, right: Numbers) -> tupl
         c, d = (left.high, right.low) if op in (">=", ">") else (left.low, right.high)
         return relation(rows, op, a, b, (left, right)), relation(rows, _OPPOSITE[op], c, d, (left, right))
     apart = either(
-        relation(rows, ">", left.low, right.high, (left, right)), relation(rows, "<", left.high, right.low, (left, right))
+        relation(rows, ">", left.low, right.high, (left, right)),
+        relation(rows, "<", left.high, right.low, (left, right)),
     )
     alike = but_not(inverse(apart), either(left.state.unknown, right.state.unknown))
     return (alike, apart) if op == "==" else (apart, alike)

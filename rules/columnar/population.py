@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from rules.catalogue import Catalogue, Indicator, Period, RecordField, Type
 from rules.columnar.columns import EPOCH, RecordTable, Words
-from rules.columnar.numbers import LARGEST_WHOLE
+from rules.columnar.masks import Rows
 from rules.facts import Facts
 from rules.values import RecordValue, Value, simple
 
@@ -38,24 +38,38 @@ _ABSENT: Any = object()
 class Stored:
     """One column for all rows, and a last row that stands for “no such row” (position -1).
 
-    `values` are figures with NaN for what is unknown; or 1 and 0, days, places of texts or of lists with `UNKNOWN` and
-    `NONE` for what is not there.
+    `values` are 1 and 0, days, places of texts or of lists with `UNKNOWN` and `NONE` for what is not there; or figures
+    with NaN for what is unknown. Figures of a frame stay in it, and are read portion by portion.
     """
 
     type: Type
-    values: NDArray[Any]
+    values: NDArray[Any] | None
     none: NDArray[np.bool_] | None = None
-    #: Digits behind the point; figures are exact where there are none and `largest` is within what floats hold.
+    #: Digits behind the point of figures.
     decimals: int = 0
-    largest: float = 0.0
     words: Words | None = None
     table: RecordTable | None = None
-    #: The column as it was given, for the rows that the reference answers.
-    given: Sequence[Any] | pl.Series | None = None
+    #: The column as it was given.
+    given: pl.Series | None = None
 
-    @property
-    def is_exact(self) -> bool:
-        return self.decimals == 0 and self.largest < LARGEST_WHOLE
+    def at(self, rows: Rows) -> NDArray[Any]:
+        """The values of some rows."""
+        if self.values is not None:
+            return self.values[:-1][rows] if isinstance(rows, slice) else self.values[rows]
+        assert self.given is not None
+        if isinstance(rows, slice):
+            given = self.given[rows]
+        elif _is_run(rows):
+            given = self.given[int(rows[0]) : int(rows[-1]) + 1]
+        else:
+            places = pl.Series(rows)
+            given = self.given.gather(places.set(places < 0, None) if (rows < 0).any() else places)
+        return given.cast(pl.Float64).to_numpy()
+
+
+def _is_run(rows: NDArray[np.int64]) -> bool:
+    """Whether they stand one after another, as those of a year do where every enterprise reports."""
+    return len(rows) > 0 and rows[0] >= 0 and rows[-1] - rows[0] == len(rows) - 1 and bool((np.diff(rows) == 1).all())
 
 
 def day_number(day: date) -> int:
@@ -111,7 +125,7 @@ class Population:
         given = stored.given[place] if stored.given is not None else None
         if given is None:
             return _ABSENT
-        if stored.table is not None:
+        if stored.table is not None and stored.values is not None:
             return stored.table.lists[int(stored.values[place])]
         return _exact(stored.type, given)
 
@@ -129,6 +143,9 @@ class Population:
 
 
 def _has_value(stored: Stored) -> NDArray[np.bool_]:
+    if stored.values is None:
+        assert stored.given is not None
+        return np.append(stored.given.is_not_null().to_numpy(), False)
     if stored.type not in _NUMBERS:
         return stored.values != UNKNOWN
     known = ~np.isnan(stored.values)
@@ -175,7 +192,9 @@ def _places_of_years(order: pl.DataFrame, yearly: pl.DataFrame) -> dict[int, NDA
     numbered = yearly.with_row_index("place").with_columns(pl.col("place").cast(pl.Int64))
     places: dict[int, NDArray[np.int64]] = {}
     for (year,), rows in numbered.partition_by("year", as_dict=True).items():
-        joined = order.join(rows.select("enterprise_id", "place"), on="enterprise_id", how="left", maintain_order="left")
+        joined = order.join(
+            rows.select("enterprise_id", "place"), on="enterprise_id", how="left", maintain_order="left"
+        )
         places[int(year)] = joined["place"].fill_null(-1).to_numpy()
     return places
 
@@ -198,7 +217,9 @@ def stored(indicator: Indicator, series: pl.Series) -> Stored:
         return Stored(kind, np.append(days, np.int32(UNKNOWN)), given=series)
     places, texts = _encoded(series.cast(pl.String))
     if kind is Type.LIST:
-        return Stored(kind, places, table=record_table(indicator, [_records(indicator, text) for text in texts]), given=series)
+        return Stored(
+            kind, places, table=record_table(indicator, [_records(indicator, text) for text in texts]), given=series
+        )
     if kind is Type.TEXT and NONE_TEXT in texts:
         places[places == texts.index(NONE_TEXT)] = NONE
     return Stored(kind, places, words=Words(texts), given=series)
@@ -210,12 +231,7 @@ def _stored_numbers(kind: Type, series: pl.Series) -> Stored:
         decimals = series.dtype.scale
     elif not series.dtype.is_integer() and series.dtype != pl.Null:
         raise TypeError(f"{series.name} is {series.dtype}; figures must be whole numbers or decimals to be exact")
-    values = np.append(series.cast(pl.Float64).to_numpy(), np.nan)
-    return Stored(kind, values, decimals=decimals, largest=_largest(values), given=series)
-
-
-def _largest(values: NDArray[np.float64]) -> float:
-    return float(np.fmax.reduce(np.abs(values), initial=0.0))
+    return Stored(kind, None, decimals=decimals, given=series)
 
 
 def _encoded(series: pl.Series) -> tuple[NDArray[np.int32], list[str]]:
@@ -286,7 +302,10 @@ def column_of(described: Indicator | RecordField, values: Sequence[Any]) -> Stor
         lists = [value for value in values if isinstance(value, list)]
         places = np.cumsum([isinstance(value, list) for value in values]) - 1
         table = record_table(described, lists)
-        marked = [_mark(value) if not isinstance(value, list) else int(place) for value, place in zip(values, places, strict=True)]
+        marked = [
+            _mark(value) if not isinstance(value, list) else int(place)
+            for value, place in zip(values, places, strict=True)
+        ]
         return Stored(kind, np.array(marked, dtype=np.int32), table=table)
     if kind is Type.BOOLEAN:
         return Stored(kind, np.array([_mark(value, int) for value in values], dtype=np.int8))
@@ -305,7 +324,7 @@ def _mark(value: Any, number: Any = None) -> int:
 def _numbers_of_values(kind: Type, values: Sequence[Any], none: NDArray[np.bool_]) -> Stored:
     figures = np.array([np.nan if value is None or value is _ABSENT else float(value) for value in values])
     digits = max((_decimals(value) for value in values if isinstance(value, Fraction)), default=0)
-    return Stored(kind, figures, none if none.any() else None, decimals=digits, largest=_largest(figures))
+    return Stored(kind, figures, none if none.any() else None, decimals=digits)
 
 
 def _decimals(value: Fraction) -> int:

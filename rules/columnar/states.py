@@ -22,7 +22,18 @@ _orders = count()
 class State:
     """Masks over the rows; those of reasons lie within `unknown`, and `none` lies outside it."""
 
-    __slots__ = ("before_founding", "empty", "feeds", "key", "none", "not_computable", "order", "undecided", "unknown", "within")
+    __slots__ = (
+        "before_founding",
+        "empty",
+        "feeds",
+        "key",
+        "none",
+        "not_computable",
+        "order",
+        "undecided",
+        "unknown",
+        "within",
+    )
 
     def __init__(
         self,
