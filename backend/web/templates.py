@@ -15,7 +15,6 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from jinja2.utils import missing
-from jinja2_fragments import render_block
 from markupsafe import Markup
 
 from backend.web.assets import ROOT, asset_url
@@ -120,8 +119,17 @@ def render(
     # An answer that refuses writes nothing: see backend.web.dependencies.
     request.state.answered_with = status_code
     known = layout_context(request) | context
-    html = render_block(templates, template, block, known) if block else templates.get_template(template).render(known)
+    html = _render_block(template, block, known) if block else templates.get_template(template).render(known)
     return HTMLResponse(html, status_code=status_code, headers={"Vary": "HX-Request"} | (headers or {}))
+
+
+def _render_block(template: str, block: str, known: dict[str, Any]) -> str:
+    """A named block of a page, alone."""
+    page = templates.get_template(template)
+    context = page.new_context(known)
+    # The macros that a page imports at its top are there once its root has been run up to the first text.
+    next(page.root_render_func(context), None)
+    return "".join(page.blocks[block](context))
 
 
 def layout_context(request: Request) -> dict[str, Any]:
