@@ -171,6 +171,9 @@ class ProgrammeSource(Record):
     rung: str = ""
     authority: str = ""
     subject: Literal["enterprise", "zone"] = "enterprise"
+    #: Where enterprises must be registered for the programme to be theirs: how the region's code begins (3201 for
+    #: 南京); empty where that makes no difference.
+    region: str = PydanticField(default="", pattern=r"^(\d{2}|\d{4}|\d{6})?$")
     #: Whether it is a title that enterprises hold, a status that is only asked about, or a standard to compare with.
     sort: Literal["title", "status", "standard"] = "title"
     #: How long a title lasts, in words for people and in form for the registry.
@@ -179,6 +182,10 @@ class ProgrammeSource(Record):
     outside_versions: Literal["refuse", "not_in_force"] = "refuse"
     note: str = ""
     status: Literal["in_force", "verify", "historical", "draft", "empty"] = "in_force"
+
+    def is_open_in(self, region_code: str) -> bool:
+        """Whether enterprises registered in a region may apply; as long as the code leaves it open, they may."""
+        return region_code.startswith(self.region) or self.region.startswith(region_code)
 
 
 class VersionSource(Record):
