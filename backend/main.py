@@ -19,6 +19,7 @@ from backend.settings import Settings
 from backend.web.assets import mount_assets
 from backend.web.dependencies import Guard
 from backend.web.errors import Problem, install_error_handlers, tell
+from backend.web.logs import configure_logs
 from backend.web.responses import ResponseHeaders, redirect, wants_json
 from backend.web.security import BodyLimit, OnlyHttps, UnexpectedErrors
 
@@ -31,6 +32,7 @@ ROUTERS: Final = (
     "backend.web.workbench",
     "backend.enterprises.pages",
     "backend.enterprises.api",
+    "backend.filings.pages",
     "backend.filings.api",
     "backend.recognitions.pages",
     "backend.recognitions.api",
@@ -45,6 +47,7 @@ ROUTERS: Final = (
 
 def create_app(settings: Settings | None = None, engine: AsyncEngine | None = None) -> FastAPI:
     """The service. Without an engine it opens the settings' database, migrates it, and closes it at the end."""
+    configure_logs()
     app = FastAPI(
         title="Tidu 梯度",
         version="0.1.0",

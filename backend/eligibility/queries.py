@@ -1,13 +1,12 @@
 """Reading results of runs."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 
-async def changes_of(session: AsyncSession, run_id: int) -> list[Mapping[str, Any]]:
+async def changes_of(session: AsyncSession, run_id: int) -> list[dict[str, Any]]:
     """What a run changed, counted by programme, old and new outcome."""
     found = await session.execute(
         text(
@@ -19,13 +18,13 @@ async def changes_of(session: AsyncSession, run_id: int) -> list[Mapping[str, An
     return [dict(row) for row in found.mappings()]
 
 
-async def results_of(session: AsyncSession, enterprise_id: int) -> dict[str, Mapping[str, Any]]:
+async def results_of(session: AsyncSession, enterprise_id: int) -> dict[str, dict[str, Any]]:
     """The latest outcome of each programme for one enterprise."""
     found = await session.execute(text("SELECT * FROM eligibility WHERE enterprise_id = :id"), {"id": enterprise_id})
     return {row["programme"]: dict(row) for row in found.mappings()}
 
 
-async def newly_eligible(session: AsyncSession, programmes: list[str], limit: int = 50) -> list[Mapping[str, Any]]:
+async def newly_eligible(session: AsyncSession, programmes: list[str], limit: int = 50) -> list[dict[str, Any]]:
     """Enterprises that a run of the last 90 days found eligible (or likely) for a title they do not hold, the latest first."""
     found = await session.execute(
         text(
@@ -40,10 +39,10 @@ async def newly_eligible(session: AsyncSession, programmes: list[str], limit: in
         ),
         {"programmes": programmes, "limit": limit},
     )
-    return list(found.mappings())
+    return [dict(row) for row in found.mappings()]
 
 
-async def most_missing(session: AsyncSession, programmes: list[str], limit: int = 12) -> list[Mapping[str, Any]]:
+async def most_missing(session: AsyncSession, programmes: list[str], limit: int = 12) -> list[dict[str, Any]]:
     """The facts that hold up most answers nearly settled (three or fewer missing), and how many enterprises wait for each."""
     found = await session.execute(
         text(
@@ -53,4 +52,4 @@ async def most_missing(session: AsyncSession, programmes: list[str], limit: int 
         ),
         {"programmes": programmes, "limit": limit},
     )
-    return list(found.mappings())
+    return [dict(row) for row in found.mappings()]

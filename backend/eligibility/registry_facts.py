@@ -1,7 +1,7 @@
 """What the registry itself knows of an enterprise, as facts: who it is and which titles it holds."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
@@ -14,7 +14,7 @@ from rules.facts import Facts
 from rules.values import Value
 
 #: Titles whose last valid day is a fact of its own.
-_VALID_UNTIL = {
+VALID_UNTIL = {
     "tech_sme": "tech_sme_valid_until",
     "innovative_sme": "innovative_sme_valid_until",
     "srdi_sme": "srdi_sme_valid_until",
@@ -23,25 +23,64 @@ _VALID_UNTIL = {
 
 
 async def registry_facts(
-    session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue, known_at: Any = None
+    session: AsyncSession,
+    enterprise_ids: Sequence[int],
+    catalogue: Catalogue,
+    known_at: datetime | None = None,
+    on: date | None = None,
 ) -> dict[int, Facts]:
-    """All that is held of some enterprises: the projection of the filings, the identity, the titles."""
+    """All that is held of some enterprises: what holds now of the filings, the identity, the titles.
+
+    Args:
+        session: within the reader's scope.
+        enterprise_ids: whose.
+        catalogue: says what each figure means.
+        known_at: with the knowledge of that moment; None is now. Who the enterprise is has no earlier knowledge.
+        on: the day asked about, where it is not today: titles granted later are not yet there, and it was registered
+            where it was registered then.
+    """
     if known_at is None:
         facts = await facts_of(session, enterprise_ids, catalogue)
     else:
         facts = await facts_known_at(session, enterprise_ids, catalogue, known_at)
     titles = await held_by(session, enterprise_ids, known_at)
+    regions = await _regions_on(session, enterprise_ids, on) if on is not None else {}
     found = await session.execute(text("SELECT * FROM enterprise WHERE id = ANY(:ids)"), {"ids": list(enterprise_ids)})
     for row in found.mappings():
-        held = facts[row["id"]].current
-        for name, value in identity_facts(row).items():
-            held.setdefault(name, value)
-        held.update(title_facts(titles[row["id"]]))
+        who = {**row, "region_code": regions.get(row["id"], row["region_code"])}
+        add_registry_facts(facts[row["id"]], who, titles[row["id"]], on)
     return facts
 
 
-def identity_facts(row: Mapping[str, Any]) -> dict[str, Value]:
-    """Facts that follow from where and when an enterprise is registered."""
+async def _regions_on(session: AsyncSession, enterprise_ids: Sequence[int], on: date) -> dict[int, str]:
+    """Where those enterprises were on a day that ever moved."""
+    found = await session.execute(
+        text(
+            "SELECT enterprise_id, region_code FROM enterprise_region WHERE enterprise_id = ANY(:ids)"
+            " AND (valid_from IS NOT NULL OR valid_to IS NOT NULL)"
+            " AND (valid_from IS NULL OR valid_from <= :on) AND (valid_to IS NULL OR valid_to >= :on)"
+        ),
+        {"ids": list(enterprise_ids), "on": on},
+    )
+    return {row[0]: row[1] for row in found}
+
+
+def add_registry_facts(facts: Facts, row: Mapping[str, Any], titles: Sequence[Held], on: date | None = None) -> None:
+    """Put what the registry knows beside what was filed, in the order in which the catalogue trusts them.
+
+    Who the enterprise is, is the registry's own. A title in the registry goes before whatever was filed of it; that
+    there is none there says less than a filing that there is one, because not every list may have been entered.
+    """
+    facts.current |= identity_facts(row, on)
+    for name, value in title_facts(titles, on).items():
+        if value:
+            facts.current[name] = value
+        else:
+            facts.current.setdefault(name, value)
+
+
+def identity_facts(row: Mapping[str, Any], on: date | None = None) -> dict[str, Value]:
+    """Facts that follow from where and when an enterprise is registered, and where it is listed."""
     facts: dict[str, Value] = {"established_on": row["established_on"], "industry_code": row["industry_code"]}
     region = row["region_code"]
     if region:
@@ -52,27 +91,41 @@ def identity_facts(row: Mapping[str, Any]) -> dict[str, Value]:
         }
     if row["credit_code"]:
         facts |= {"uscc": row["credit_code"], "registered_in_mainland": True}
-    if row["listing_board"]:
+    if row["listing_board"] and not (on and row["listed_on"] and row["listed_on"] > on):
         facts["listing_board"] = row["listing_board"]
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
-def title_facts(titles: Sequence[Held]) -> dict[str, Value]:
-    """Facts that follow from the titles held. The registry keeps the lists, so a title not in it is known not to be held."""
+def title_facts(titles: Sequence[Held], on: date | None = None) -> dict[str, Value]:
+    """Facts that follow from the titles that had been granted by a day. None of a kind is an answer too."""
+    granted = [one for one in titles if on is None or one.valid_from <= on]
     facts: dict[str, Value] = {
-        "hnte_certificates": [
-            {"issued_on": one.granted_on, "revoked_on": one.revoked_on} for one in titles if one.programme == "hnte"
-        ],
-        "is_single_champion": any(one.programme == "single_champion" for one in titles),
+        "hnte_certificates": [_certificate(one) for one in granted if one.programme == "hnte"],
+        # 单项冠军 counts whatever became of it, former 示范企业 and 产品 included (catalogue).
+        "is_single_champion": any(one.programme == "single_champion" for one in granted),
     }
-    for programme, name in _VALID_UNTIL.items():
-        ends = [_last_day(one) for one in titles if one.programme == programme]
-        facts[name] = max((end for end in ends if end is not None), default=None)
+    for programme, name in VALID_UNTIL.items():
+        facts[name] = max((_last_day(one) for one in granted if one.programme == programme), default=None)
     return facts
 
 
-def _last_day(title: Held) -> date | None:
-    if title.revoked_on is None:
-        return title.valid_to
-    before = date.fromordinal(title.revoked_on.toordinal() - 1)
-    return before if title.valid_to is None else min(title.valid_to, before)
+def _certificate(title: Held) -> dict[str, Any]:
+    """A certificate as the record of the catalogue; what nobody entered is left out, for that means unknown."""
+    certificate = {"issued_on": title.granted_on, "revoked_on": title.revoked_on}
+    known = {"number": title.number or None, "valid_until": title.valid_to}
+    return {**certificate, **{name: value for name, value in known.items() if value is not None}}
+
+
+def _last_day(title: Held) -> date:
+    """The last day on which a title counts; far away where it has no printed end."""
+    printed = title.valid_to or date.max
+    return printed if title.revoked_on is None else min(printed, title.revoked_on - timedelta(days=1))
+
+
+def region_of(facts: Facts) -> str:
+    """The code of the region an enterprise is registered in, as far as it is known."""
+    for name in ("registered_district_code", "registered_city_code", "registered_province_code"):
+        code = facts.current.get(name)
+        if isinstance(code, str):
+            return code
+    return ""

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import copy_rows
-from backend.eligibility.registry_facts import registry_facts
+from backend.eligibility.registry_facts import region_of, registry_facts
 from rules.evaluate import Answer, Evaluator
 from rules.facts import Facts
 from rules.library import Library, NotInForce
@@ -95,7 +95,7 @@ def _rows(enterprise_id: int, facts: Facts, library: Library, as_of: date, run_i
 
 def _evaluator(library: Library, name: str, as_of: date, facts: Facts) -> Evaluator | None:
     source = library.programmes[name].source
-    if source.subject != "enterprise" or source.status == "empty":
+    if source.subject != "enterprise" or source.status == "empty" or not source.is_open_in(region_of(facts)):
         return None
     try:
         return library.evaluator(library.version(name, as_of, facts))

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from backend.access.dependencies import SignedIn
-from backend.clock import today
+from backend.clock import end_of_day, today
 from backend.enterprises.enterprise_file import as_json, enterprise_file
 from backend.enterprises.pages import read_filters
 from backend.enterprises.queries import find
@@ -19,9 +19,12 @@ router = APIRouter(tags=["enterprises"])
 
 
 @router.get("/enterprises")
-async def enterprises(request: Request, session: Work, person: SignedIn) -> dict[str, Any]:
-    """One page of enterprises; the same filters as the page: q, rung, region, industry, chain, park, programme, outcome."""
-    found = await search(session, read_filters(dict(request.query_params)), today(), library())
+async def enterprises(request: Request, session: Work, person: SignedIn, on: date | None = None) -> dict[str, Any]:
+    """One page of enterprises as they were on a day.
+
+    The filters are those of the page: q, rung, region, industry, chain, park, programme, outcome, sort, page.
+    """
+    found = await search(session, read_filters(request.query_params), on or today(), library())
     rows = [
         {
             **{name: value for name, value in row.items() if name != "titles"},
@@ -33,9 +36,12 @@ async def enterprises(request: Request, session: Work, person: SignedIn) -> dict
 
 
 @router.get("/enterprises/{code}")
-async def enterprise(session: Work, person: SignedIn, code: str, on: date | None = None) -> dict[str, Any]:
-    """The file of one enterprise on a day."""
+async def enterprise(
+    session: Work, person: SignedIn, code: str, on: date | None = None, known_at: date | None = None
+) -> dict[str, Any]:
+    """The file of one enterprise on a day, with the knowledge of a day."""
     row = await find(session, code)
     if row is None:
         raise NotFound(f"没有代码为“{code}”的企业，或者它不在您的区域。")
-    return as_json(await enterprise_file(session, row, library(), on or today()), library())
+    known = end_of_day(known_at) if known_at is not None else None
+    return as_json(await enterprise_file(session, row, library(), on or today(), known), library())

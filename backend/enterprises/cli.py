@@ -1,16 +1,15 @@
 """`tidu enterprise CODE`: the file of one enterprise."""
 
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from backend.clock import end_of_day, today
 from backend.console import Refused, print_json, with_database
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
-
-_CHINA = timezone(timedelta(hours=8))
 
 
 def register(app: typer.Typer) -> None:
@@ -27,18 +26,18 @@ def enterprise(
 ) -> None:
     """一家企业的档案：身份、梯级、认定、逐年数据及来源、各项目测评。"""
     from backend.database.session import owner_unit_of_work
-    from backend.enterprises.credit_code import normalise
     from backend.enterprises.enterprise_file import as_json as file_as_json
     from backend.enterprises.enterprise_file import enterprise_file
     from backend.enterprises.queries import find
     from rules.library import library
 
-    day = parse_day(on, "--on") or date.today()  # noqa: DTZ011
-    known = end_of_day(parse_day(known_at, "--known-at"))
+    day = parse_day(on, "--on") or today()
+    known_on = parse_day(known_at, "--known-at")
+    known = end_of_day(known_on) if known_on is not None else None
 
     async def read(engine: "AsyncEngine") -> dict[str, Any]:
         async with owner_unit_of_work(engine) as session:
-            row = await find(session, normalise(code))
+            row = await find(session, code)
             if row is None:
                 raise Refused(f"库内没有代码为“{code}”的企业，请核对统一社会信用代码，或先导入台账。")
             return file_as_json(await enterprise_file(session, row, library(), day, known), library())
@@ -58,8 +57,3 @@ def parse_day(written: str | None, option: str) -> date | None:
         return date.fromisoformat(written)
     except ValueError as error:
         raise Refused(f"{option} 应写作 2026-03-31，实为 {written}") from error
-
-
-def end_of_day(day: date | None) -> datetime | None:
-    """The last moment of a day in China: the day's knowledge includes what was recorded on it."""
-    return datetime.combine(day, time.max, _CHINA) if day is not None else None

@@ -6,19 +6,21 @@ Read by the page, by `tidu enterprise` and by the API alike, so that all three s
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.eligibility.registry_facts import registry_facts
-from backend.enterprises.queries import NameUsed, names_of
+from backend.eligibility.registry_facts import region_of, registry_facts
+from backend.enterprises.queries import NameUsed, chains_of, names_of
+from backend.enterprises.service import LONG_AGO
 from backend.filings.queries import Said, all_said
 from backend.recognitions.ladder import Rung
 from backend.recognitions.queries import Held, held_by, rung_on
 from rules.answers import fact_value, present
 from rules.catalogue import Indicator, Period
-from rules.evaluate import Answer, Outcome
+from rules.evaluate import Answer
 from rules.facts import Facts
 from rules.library import Library, NotInForce
 from rules.values import FactKey
@@ -47,7 +49,7 @@ class CurrentFact:
 
     @property
     def disagrees(self) -> bool:
-        """Whether the sources differ."""
+        """Whether what the sources last said differs."""
         return differs(self.indicator, self.said)
 
 
@@ -57,6 +59,8 @@ class EnterpriseFile:
 
     row: Mapping[str, Any]
     on: date
+    #: The moment whose knowledge answers; None is now.
+    known_at: datetime | None
     names: list[NameUsed]
     chains: list[str]
     identifiers: list[tuple[str, str]]
@@ -77,12 +81,10 @@ class EnterpriseFile:
 def differs(indicator: Indicator, said: Sequence[Said]) -> bool:
     """Whether what several sources say lies further apart than the catalogue tolerates for the indicator."""
     values = [one.value for one in said]
-    if len(values) < 2:
-        return False
-    numbers = [value for value in values if isinstance(value, int | float) or hasattr(value, "as_tuple")]
-    if len(numbers) != len(values) or any(isinstance(value, bool) for value in values):
+    numbers = [value for value in values if isinstance(value, int | Decimal) and not isinstance(value, bool)]
+    if len(numbers) != len(values):
         return any(value != values[0] for value in values)
-    least, greatest = min(numbers), max(numbers)
+    least, greatest = min(numbers, default=0), max(numbers, default=0)
     return (greatest - least) * 100 > max(abs(least), abs(greatest)) * indicator.tolerance_percent
 
 
@@ -99,23 +101,16 @@ async def enterprise_file(
         known_at: answer with the knowledge of that moment; None is now.
     """
     number = row["id"]
-    facts = (await registry_facts(session, [number], library.catalogue, known_at))[number]
+    facts = (await registry_facts(session, [number], library.catalogue, known_at, on))[number]
     titles = (await held_by(session, [number], known_at))[number]
-    said = await all_said(session, number)
-    years = sorted({key.year for key in facts.keys() if key.year is not None}, reverse=True)  # noqa: SIM118
+    said = await all_said(session, number, known_at)
+    years = sorted({year for values in facts.yearly.values() for year in values}, reverse=True)
     return EnterpriseFile(
-        row=row, on=on, names=await names_of(session, number), chains=await _chains(session, number),
+        row=row, on=on, known_at=known_at, names=await names_of(session, number), chains=await chains_of(session, number),
         identifiers=await _identifiers(session, number), regions=await _regions(session, number), titles=titles,
         rung=rung_on(titles, on, library, (row["listing_board"], row["listed_on"])), facts=facts, yearly=_yearly(facts, said, library),
         current=_current(facts, said, library), years=years, answers=answers_for(facts, library, on),
     )  # fmt: skip
-
-
-async def _chains(session: AsyncSession, number: int) -> list[str]:
-    found = await session.execute(
-        text("SELECT chain FROM enterprise_chain WHERE enterprise_id = :id ORDER BY chain"), {"id": number}
-    )
-    return list(found.scalars())
 
 
 async def _identifiers(session: AsyncSession, number: int) -> list[tuple[str, str]]:
@@ -161,10 +156,12 @@ def _current(facts: Facts, said: Mapping[FactKey, Sequence[Said]], library: Libr
 
 
 def answers_for(facts: Facts, library: Library, on: date) -> list[Answer]:
-    """The answer of every programme about enterprises that is in force on the day."""
+    """The answer of every programme that is in force on the day and open to enterprises of the region."""
     answers: list[Answer] = []
+    region = region_of(facts)
     for name, programme in library.programmes.items():
-        if programme.source.subject != "enterprise" or programme.source.status == "empty":
+        source = programme.source
+        if source.subject != "enterprise" or source.status == "empty" or not source.is_open_in(region):
             continue
         try:
             version = library.version(name, on, facts)
@@ -180,8 +177,9 @@ def as_json(file: EnterpriseFile, library: Library) -> dict[str, Any]:
     return {
         "id": row["id"], "credit_code": row["credit_code"], "name": row["name"], "region_code": row["region_code"],
         "town": row["town"], "park": row["park"], "address": row["address"], "industry_code": row["industry_code"],
-        "established_on": _day(row["established_on"]), "on": file.on.isoformat(), "rung": file.rung.id,
-        "former_names": [{"name": one.name, "used_to": _day(one.used_to)} for one in file.names if one.used_to],
+        "established_on": _day(row["established_on"]), "on": file.on.isoformat(),
+        "known_at": file.known_at.isoformat() if file.known_at else None, "rung": file.rung.id,
+        "former_names": [{"name": one.name, "used_to": known_day(one.used_to)} for one in file.names if one.used_to],
         "chains": file.chains,
         "recognitions": [_title(one, file.on) for one in file.titles],
         "yearly": {one.indicator.id: {str(year): value for year, value in sorted(one.values.items())} for one in file.yearly},
@@ -213,9 +211,10 @@ def _day(day: date | None) -> str | None:
     return day.isoformat() if day is not None else None
 
 
+def known_day(day: date | None) -> str | None:
+    """The last day of a former name; None where no source gives it."""
+    return None if day == LONG_AGO else _day(day)
+
+
 def _plain(value: Any) -> Any:
-    return float(value) if hasattr(value, "as_tuple") else value
-
-
-#: Outcomes in the order in which a page lists them: what is nearest first.
-ORDER = {Outcome.ELIGIBLE: 0, Outcome.UNDETERMINED: 1, Outcome.INELIGIBLE: 2}
+    return float(value) if isinstance(value, Decimal) else value

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.names import match_key
@@ -143,6 +144,27 @@ async def _one(session: AsyncSession, condition: str, key: str | int) -> Mapping
     )
     row = found.mappings().first()
     return dict(row) if row is not None else None
+
+
+#: Where an enterprise was registered on a day gone by; who never moved was where it is now.
+_REGION_THEN = (
+    "coalesce((SELECT g.region_code FROM enterprise_region g WHERE g.enterprise_id = e.id"
+    " AND (g.valid_from IS NOT NULL OR g.valid_to IS NOT NULL) AND (g.valid_from IS NULL OR g.valid_from <= :on)"
+    " AND (g.valid_to IS NULL OR g.valid_to >= :on) ORDER BY g.valid_from DESC NULLS LAST LIMIT 1), e.region_code)"
+)
+
+
+def region_on(on: date) -> str:
+    """The SQL of an enterprise's region on day `:on`."""
+    return _REGION_THEN if on < today() else "e.region_code"
+
+
+async def chains_of(session: AsyncSession, enterprise_id: int) -> list[str]:
+    """The chains an enterprise belongs to."""
+    found = await session.execute(
+        text("SELECT chain FROM enterprise_chain WHERE enterprise_id = :id ORDER BY chain"), {"id": enterprise_id}
+    )
+    return list(found.scalars())
 
 
 async def chains_in_use(session: AsyncSession) -> list[str]:

@@ -3,6 +3,7 @@
 The page, the export and the count are made of one WHERE clause, so that a list is as long as its count says.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -12,8 +13,9 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.credit_code import normalise
+from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS
-from backend.recognitions.queries import CURRENT_EDITION, IN_FORCE, rung_values, standing
+from backend.recognitions.queries import IN_FORCE, current_edition, rung_values, standing
 from rules.library import Library
 
 PAGE_SIZE = 50
@@ -22,7 +24,7 @@ _ORDER: dict[str, str] = {
     "name": "e.name, e.id",
     "code": "e.credit_code NULLS LAST, e.id",
     "established": "e.established_on DESC NULLS LAST, e.id",
-    "region": "e.region_code, e.name, e.id",
+    "region": "region_code, e.name, e.id",
     "updated": "e.updated_at DESC, e.id",
     "rung": "coalesce(standing.rung_order, 0) DESC, e.name, e.id",
 }
@@ -40,7 +42,7 @@ class Filters:
     chain: str = ""
     park: str = ""
     programme: str = ""
-    #: Outcome of `programme`: eligible, likely, undetermined, ineligible; or held, not_held.
+    #: Outcome of `programme`: eligible, likely, undetermined, ineligible, candidate; or held (when empty), not_held.
     outcome: str = ""
     sort: Sort = "name"
     page: int = 1
@@ -60,69 +62,89 @@ class Found:
         return max(1, -(-self.total // PAGE_SIZE))
 
 
+class _Conditions:
+    """The WHERE clause of a list with its parameters, condition by condition."""
+
+    def __init__(self, on: date, library: Library) -> None:
+        self.on = on
+        self.library = library
+        self.parts: list[str] = ["true"]
+        self.values: dict[str, Any] = {"on": on, "known_at": None}
+
+    def add(self, condition: str, **values: Any) -> None:
+        self.parts.append(condition)
+        self.values |= values
+
+
 def where(filters: Filters, on: date, library: Library) -> tuple[str, dict[str, Any]]:
     """The WHERE clause of a list and its parameters."""
-    parts: list[str] = ["true"]
-    values: dict[str, Any] = {"on": on, "known_at": None}
-    if filters.q.strip():
-        # Several words must all be hit; the code may be typed with spaces and in any width.
-        for number, word in enumerate(filters.q.split()):
-            parts.append(f"(e.search_text LIKE :q{number} ESCAPE '\\' OR e.credit_code = :code{number})")
-            values[f"q{number}"] = f"%{_escape(word.lower())}%"
-            values[f"code{number}"] = normalise(word)
+    conditions = _Conditions(on, library)
+    # Several words must all be hit; the code may be typed with spaces and in any width.
+    for number, word in enumerate(filters.q.split()):
+        conditions.add(
+            f"(e.search_text LIKE :q{number} ESCAPE '\\' OR e.credit_code = :code{number})",
+            **{f"q{number}": f"%{_escape(_narrow(word))}%", f"code{number}": normalise(word)},
+        )
     if filters.region:
-        parts.append("e.region_code = :region")
-        values["region"] = filters.region
+        conditions.add(f"{region_on(on)} = :region", region=filters.region)
     if filters.park:
-        parts.append("e.park = :park")
-        values["park"] = filters.park
+        conditions.add("e.park = :park", park=filters.park)
     if filters.industry:
-        parts.append("left(e.industry_code, 2) = ANY(:industry)")
-        values["industry"] = list(filters.industry)
+        conditions.add("left(e.industry_code, 2) = ANY(:industry)", industry=list(filters.industry))
     if filters.chain:
-        parts.append("e.id IN (SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain)")
-        values["chain"] = filters.chain
+        chained = "e.id IN (SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain)"
+        conditions.add(chained, chain=filters.chain)
     if filters.rung:
-        _by_rung(filters.rung, library, parts, values)
-    if filters.programme and filters.outcome:
-        _by_outcome(filters, parts, values)
-    return " AND ".join(parts), values
+        _by_rung(filters.rung, conditions)
+    if filters.programme:
+        _by_outcome(filters, conditions)
+    return " AND ".join(conditions.parts), conditions.values
+
+
+def _narrow(word: str) -> str:
+    """As names are kept: Latin letters narrow and small, brackets wide."""
+    folded = unicodedata.normalize("NFKC", word).lower()
+    return folded.translate(str.maketrans("()", "（）"))
 
 
 def _escape(word: str) -> str:
     return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def _by_rung(rung: str, library: Library, parts: list[str], values: dict[str, Any]) -> None:
+def _by_rung(rung: str, conditions: _Conditions) -> None:
+    standing_then = standing(conditions.library)
     if rung == "none":
-        parts.append(f"NOT EXISTS (SELECT FROM {standing(library)} AS s WHERE s.enterprise_id = e.id)")
+        conditions.add(f"NOT EXISTS (SELECT FROM {standing_then} AS s WHERE s.enterprise_id = e.id)")
         return
-    parts.append(f"e.id IN (SELECT enterprise_id FROM {standing(library)} AS s WHERE s.rung_order = :rung_order)")
-    values["rung_order"] = BY_ID[rung].order if rung in BY_ID else -1
+    order = BY_ID[rung].order if rung in BY_ID else -1
+    conditions.add(
+        f"e.id IN (SELECT enterprise_id FROM {standing_then} AS s WHERE s.rung_order = :rung_order)", rung_order=order
+    )
 
 
-_HELD = f"EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = e.id AND r.programme = :programme AND {IN_FORCE} AND r.superseded_at IS NULL)"
-
-
-def _by_outcome(filters: Filters, parts: list[str], values: dict[str, Any]) -> None:
-    values["programme"] = filters.programme
-    if filters.outcome in ("held", "not_held"):
-        parts.append(_HELD if filters.outcome == "held" else f"NOT {_HELD}")
+def _by_outcome(filters: Filters, conditions: _Conditions) -> None:
+    """By how an enterprise stands to a programme; a programme alone means those that hold its title."""
+    held = (
+        "EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = e.id AND r.programme = :programme"
+        f" AND {IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(conditions.library)})"
+    )
+    conditions.values["programme"] = filters.programme
+    if filters.outcome in ("", "held", "not_held"):
+        conditions.add(f"NOT {held}" if filters.outcome == "not_held" else held)
         return
-    condition = "x.outcome = :outcome"
-    values["outcome"] = filters.outcome
-    if filters.outcome == "likely":
-        condition = "x.outcome = 'undetermined' AND x.is_likely"
-        del values["outcome"]
-    elif filters.outcome == "candidate":
-        # Eligible or likely, and without the title: whom to visit.
-        condition = f"(x.outcome = 'eligible' OR x.is_likely) AND NOT {_HELD}"
-        del values["outcome"]
-    parts.append(f"e.id IN (SELECT x.enterprise_id FROM eligibility x WHERE x.programme = :programme AND {condition})")
+    found = "e.id IN (SELECT x.enterprise_id FROM eligibility x WHERE x.programme = :programme AND "
+    match filters.outcome:
+        case "likely":
+            conditions.add(f"{found}x.outcome = 'undetermined' AND x.is_likely)")
+        case "candidate":
+            # Eligible or likely, and without the title: whom to visit.
+            conditions.add(f"{found}(x.outcome = 'eligible' OR x.is_likely)) AND NOT {held}")
+        case outcome:
+            conditions.add(f"{found}x.outcome = :outcome)", outcome=outcome)
 
 
 _COLUMNS = (
-    "e.id, e.credit_code, e.name, e.region_code, e.town, e.park, e.industry_code, e.established_on, e.is_above_scale,"
+    "e.id, e.credit_code, e.name, e.town, e.park, e.industry_code, e.established_on, e.is_above_scale,"
     " e.listing_board, e.listed_on, e.status"
 )
 
@@ -146,7 +168,7 @@ async def _page(
     )
     found = await session.execute(
         text(
-            f"SELECT {_COLUMNS} FROM enterprise e{joined} WHERE {condition} ORDER BY {_ORDER[filters.sort]}"
+            f"SELECT {_COLUMNS}, {region_on(values['on'])} AS region_code FROM enterprise e{joined} WHERE {condition} ORDER BY {_ORDER[filters.sort]}"
             " LIMIT :limit OFFSET :offset"
         ),
         values,
@@ -171,7 +193,7 @@ async def titles_in_force(
         text(
             "SELECT r.enterprise_id, r.programme, r.valid_to, coalesce(ladder.rung, '') AS rung,"
             f" coalesce(ladder.rung_order, 0) AS rung_order FROM recognition r LEFT JOIN {rung_values(library)} USING (programme)"
-            f" WHERE r.enterprise_id = ANY(:ids) AND {IN_FORCE} AND r.superseded_at IS NULL AND {CURRENT_EDITION}"
+            f" WHERE r.enterprise_id = ANY(:ids) AND {IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(library)}"
             " ORDER BY rung_order DESC, r.programme"
         ),
         {"ids": enterprise_ids, "on": on},

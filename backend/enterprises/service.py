@@ -258,11 +258,40 @@ async def _set_many(session: AsyncSession, changes: Mapping[int, Mapping[str, An
 
 
 async def rename(session: AsyncSession, enterprise_id: int, name: str, on: date) -> None:
-    """Give an enterprise a new name from a day on; the old one stays as a former name until the day before."""
+    """Register that an enterprise took a name on a day; the old one stays as a former name until the day before.
+
+    A change that became known only after a later one leaves the name in use as it is.
+    """
     name = split_former_names(name)[0]
-    await _rename(session, enterprise_id, name, on)
-    await _set_many(session, {enterprise_id: {"name": name, "match_key": match_key(name)}})
+    found = await session.execute(
+        text("SELECT min(used_from) FROM enterprise_name WHERE enterprise_id = :id AND used_from > :on"),
+        {"id": enterprise_id, "on": on},
+    )
+    later = found.scalar()
+    if later is not None:
+        await _insert_between(session, enterprise_id, name, on, later - timedelta(days=1))
+    else:
+        await _rename(session, enterprise_id, name, on)
+        await _set_many(session, {enterprise_id: {"name": name, "match_key": match_key(name)}})
     await refresh_search(session, [enterprise_id])
+
+
+async def _insert_between(session: AsyncSession, enterprise_id: int, name: str, first: date, last: date) -> None:
+    values = {"id": enterprise_id, "name": name, "key": match_key(name), "first": first, "last": last}
+    await session.execute(
+        text(
+            "UPDATE enterprise_name SET used_to = CAST(:first AS date) - 1 WHERE enterprise_id = :id"
+            " AND used_to BETWEEN :first AND :last AND (used_from IS NULL OR used_from < :first)"
+        ),
+        values,
+    )
+    await session.execute(
+        text(
+            "INSERT INTO enterprise_name (enterprise_id, name, match_key, used_from, used_to)"
+            " VALUES (:id, :name, :key, :first, :last)"
+        ),
+        values,
+    )
 
 
 async def _rename(session: AsyncSession, enterprise_id: int, name: str, on: date) -> None:

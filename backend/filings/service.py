@@ -60,24 +60,54 @@ async def file(
     Raises:
         FilingRefused: a value is not of its indicator; nothing is written.
     """
-    checked = _checked(drafts, catalogue)
-    ids = sorted({one.enterprise_id for one in checked})
-    await _lock(session, ids)
-    fresh = await _without_repeats(session, checked)
-    if not fresh:
-        return 0
+    is_new = await file_each(
+        session, drafts, catalogue, recorded_by=recorded_by, import_id=import_id, recorded_at=recorded_at
+    )
+    fresh = {draft.enterprise_id for draft, new in zip(drafts, is_new, strict=True) if new}
+    if is_projected and fresh:
+        await project(session, sorted(fresh), catalogue)
+    return sum(is_new)
+
+
+async def file_each(
+    session: AsyncSession,
+    drafts: Sequence[FilingDraft],
+    catalogue: Catalogue,
+    *,
+    recorded_by: int | None = None,
+    import_id: int | None = None,
+    recorded_at: datetime | None = None,
+    is_checked: bool = False,
+) -> list[bool]:
+    """Append filings without bringing the projection up to date. Returns, by position, which said something new.
+
+    Args:
+        session: the running transaction.
+        drafts: what was said.
+        catalogue: says what it means.
+        recorded_by: the person who files.
+        import_id: the import that they come from.
+        recorded_at: for what was known earlier than now.
+        is_checked: the values stand under the catalogue's own ids, and each was found to be of its indicator.
+
+    Raises:
+        FilingRefused: a value is not of its indicator; nothing is written.
+    """
+    checked = list(drafts) if is_checked else _checked(drafts, catalogue)
+    await _lock(session, sorted({one.enterprise_id for one in checked}))
+    is_new = await _say_something_new(session, checked)
     columns = ["enterprise_id", "source", "year", "received_on", "recorded_by", "import_id", "values", "note"]
     rows: list[tuple[Any, ...]] = [
         (one.enterprise_id, one.source, one.year, one.received_on, recorded_by, import_id, exact_json(one.values), one.note)
-        for one in fresh
+        for one, new in zip(checked, is_new, strict=True)
+        if new
     ]  # fmt: skip
     if recorded_at is not None:
         columns.append("recorded_at")
         rows = [(*row, recorded_at) for row in rows]
-    await copy_rows(session, "filing", columns, rows)
-    if is_projected:
-        await project(session, sorted({one.enterprise_id for one in fresh}), catalogue)
-    return len(fresh)
+    if rows:
+        await copy_rows(session, "filing", columns, rows)
+    return is_new
 
 
 async def _lock(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:
@@ -127,8 +157,8 @@ def _misplaced(indicator: Indicator, draft: FilingDraft, value: Any) -> str:
     return ""
 
 
-async def _without_repeats(session: AsyncSession, drafts: list[FilingDraft]) -> list[FilingDraft]:
-    """Only the filings that say something which their source has not just said, nor said before on that very day."""
+async def _say_something_new(session: AsyncSession, drafts: list[FilingDraft]) -> list[bool]:
+    """Which filings say something that their source has not just said, nor said before on that very day."""
     found = await session.execute(
         text(
             "SELECT DISTINCT ON (f.enterprise_id, f.source, f.year, v.key, f.received_on)"
@@ -142,17 +172,18 @@ async def _without_repeats(session: AsyncSession, drafts: list[FilingDraft]) -> 
     last: dict[tuple[Any, ...], Any] = {}
     for *key, received_on, value in found:
         on_day[*key, received_on] = last[tuple(key)] = read_json(value)
-    fresh: list[FilingDraft] = []
+    is_new: list[bool] = []
     for one in drafts:
         said = {(one.enterprise_id, one.source, one.year, name): value for name, value in _as_stored(one).items()}
-        if any(
+        new = any(
             value not in (last.get(key, _NEVER), on_day.get((*key, one.received_on), _NEVER))
             for key, value in said.items()
-        ):
-            fresh.append(one)
+        )
+        is_new.append(new)
+        if new:
             last |= said
             on_day |= {(*key, one.received_on): value for key, value in said.items()}
-    return fresh
+    return is_new
 
 
 def _as_stored(draft: FilingDraft) -> dict[str, Any]:

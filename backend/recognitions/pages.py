@@ -1,14 +1,24 @@
-"""Pages about recognitions: which are in force, which end soon, which lapsed though the enterprise still meets the rules."""
+"""Pages about recognitions: how they stand, and a title granted or taken away by hand."""
 
-from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from backend.access.dependencies import SignedIn
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, Response
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.access.dependencies import Officer, SignedIn
 from backend.clock import today
-from backend.enterprises.pages import Names, programme_choices, query_of, region_choices
-from backend.recognitions.queries import VIEWS, list_titles
+from backend.eligibility.service import evaluate
+from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
+from backend.enterprises.labels import Names, is_open_here, programme_choices, region_choices
+from backend.enterprises.pages import query_of
+from backend.recognitions.queries import VIEWS, Held, held_by, list_titles
+from backend.recognitions.schemas import RecognitionForm, RevocationForm
+from backend.recognitions.service import RecognitionDraft, RecognitionRefused, grant, revoke
 from backend.web.dependencies import Work
-from backend.web.responses import is_htmx
+from backend.web.errors import NotFound
+from backend.web.responses import is_htmx, redirect
 from backend.web.templates import render
 from rules.library import library
 
@@ -27,10 +37,125 @@ async def recognitions(
 ) -> HTMLResponse:
     """Titles by how they stand: in force, ending, lapsed though still eligible, due and failing, revoked."""
     chosen = view if view in VIEWS else "expiring"
-    found = await list_titles(session, chosen, today(), programme, region, max(1, page))
+    found = await list_titles(session, chosen, today(), library(), programme, region, max(1, min(page, 1_000_000)))
     return render(
-        request, "recognitions/recognitions.html", block="results" if is_htmx(request) else None, page_title="认定", found=found,
-        view=chosen, views=[(name, one.label) for name, one in VIEWS.items()], about=VIEWS[chosen].about, programme=programme,
+        request, "recognitions/recognitions.html", block="results" if is_htmx(request) else None, page_title="认定",
+        found=found, view=chosen, views=[(name, one.label) for name, one in VIEWS.items()], about=VIEWS[chosen].about, programme=programme,
         region=region, regions=region_choices(person), programmes=programme_choices(library()), names=Names(library()),
         query=query_of(request), on=today(),
     )  # fmt: skip
+
+
+@router.get("/enterprises/{code}/recognitions/new")
+async def recognition_form(request: Request, person: Officer, row: ChosenEnterprise, programme: str = "") -> Response:
+    """The form for a title that stands in no list imported so far."""
+    return _recognition_page(request, row, RecognitionForm(programme=programme), {})
+
+
+@router.post("/enterprises/{code}/recognitions")
+async def add_recognition(
+    request: Request, session: Work, person: Officer, row: ChosenEnterprise, form: Annotated[RecognitionForm, Form()]
+) -> Response:
+    """Enter a title; the enterprise is evaluated anew in the same request."""
+    errors: Errors = {}
+    draft = _read_title(form, row, errors)
+    if draft is None or errors:
+        return _recognition_page(request, row, form, errors)
+    try:
+        is_new = await grant(session, [draft], library(), recorded_by=person.id)
+    except RecognitionRefused as refusal:
+        return _recognition_page(request, row, form, {"valid_to": f"{refusal}。"})
+    if not is_new[0]:
+        return _recognition_page(request, row, form, {"granted_on": "这项认定已经登记过了，请核对企业档案。"})
+    await evaluate(session, [row["id"]], library(), today())
+    return redirect(request, f"{address_of(row)}?done=granted")
+
+
+def _read_title(form: RecognitionForm, row: Mapping[str, Any], errors: Errors) -> RecognitionDraft | None:
+    if form.programme not in dict(_programmes()):
+        errors["programme"] = "请选择认定项目。"
+    days = {name: typed_day(getattr(form, name), name, errors) for name in ("granted_on", "valid_from", "valid_to")}
+    granted_on = days["granted_on"]
+    if granted_on is None:
+        errors.setdefault("granted_on", "请填写发证或公告日期。")
+        return None
+    if granted_on > today():
+        errors["granted_on"] = f"{granted_on} 在今天之后，请核对。"
+    if not form.notice.strip():
+        errors["notice"] = "请写明依据的文件或名单。"
+    return RecognitionDraft(
+        row["id"], form.programme, granted_on, "renewed" if form.kind == "renewed" else "granted", number=form.number.strip(),
+        batch=form.batch.strip(), valid_from=days["valid_from"], valid_to=days["valid_to"], notice=form.notice.strip(),
+        printed_name=row["name"], source="officer",
+    )  # fmt: skip
+
+
+def _programmes() -> list[tuple[str, str]]:
+    return [
+        (name, one.source.name.zh)
+        for name, one in library().programmes.items()
+        if one.source.sort == "title" and one.source.subject == "enterprise" and is_open_here(one.source)
+    ]
+
+
+def _recognition_page(request: Request, row: Mapping[str, Any], form: RecognitionForm, errors: Errors) -> HTMLResponse:
+    return form_page(
+        request, "recognitions/new_recognition.html", "登记认定", row, errors, form=form, programmes=_programmes(),
+        last_day=today(),
+    )  # fmt: skip
+
+
+@router.get("/enterprises/{code}/recognitions/{recognition_id}/revoke")
+async def revocation_form(
+    request: Request, session: Work, person: Officer, row: ChosenEnterprise, recognition_id: int
+) -> Response:
+    """The form for taking a title away."""
+    return await _revocation_page(request, session, row, recognition_id, RevocationForm(), {})
+
+
+@router.post("/enterprises/{code}/recognitions/{recognition_id}/revoke")
+async def revoke_recognition(
+    request: Request,
+    session: Work,
+    person: Officer,
+    row: ChosenEnterprise,
+    recognition_id: int,
+    form: Annotated[RevocationForm, Form()],
+) -> Response:
+    """Let a title count no more from a day on; the enterprise is evaluated anew in the same request."""
+    errors: Errors = {}
+    revoked_on = typed_day(form.revoked_on, "revoked_on", errors)
+    if revoked_on is None:
+        errors.setdefault("revoked_on", "请填写自哪一天起取消。")
+    if not form.reason.strip():
+        errors["reason"] = "请写明原因和依据的文件。"
+    title = await _title_of(session, row, recognition_id)
+    if revoked_on is not None and not errors:
+        try:
+            await revoke(session, title.id, revoked_on, form.reason.strip(), recorded_by=person.id)
+        except RecognitionRefused as refusal:
+            errors["revoked_on"] = f"{refusal}。"
+    if errors:
+        return await _revocation_page(request, session, row, recognition_id, form, errors)
+    await evaluate(session, [row["id"]], library(), today())
+    return redirect(request, f"{address_of(row)}?done=revoked")
+
+
+async def _title_of(session: AsyncSession, row: Mapping[str, Any], recognition_id: int) -> Held:
+    titles = (await held_by(session, [row["id"]]))[row["id"]]
+    title = next((one for one in titles if one.id == recognition_id), None)
+    if title is None:
+        raise NotFound("这家企业没有这项认定，或者它刚被修改过。请回到企业档案核对。")
+    return title
+
+
+async def _revocation_page(
+    request: Request,
+    session: AsyncSession,
+    row: Mapping[str, Any],
+    recognition_id: int,
+    form: RevocationForm,
+    errors: Errors,
+) -> HTMLResponse:
+    title = await _title_of(session, row, recognition_id)
+    return form_page(request, "recognitions/revoke.html", "取消资格", row, errors, form=form, title=title)

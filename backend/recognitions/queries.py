@@ -1,6 +1,6 @@
 """Reading recognitions: what is in force on a day, as it was known on another; the rung of an enterprise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, NO_RUNG, RUNGS, Rung, programmes_on_ladder
-from rules.library import Library
+from rules.library import Library, library
 
 #: A title counts on its last printed day, and on the day of revocation no more. `:on` is the day asked about.
 IN_FORCE = (
@@ -20,11 +21,24 @@ KNOWN = (
     "((CAST(:known_at AS timestamptz) IS NULL AND r.superseded_at IS NULL) OR (r.recorded_at <= :known_at"
     " AND (r.superseded_at IS NULL OR r.superseded_at > :known_at)))"
 )
-#: A title by edition counts while its edition is the latest that had been published by the day.
-CURRENT_EDITION = (
-    "(r.edition IS NULL OR r.edition = (SELECT max(l.edition) FROM recognition l WHERE l.programme = r.programme"
-    " AND l.valid_from <= :on))"
-)
+
+
+def edition_programmes(library: Library) -> str:
+    """The programmes whose titles a later list of the programme ends, as an SQL array."""
+    names = [name for name, one in sorted(library.programmes.items()) if one.source.validity == "edition"]
+    return f"CAST(ARRAY[{', '.join(repr(name) for name in names)}] AS text[])"
+
+
+def current_edition(library: Library, known_at: str = "NULL") -> str:
+    """A title by edition counts while its edition is the latest list published by day `:on`.
+
+    The lists come from a function: whoever sees one district must still know what the latest list of all is.
+    """
+    return (
+        "NOT EXISTS (SELECT FROM list_editions("
+        f"{edition_programmes(library)}, CAST({known_at} AS timestamptz)) AS lists"
+        " WHERE lists.programme = r.programme AND lists.edition = r.edition AND lists.next_from <= :on)"
+    )
 
 
 @dataclass(frozen=True)
@@ -45,12 +59,15 @@ class Held:
     revoked_on: date | None
     revocation_reason: str
     notice: str
+    #: When the programme's next list came out, which ends a title by edition; None where this is the latest.
+    next_list_on: date | None = None
 
     def is_in_force(self, on: date) -> bool:
         """Whether the title counts on a day, its printed last day included."""
         ended = self.valid_to is not None and self.valid_to < on
         revoked = self.revoked_on is not None and self.revoked_on <= on
-        return self.valid_from <= on and not ended and not revoked
+        followed = self.next_list_on is not None and self.next_list_on <= on
+        return self.valid_from <= on and not (ended or revoked or followed)
 
 
 _FIELDS = (
@@ -65,8 +82,10 @@ async def held_by(
     """All titles of some enterprises, ended ones included, the oldest first."""
     found = await session.execute(
         text(
-            f"SELECT {_FIELDS} FROM recognition r WHERE r.enterprise_id = ANY(:ids) AND {KNOWN}"
-            " ORDER BY r.valid_from, r.id"
+            f"SELECT {_FIELDS}, lists.next_from FROM recognition r"
+            f" LEFT JOIN list_editions({edition_programmes(library())}, CAST(:known_at AS timestamptz)) AS lists"
+            " USING (programme, edition)"
+            f" WHERE r.enterprise_id = ANY(:ids) AND {KNOWN} ORDER BY r.valid_from, r.id"
         ),
         {"ids": list(enterprise_ids), "known_at": known_at},
     )
@@ -99,7 +118,7 @@ def standing(library: Library) -> str:
     return (
         "(SELECT enterprise_id, max(rung_order) AS rung_order FROM ("
         f"SELECT r.enterprise_id, ladder.rung_order FROM recognition r JOIN {rung_values(library)} USING (programme)"
-        f" WHERE {IN_FORCE} AND {KNOWN} AND {CURRENT_EDITION}"
+        f" WHERE {IN_FORCE} AND {KNOWN} AND {current_edition(library, ':known_at')}"
         f" UNION ALL SELECT b.id, {BY_ID['listed'].order} FROM enterprise b WHERE b.listing_board IN ({boards})"
         " AND (b.listed_on IS NULL OR b.listed_on <= :on)) AS steps GROUP BY enterprise_id)"
     )
@@ -112,7 +131,7 @@ async def ladder_counts(
     found = await session.execute(
         text(
             f"SELECT s.rung_order, count(*) FROM {standing(library)} AS s JOIN enterprise e ON e.id = s.enterprise_id"
-            " WHERE :region = '' OR e.region_code = :region GROUP BY s.rung_order"
+            f" WHERE :region = '' OR {region_on(on)} = :region GROUP BY s.rung_order"
         ),
         {"on": on, "known_at": known_at, "region": region},
     )
@@ -120,18 +139,37 @@ async def ladder_counts(
     return {rung.id: by_order.get(rung.order, 0) for rung in RUNGS}
 
 
-async def expiring(session: AsyncSession, on: date, days: int, limit: int = 200) -> list[Mapping[str, Any]]:
-    """Titles in force today that end within some days, the soonest first, with their enterprise."""
+async def expiring(
+    session: AsyncSession, on: date, library: Library, days: int, limit: int = 200
+) -> tuple[list[dict[str, Any]], int]:
+    """Titles that end within some days and that nothing continues, the soonest first, with their enterprise; and all.
+
+    What is granted anew each calendar year ends for everybody on the same day and is left out.
+    """
+    source = (
+        " FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
+        f" WHERE {_in_force_now(library)} AND r.valid_to < CAST(:on AS date) + CAST(:days AS integer) AND {_NOT_CONTINUED}"
+        " AND NOT r.programme = ANY(:each_year)"
+    )
+    values = {"on": on, "days": days, "each_year": programmes_each_year(library)}
+    total = (await session.execute(text(f"SELECT count(*){source}"), values)).scalar_one()
     found = await session.execute(
         text(
-            f"SELECT {_FIELDS}, e.name, e.credit_code, e.region_code, r.valid_to - CAST(:on AS date) AS days_left"
-            " FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
-            f" WHERE {IN_FORCE} AND r.superseded_at IS NULL AND r.valid_to < CAST(:on AS date) + CAST(:days AS integer)"
-            " ORDER BY r.valid_to, e.name LIMIT :limit"
+            f"SELECT {_FIELDS}, e.name, e.credit_code, e.region_code, r.valid_to - CAST(:on AS date) AS days_left{source}"
+            " ORDER BY r.valid_to, e.name, r.id LIMIT :limit"
         ),
-        {"on": on, "days": days, "limit": limit},
+        {**values, "limit": limit},
     )
-    return list(found.mappings())
+    return [dict(row) for row in found.mappings()], total
+
+
+def programmes_each_year(library: Library) -> list[str]:
+    """The programmes whose titles last for a calendar year."""
+    return [name for name, one in library.programmes.items() if one.source.validity == "calendar year"]
+
+
+def _in_force_now(library: Library) -> str:
+    return f"{IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(library)}"
 
 
 @dataclass(frozen=True)
@@ -140,29 +178,53 @@ class View:
 
     label: str
     about: str
-    condition: str
+    condition: Callable[[Library], str]
 
 
-_IN_FORCE_NOW = f"{IN_FORCE} AND r.superseded_at IS NULL"
-_ENDS_SOON = f"{_IN_FORCE_NOW} AND r.valid_to < CAST(:on AS date) + 180"
-_NO_OTHER = (
+#: No other title of the programme counts on the day after the last.
+_NOT_CONTINUED = (
     "NOT EXISTS (SELECT FROM recognition o WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
+    " AND o.superseded_at IS NULL AND o.id <> r.id AND o.valid_from <= r.valid_to + 1"
+    " AND (o.valid_to IS NULL OR o.valid_to > r.valid_to) AND o.revoked_on IS NULL)"
+)
+_HELD_AGAIN = (
+    "EXISTS (SELECT FROM recognition o WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
     " AND o.superseded_at IS NULL AND o.valid_from <= :on AND (o.valid_to IS NULL OR o.valid_to >= :on)"
     " AND (o.revoked_on IS NULL OR o.revoked_on > :on))"
 )
-VIEWS = {
-    "expiring": View("180 天内到期", "有效、180 天内到期的认定，先到期的在前。", _ENDS_SOON),
-    "failing": View(
-        "到期复核有风险", "180 天内到期，而按现行数据测评不符合条件的：最值得马上上门。", f"{_ENDS_SOON} AND x.outcome = 'ineligible'"
-    ),
-    "in_force": View("有效", "今天有效的认定。", _IN_FORCE_NOW),
-    "lapsed": View(
-        "已失效但仍符合", "近两年到期、没有续上，而按现行数据仍符合或基本符合的。",
+
+
+def _ends_soon(library: Library) -> str:
+    return f"{_in_force_now(library)} AND r.valid_to < CAST(:on AS date) + {SOON_DAYS} AND {_NOT_CONTINUED}"
+
+
+def _ends_soon_and_fails(library: Library) -> str:
+    return f"{_ends_soon(library)} AND x.outcome = 'ineligible'"
+
+
+def _lapsed_though_eligible(_: Library) -> str:
+    return (
         "r.superseded_at IS NULL AND r.revoked_on IS NULL AND r.valid_to < :on AND r.valid_to > CAST(:on AS date) - 730"
-        f" AND (x.outcome = 'eligible' OR x.is_likely) AND {_NO_OTHER}",
+        f" AND (x.outcome = 'eligible' OR x.is_likely) AND NOT {_HELD_AGAIN}"
+    )
+
+
+def _revoked(_: Library) -> str:
+    return "r.superseded_at IS NULL AND r.revoked_on IS NOT NULL"
+
+
+SOON_DAYS = 180
+VIEWS = {
+    "expiring": View(
+        f"{SOON_DAYS} 天内到期", f"有效、{SOON_DAYS} 天内到期且没有接续的认定，先到期的在前。", _ends_soon
     ),
-    "revoked": View("已取消", "被取消资格的认定。", "r.superseded_at IS NULL AND r.revoked_on IS NOT NULL"),
-}  # fmt: skip
+    "failing": View(
+        "到期复核有风险", f"{SOON_DAYS} 天内到期，而按现行数据测评不符合条件的：最值得马上上门。", _ends_soon_and_fails
+    ),
+    "in_force": View("有效", "今天有效的认定。", _in_force_now),
+    "lapsed": View("已失效但仍符合", "近两年到期、没有续上，而按现行数据仍符合或基本符合的。", _lapsed_though_eligible),
+    "revoked": View("已取消", "被取消资格的认定。", _revoked),
+}
 TITLES_A_PAGE = 50
 
 
@@ -170,7 +232,7 @@ TITLES_A_PAGE = 50
 class TitlesFound:
     """One page of titles, and how many there are in all."""
 
-    rows: list[Mapping[str, Any]]
+    rows: list[dict[str, Any]]
     total: int
     page: int
 
@@ -181,16 +243,18 @@ class TitlesFound:
 
 
 async def list_titles(
-    session: AsyncSession, view: str, on: date, programme: str = "", region: str = "", page: int = 1
+    session: AsyncSession, view: str, on: date, library: Library, programme: str = "", region: str = "", page: int = 1
 ) -> TitlesFound:
     """One page of the titles that a view shows, with their enterprise and what the rules say of it today."""
     source = (
         " FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
         " LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme"
-        f" WHERE {VIEWS[view].condition} AND (:programme = '' OR r.programme = :programme)"
+        f" WHERE {VIEWS[view].condition(library)} AND (:programme = '' OR r.programme = :programme)"
         " AND (:region = '' OR e.region_code = :region)"
     )
     values = {"on": on, "programme": programme, "region": region}
+    if ":on" not in source:
+        del values["on"]
     total = (await session.execute(text(f"SELECT count(*){source}"), values)).scalar_one()
     page = min(page, max(1, -(-total // TITLES_A_PAGE)))
     found = await session.execute(
@@ -199,6 +263,6 @@ async def list_titles(
             f" r.valid_to - CAST(:on AS date) AS days_left{source} ORDER BY r.valid_to NULLS LAST, e.name, r.id"
             " LIMIT :limit OFFSET :offset"
         ),
-        {**values, "limit": TITLES_A_PAGE, "offset": (page - 1) * TITLES_A_PAGE},
+        {**values, "on": on, "limit": TITLES_A_PAGE, "offset": (page - 1) * TITLES_A_PAGE},
     )
     return TitlesFound([dict(row) for row in found.mappings()], total, page)

@@ -1,7 +1,7 @@
 """Writing recognitions: granting, extending, revoking. What stood before is kept, closed with the moment."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -38,18 +38,25 @@ class RecognitionDraft:
     source: str = "spreadsheet"
 
 
-def last_day(programme: str, granted_on: date, library: Library) -> date | None:
-    """The last day a title granted on a day counts, by the programme's validity; None where it has no printed end.
+def last_day(programme: str, valid_from: date, library: Library) -> date | None:
+    """The last day of a title that counts from a day on, by the programme's validity; None where it has no printed end.
 
     Three years end the day before the anniversary (国科发火〔2016〕32号 第九条: 有效期三年, the last day inferred); a
     calendar year ends on 31 December.
     """
-    validity = library.programme(programme).source.validity
-    if validity == "3 years":
-        return add_months(granted_on, 36) - timedelta(days=1)
-    if validity == "calendar year":
-        return date(granted_on.year, 12, 31)
-    return None
+    match _validity(programme, library):
+        case "3 years":
+            return add_months(valid_from, 36) - timedelta(days=1)
+        case "calendar year":
+            return date(valid_from.year, 12, 31)
+        case _:
+            return None
+
+
+def _validity(programme: str, library: Library) -> str:
+    """How long a title lasts; nothing is known of titles that plans count and that have no rules of their own."""
+    held = library.by_name.get(programme)
+    return held.source.validity if held is not None else ""
 
 
 _COLUMNS = (
@@ -67,31 +74,27 @@ async def grant(
     import_id: int | None = None,
     recorded_at: datetime | None = None,
 ) -> list[bool]:
-    """Write titles; one that stands already (same enterprise, programme, first day) is left alone.
+    """Write titles; one that stands already is left alone: same first day, or same number granted in the same year.
 
     Returns, by position, whether the draft was new.
+
+    Raises:
+        RecognitionRefused: the last day lies before the first; nothing is written.
     """
     known = await _standing(session, sorted({draft.enterprise_id for draft in drafts}))
     rows: list[tuple[Any, ...]] = []
     is_new: list[bool] = []
     for draft in drafts:
-        valid_from = draft.valid_from or draft.granted_on
-        key = (draft.enterprise_id, draft.programme, valid_from)
-        is_new.append(key not in known)
-        if key in known:
-            continue
-        known.add(key)
-        valid_to = draft.valid_to or last_day(draft.programme, draft.granted_on, library)
-        if valid_to is not None and valid_to < valid_from:
-            raise RecognitionRefused(f"有效期止 {valid_to} 早于有效期起 {valid_from}，请核对日期")
-        edition = draft.edition
-        if edition is None and library.programme(draft.programme).source.validity == "edition":
-            edition = draft.granted_on.year
-        rows.append(
-            (draft.enterprise_id, draft.programme, draft.level, edition, draft.number, draft.batch, draft.kind,
-             draft.granted_on, valid_from, valid_to, None, "", draft.notice, draft.printed_name, draft.source, import_id,
-             recorded_by)
-        )  # fmt: skip
+        full = _completed(draft, library)
+        keys = _keys(full.enterprise_id, full.programme, full.valid_from, full.granted_on, full.number)
+        is_new.append(known.isdisjoint(keys))
+        if is_new[-1]:
+            known |= keys
+            rows.append(
+                (full.enterprise_id, full.programme, full.level, full.edition, full.number, full.batch, full.kind,
+                 full.granted_on, full.valid_from, full.valid_to, None, "", full.notice, full.printed_name, full.source,
+                 import_id, recorded_by)
+            )  # fmt: skip
     columns = _COLUMNS if recorded_at is None else (*_COLUMNS, "recorded_at")
     if rows:
         await copy_rows(
@@ -100,39 +103,84 @@ async def grant(
     return is_new
 
 
-async def _standing(session: AsyncSession, enterprise_ids: Sequence[int]) -> set[tuple[int, str, date]]:
+def _completed(draft: RecognitionDraft, library: Library) -> RecognitionDraft:
+    """The draft with what follows from its programme: the first and the last day, the edition."""
+    held = library.by_name.get(draft.programme)
+    programme = held.source.programme if held is not None else draft.programme
+    valid_from = draft.valid_from or draft.granted_on
+    valid_to = draft.valid_to or last_day(programme, valid_from, library)
+    if valid_to is not None and valid_to < valid_from:
+        raise RecognitionRefused(f"有效期止 {valid_to} 早于有效期起 {valid_from}，请核对日期")
+    edition = draft.edition
+    if edition is None and _validity(programme, library) == "edition":
+        edition = draft.granted_on.year
+    return replace(draft, programme=programme, valid_from=valid_from, valid_to=valid_to, edition=edition)
+
+
+def _keys(
+    enterprise_id: int, programme: str, valid_from: date | None, granted_on: date, number: str
+) -> set[tuple[Any, ...]]:
+    """By what a title is known again: lists print its first day, certificates its number, and the two may differ."""
+    keys: set[tuple[Any, ...]] = {(enterprise_id, programme, valid_from)}
+    return keys | {(enterprise_id, programme, number, granted_on.year)} if number else keys
+
+
+async def _standing(session: AsyncSession, enterprise_ids: Sequence[int]) -> set[tuple[Any, ...]]:
+    # Whoever grants at the same moment waits, and then finds the title there.
+    await session.execute(
+        text("SELECT FROM enterprise WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": list(enterprise_ids)}
+    )
     found = await session.execute(
         text(
-            "SELECT enterprise_id, programme, valid_from FROM recognition"
+            "SELECT enterprise_id, programme, valid_from, granted_on, number FROM recognition"
             " WHERE enterprise_id = ANY(:ids) AND superseded_at IS NULL"
         ),
         {"ids": list(enterprise_ids)},
     )
-    return {(row[0], row[1], row[2]) for row in found}
+    return {key for row in found for key in _keys(*row)}
 
 
 async def revoke(
-    session: AsyncSession, recognition_id: int, revoked_on: date, reason: str, *, recorded_by: int | None = None
-) -> None:
-    """Let a title count no more from a day on.
+    session: AsyncSession,
+    recognition_id: int,
+    revoked_on: date,
+    reason: str,
+    *,
+    recorded_by: int | None = None,
+    recorded_at: datetime | None = None,
+) -> bool:
+    """Let a title count no more from a day on. Returns whether anything changed.
 
     Raises:
-        RecognitionRefused: the title ended before that day.
+        RecognitionRefused: the title did not count on the day before, or has been changed meanwhile.
     """
     row = await _lock(session, recognition_id)
+    if row["revoked_on"] == revoked_on and row["revocation_reason"] == reason:
+        return False
     if row["valid_to"] is not None and revoked_on > row["valid_to"]:
         raise RecognitionRefused(f"该认定已于 {row['valid_to']} 到期，取消日 {revoked_on} 在其后，请核对")
-    await _supersede(session, row, {"revoked_on": revoked_on, "revocation_reason": reason}, recorded_by)
+    if revoked_on < row["valid_from"]:
+        raise RecognitionRefused(f"该认定自 {row['valid_from']} 起有效，取消日 {revoked_on} 在其前，请核对")
+    changes = {"revoked_on": revoked_on, "revocation_reason": reason}
+    await _supersede(session, row, changes, recorded_by, recorded_at)
+    return True
 
 
 async def extend(
-    session: AsyncSession, recognition_id: int, valid_to: date, notice: str, *, recorded_by: int | None = None
+    session: AsyncSession,
+    recognition_id: int,
+    valid_to: date,
+    notice: str,
+    *,
+    recorded_by: int | None = None,
+    recorded_at: datetime | None = None,
 ) -> bool:
     """Let a title count until a later day, because its review was passed. Returns whether anything changed."""
     row = await _lock(session, recognition_id)
     if row["valid_to"] is None or row["valid_to"] >= valid_to:
         return False
-    await _supersede(session, row, {"valid_to": valid_to, "kind": "extended", "notice": notice}, recorded_by)
+    changes = {"valid_to": valid_to, "kind": "extended", "notice": notice}
+    await _supersede(session, row, changes, recorded_by, recorded_at)
     return True
 
 
@@ -147,10 +195,21 @@ async def _lock(session: AsyncSession, recognition_id: int) -> dict[str, Any]:
 
 
 async def _supersede(
-    session: AsyncSession, row: dict[str, Any], changes: dict[str, Any], recorded_by: int | None
+    session: AsyncSession,
+    row: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    recorded_by: int | None,
+    recorded_at: datetime | None,
 ) -> None:
-    await session.execute(text("UPDATE recognition SET superseded_at = now() WHERE id = :id"), {"id": row["id"]})
-    new = {name: value for name, value in row.items() if name not in ("id", "recorded_at", "superseded_at")}
-    new |= {**changes, "supersedes_id": row["id"], "recorded_by": recorded_by}
+    """Close the row with the moment and go on with a changed copy: knowledge of before stays."""
+    closed = await session.execute(
+        text(
+            "UPDATE recognition SET superseded_at = greatest(coalesce(:moment, now()), recorded_at) WHERE id = :id"
+            " RETURNING superseded_at"
+        ),
+        {"id": row["id"], "moment": recorded_at},
+    )
+    new = {name: value for name, value in row.items() if name not in ("id", "superseded_at")}
+    new |= {**changes, "supersedes_id": row["id"], "recorded_by": recorded_by, "recorded_at": closed.scalar_one()}
     columns, values = ", ".join(new), ", ".join(f":{name}" for name in new)
     await session.execute(text(f"INSERT INTO recognition ({columns}) VALUES ({values})"), new)

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import SignedIn
 from backend.clock import today
 from backend.eligibility.queries import most_missing, newly_eligible
-from backend.enterprises.pages import Names
+from backend.enterprises.labels import Names
 from backend.enterprises.regions import Regions
 from backend.plans.documents import plans
 from backend.plans.queries import plan_summary
@@ -33,12 +33,12 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
     """Ladder, targets, certificates that expire, who became eligible, what is missing most."""
     day, rules = today(), library()
     counts = await ladder_counts(session, day, rules)
-    ends = await expiring(session, day, EXPIRY_DAYS, limit=500)
+    ends, ending = await expiring(session, day, rules, EXPIRY_DAYS, limit=12)
     programmes = list(programmes_on_ladder(rules))
     return render(
         request, "workbench.html", page_title="工作台", on=day, names=Names(rules),
         steps=[{"rung": one.id, "name": one.name, "count": counts[one.id], "note": "", "href": f"/enterprises?rung={one.id}"} for one in RUNGS],
-        total=await _total(session), expiring=ends[:12], expiring_total=len(ends), days=EXPIRY_DAYS,
+        total=await _total(session), expiring=ends, expiring_total=ending, days=EXPIRY_DAYS,
         newly=await newly_eligible(session, programmes, limit=12), missing=await most_missing(session, programmes, limit=10),
         plans=await _plans(session, day, person.region_code), last_run=await _last_run(session),
     )  # fmt: skip
@@ -64,4 +64,5 @@ async def _total(session: AsyncSession) -> int:
 
 async def _last_run(session: AsyncSession) -> Mapping[str, Any] | None:
     found = await session.execute(text("SELECT * FROM eligibility_run ORDER BY id DESC LIMIT 1"))
-    return found.mappings().first()
+    row = found.mappings().first()
+    return dict(row) if row is not None else None

@@ -1,16 +1,19 @@
 """Registering enterprises: who is known, who is new, and what stays of what was before."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import date
 from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.queries import find, names_of
-from backend.enterprises.service import Draft, EditedMeanwhile, FormerName, RegisteredElsewhere, edit, move, register
+from backend.enterprises.service import Draft, EditedMeanwhile, FormerName, RegisteredElsewhere, edit, move, register, rename
 from tests.factories import TODAY, column, make_code, make_enterprise
 
 LONG_KNOWN = "泰州星澜精密机械有限公司"
@@ -57,6 +60,18 @@ async def test_a_new_name_under_the_same_code_keeps_the_old_as_former_name(sessi
         ("泰州云岚智能装备有限公司", date(2026, 3, 1), None),
         ("泰州云岚机械有限公司", None, date(2026, 2, 28)),
     ]
+
+
+async def test_a_change_of_name_that_became_known_late_leaves_the_name_in_use(session: AsyncSession):
+    number = await make_enterprise(session, name="泰州瀚海机械厂")
+    await rename(session, number, "江苏瀚海智能有限公司", date(2026, 5, 1))
+    await rename(session, number, "泰州瀚海机械有限公司", date(2024, 3, 1))
+    assert await names(session, number) == [
+        ("江苏瀚海智能有限公司", date(2026, 5, 1), None),
+        ("泰州瀚海机械有限公司", date(2024, 3, 1), date(2026, 4, 30)),
+        ("泰州瀚海机械厂", None, date(2024, 2, 29)),
+    ]
+    assert (await find(session, str(number)) or {})["name"] == "江苏瀚海智能有限公司"
 
 
 async def test_a_list_that_prints_a_former_name_renames_nobody(session: AsyncSession):
@@ -227,7 +242,9 @@ async def test_a_key_of_nobody_finds_nobody(session: AsyncSession, key: str):
     assert await find(session, key) is None
 
 
-async def test_a_district_cannot_register_what_another_district_has(engine: Any, app_session_factory: Any):
+async def test_a_district_cannot_register_what_another_district_has(
+    engine: AsyncEngine, app_session_factory: Callable[[Scope], AbstractAsyncContextManager[AsyncSession]]
+):
     code = make_code()
     async with owner_unit_of_work(engine) as owner:
         await make_enterprise(owner, credit_code=code)

@@ -1,0 +1,209 @@
+"""The file of one enterprise as its page shows it: explanations, yearly figures, charts, the line of time."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from typing import Any
+
+from backend.enterprises.enterprise_file import EnterpriseFile, known_day
+from backend.enterprises.labels import Names
+from backend.recognitions.queries import Held
+from rules.answers import show, unit_of
+from rules.catalogue import Indicator
+from rules.evaluate import Answer, Outcome, Reason
+from rules.library import Library
+from rules.values import FactKey, Growth, Unknown
+
+#: Indicators that a chart shows before the yearly table.
+CHARTED = ("sales_revenue", "rd_expense_hnte", "employee_total", "net_assets_year_end")
+_OPERATORS = {">=": "≥", ">": "＞", "<=": "≤", "<": "＜", "==": "＝", "!=": "≠"}
+_KINDS = {"renewed": "重新认定", "extended": "复核通过"}
+
+
+class FileView:
+    """One enterprise's file, ready to be drawn."""
+
+    def __init__(self, file: EnterpriseFile, library: Library) -> None:
+        self.file = file
+        self._library = library
+        self._names = Names(library)
+
+    @cached_property
+    def titles(self) -> list[Answer]:
+        """The answers about titles, what is nearest first."""
+        order = {Outcome.ELIGIBLE: 0, Outcome.UNDETERMINED: 1, Outcome.INELIGIBLE: 2}
+        found = [one for one in self.file.answers if one.version.programme.sort == "title"]
+        return sorted(found, key=lambda one: (order[one.outcome], not one.is_likely))
+
+    @cached_property
+    def standards(self) -> list[Answer]:
+        """The answers about standards of which at least one figure is known."""
+        found = [one for one in self.file.answers if one.version.programme.sort == "standard"]
+        return [one for one in found if one.outcome is not Outcome.UNDETERMINED or one.failed]
+
+    def shown(self, programme: str) -> Answer | None:
+        """The answer to explain: what was asked for, else HNTE, which is asked about most."""
+        return self.file.answer(programme) or self.file.answer("hnte") or next(iter(self.titles), None)
+
+    # Explanations ----------------------------------------------------------------------------------
+
+    def explain(self, answer: Answer) -> list[dict[str, Any]]:
+        """Each criterion of an answer with outcome, figure, threshold, gap, citation and facts."""
+        measures = {one.id: one.name for one in answer.version.measures}
+        return [self._explain(reason, measures) for reason in answer.reasons]
+
+    def _explain(self, reason: Reason, measures: Mapping[str, str]) -> dict[str, Any]:
+        criterion = reason.criterion
+        return {
+            "id": criterion.id, "name": criterion.name or self._title(reason), "outcome": str(reason.outcome),
+            "cite": criterion.cite, "certainty": str(criterion.certainty), "op": _OPERATORS.get(reason.op, ""),
+            "unit": unit_of(criterion.shown), "is_route_choice": criterion.is_route_choice,
+            "has_figure": bool(reason.op) and not isinstance(reason.threshold, bool | str | None),
+            "figure": _shown(reason.figure, criterion.shown), "threshold": _shown(reason.threshold, criterion.shown),
+            "gap": show(reason.gap, criterion.shown) if reason.gap is not None else None, "note": reason.note,
+            "facts": self._facts_used(reason),
+            "items": [(measures.get(name, name), _shown(value, "number")) for name, value in reason.items],
+            "children": [
+                self._explain(child, measures)
+                for child in reason.children
+                if child.outcome is not Outcome.NOT_APPLICABLE or child.criterion.name
+            ],
+        }  # fmt: skip
+
+    def _title(self, reason: Reason) -> str:
+        criterion = reason.criterion
+        if criterion.form in ("any_of", "all_of", "at_least"):
+            words = {"any_of": "满足其一", "all_of": "同时满足"}
+            return words.get(criterion.form, f"满足其中 {criterion.n} 项")
+        if criterion.form == "score":
+            return "综合得分"
+        facts = dict.fromkeys(self._names.indicator(key.indicator) for key, _ in reason.facts)
+        return "、".join(facts) or criterion.expression
+
+    def _facts_used(self, reason: Reason) -> list[dict[str, Any]]:
+        """The facts that a criterion read, each once, with value, unit and where it comes from."""
+        used: dict[FactKey, dict[str, Any]] = {}
+        for key, value in reason.facts:
+            indicator = self._library.catalogue.by_name[key.indicator]
+            used[key] = {
+                "key": key, "name": self._names.fact(key), "value": _plain(value, indicator),
+                "unit": indicator.unit or ("万元" if indicator.type == "money" else ""),
+                "is_missing": isinstance(value, Unknown), "source": self._origins.get(key, ""),
+            }  # fmt: skip
+        return list(used.values())
+
+    @cached_property
+    def _origins(self) -> dict[FactKey, str]:
+        found = {FactKey(one.indicator.id): one.said[0].source for one in self.file.current if one.said}
+        for figure in self.file.yearly:
+            found |= {FactKey(figure.indicator.id, year): said[0].source for year, said in figure.said.items() if said}
+        return found
+
+    # Figures ---------------------------------------------------------------------------------------
+
+    @cached_property
+    def figures(self) -> list[dict[str, Any]]:
+        """The yearly table: a row per indicator, a cell per year with its value, sources and whether they disagree."""
+        return [
+            {
+                "id": one.indicator.id, "name": one.indicator.name, "unit": _unit(one.indicator),
+                "definition": one.indicator.definition,
+                "cells": [
+                    {"year": year, "value": one.values.get(year), "said": one.said.get(year, ()),
+                     "disagrees": one.disagrees(year)}
+                    for year in self.file.years
+                ],
+            }
+            for one in self.file.yearly
+        ]  # fmt: skip
+
+    @cached_property
+    def charts(self) -> list[dict[str, Any]]:
+        """Bars of the figures people ask for first, where at least two years are known."""
+        years = sorted(self.file.years)
+        by_id = {one.indicator.id: one for one in self.file.yearly}
+        charts: list[dict[str, Any]] = []
+        for name in CHARTED:
+            figure = by_id.get(name)
+            if figure is None or len(figure.values) < 2:
+                continue
+            unit = _unit(figure.indicator)
+            series = [{"name": figure.indicator.name, "values": [figure.values.get(year) for year in years]}]
+            spec = {"kind": "bar", "unit": unit, "categories": [str(year) for year in years], "series": series}
+            charts.append({"label": f"{figure.indicator.name}（{unit}）", "spec": spec})
+        return charts
+
+    # The line of time ------------------------------------------------------------------------------
+
+    @cached_property
+    def timeline(self) -> list[dict[str, Any]]:
+        """Titles, names and moves until the day asked about, the newest first."""
+        events = [event for held in self.file.titles for event in self._of_title(held)]
+        for used in self.file.names:
+            if used.used_to and known_day(used.used_to):
+                events.append(_event(used.used_to, "更名", f"原名 {used.name}"))
+        for region in self.file.regions:
+            if region["valid_from"]:
+                events.append(_event(region["valid_from"], f"迁入{self._names.region(region['region_code'])}"))
+        if self.file.row["listed_on"]:
+            board = self._names.board(self.file.row["listing_board"])
+            events.append(_event(self.file.row["listed_on"], "上市" if self._is_listed else "挂牌", board))
+        if self.file.row["established_on"]:
+            events.append(_event(self.file.row["established_on"], "成立"))
+        past = [event for event in events if event["day"] <= self.file.on]
+        return sorted(past, key=lambda event: event["day"], reverse=True)
+
+    @property
+    def _is_listed(self) -> bool:
+        return self.file.row["listing_board"] != "neeq"
+
+    def _of_title(self, held: Held) -> list[dict[str, Any]]:
+        name = self._names.programme(held.programme)
+        until = f"有效至 {held.valid_to}" if held.valid_to else ""
+        programme = self._library.by_name.get(held.programme)
+        granted = _event(
+            held.granted_on,
+            f"{name}（{_KINDS.get(held.kind, '认定')}）",
+            "，".join(part for part in (held.number, until) if part),
+        )
+        in_force = held.is_in_force(self.file.on)
+        rung = programme.source.rung if programme is not None else ""
+        events = [granted | {"rung": rung, "in_force": in_force, "id": held.id}]
+        if held.revoked_on:
+            events.append(_event(held.revoked_on, f"取消{name}资格", held.revocation_reason))
+        elif held.valid_to and held.valid_to < self.file.on:
+            events.append(_event(held.valid_to, f"{name}到期", held.number))
+        elif held.next_list_on and held.next_list_on <= self.file.on:
+            events.append(_event(held.next_list_on, f"未列入{name}新一期名单"))
+        return events
+
+
+def _event(day: date, title: str, words: str = "") -> dict[str, Any]:
+    return {"day": day, "title": title, "text": words, "rung": "", "in_force": False, "id": None}
+
+
+def _unit(indicator: Indicator) -> str:
+    return indicator.unit or ("万元" if indicator.type == "money" else "")
+
+
+def _shown(value: Any, shown: str) -> Any:
+    if isinstance(value, Unknown):
+        if value.lo is not None and value.hi is not None:
+            return f"{show(value.lo, shown)} – {show(value.hi, shown)}"
+        return None
+    return show(value, shown) if not isinstance(value, Growth) else show(value, "percent")
+
+
+def _plain(value: Any, indicator: Indicator) -> Any:
+    """A fact in words people use: choices by their names, truth as 是 and 否."""
+    if isinstance(value, Unknown):
+        return None
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, list):
+        return f"{len(value)} 条记录" if value else "无"
+    if value is None:
+        return "无"
+    if isinstance(value, str):
+        return indicator.choices.get(value, value)
+    return show(value, "money" if indicator.type == "money" else "number")
