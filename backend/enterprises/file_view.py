@@ -12,6 +12,7 @@ from rules.answers import show, unit_of
 from rules.catalogue import Indicator
 from rules.evaluate import Answer, Outcome, Reason
 from rules.library import Library
+from rules.remedy import Advice, remedies, settling_sets
 from rules.values import FactKey, Growth, Unknown
 
 #: Indicators that a chart shows before the yearly table.
@@ -51,6 +52,18 @@ class FileView:
         """Each criterion of an answer with outcome, figure, threshold, gap, citation and facts."""
         measures = {one.id: one.name for one in answer.version.measures}
         return [self._explain(reason, measures) for reason in answer.reasons]
+
+    def settling(self, answer: Answer) -> list[list[FactKey]]:
+        """Sets of missing facts that would settle an open answer, the smallest first."""
+        return [sorted(keys, key=str) for keys in settling_sets(answer) if keys]
+
+    def advice(self, answer: Answer) -> list[tuple[str, list[Advice]]]:
+        """For each criterion that is not met, what would meet it; each has been replayed."""
+        if answer.outcome is not Outcome.INELIGIBLE:
+            return []
+        names = {reason.criterion.id: reason.criterion.name for reason in answer.reasons}
+        found = remedies(self._library.evaluator(answer.version), self.file.facts, self.file.on)
+        return [(names.get(name) or name, advices[:4]) for name, advices in found.items()]
 
     def _explain(self, reason: Reason, measures: Mapping[str, str]) -> dict[str, Any]:
         criterion = reason.criterion

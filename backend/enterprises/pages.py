@@ -127,7 +127,8 @@ async def enterprise(
         breadcrumb=[("企业", "/enterprises"), (row["name"], None)], messages=[("good", _DONE[done])] if done in _DONE else [],
         file=file, view=view, row=row, key=row["credit_code"] or row["id"], on=on, known_at=known_at,
         is_today=on == today() and known_at is None, names=Names(library()), shown=shown,
-        explanation=view.explain(shown) if shown else [], may_write=person.role.may_write,
+        explanation=view.explain(shown) if shown else [],
+        settling=view.settling(shown) if shown else [], advice=view.advice(shown) if shown else [], may_write=person.role.may_write,
     )  # fmt: skip
 
 
