@@ -218,6 +218,8 @@ _FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     "all_given": (("*", "..."), TRUTH),
 }
 
+_WHOLE_ARGUMENTS = {"add_years", "add_months", "year_start", "prefix", "middle", "existing_years"}
+
 #: Every word of the language that is not an indicator: a rule file may not name a measure so.
 RESERVED = {*_WINDOWS, *_QUANTIFIERS, *_FUNCTIONS, "cagr", "highest", "as_of"}
 
@@ -275,6 +277,8 @@ class _Parser:
         self.measures = measures
         #: While a predicate is read: name of a field → (its id, its kind).
         self.fields: Mapping[str, tuple[str, str]] = {}
+        #: While a predicate is read: id of a field → the values it can have, where the catalogue lists them.
+        self.field_choices: Mapping[str, Mapping[str, str]] = {}
 
     def refuse(self, message: str) -> LanguageError:
         return LanguageError(f"表达式“{self.text}”：{message}")
@@ -351,6 +355,8 @@ class _Parser:
             raise self.refuse("只能用 + - * / 四则运算")
         left, right = self.build(tree.left), self.build(tree.right)
         if isinstance(left, Literal) and isinstance(right, Literal) and left.kind == right.kind == NUMBER:
+            if op == "/" and right.value == 0:
+                raise self.refuse("不能除以 0")
             return Literal(NUMBER, _fold(op, left.value, right.value))
         return Arithmetic(self._kind_of_result(op, left.kind, right.kind), op, left, right)
 
@@ -426,11 +432,14 @@ class _Parser:
 
     def _check_choice(self, left: Node, right: Node) -> None:
         for side, other in ((left, right), (right, left)):
-            if not (isinstance(side, Fact) and side.indicator.choices and isinstance(other, Literal)):
+            if isinstance(side, Fact):
+                name, choices = f"指标“{side.indicator.name}”", side.indicator.choices
+            elif isinstance(side, Field):
+                name, choices = f"记录的“{side.name}”", self.field_choices.get(side.name, {})
+            else:
                 continue
-            if isinstance(other.value, str) and other.value not in side.indicator.choices:
-                allowed = "、".join(side.indicator.choices)
-                raise self.refuse(f"指标“{side.indicator.name}”没有取值“{other.value}”，只有 {allowed}")
+            if choices and isinstance(other, Literal) and isinstance(other.value, str) and other.value not in choices:
+                raise self.refuse(f"{name}没有取值“{other.value}”，只有 {'、'.join(choices)}")
 
     def _logic(self, tree: ast.BoolOp) -> Node:
         op = "and" if isinstance(tree.op, ast.And) else "or"
@@ -516,7 +525,8 @@ class _Parser:
         records = self.build(tree.args[0])
         if not (isinstance(records, Fact) and records.indicator.fields):
             raise self.refuse(f"{name} 的第一个参数应为记录列表类指标")
-        outer = self.fields
+        outer, outer_choices = self.fields, self.field_choices
+        self.field_choices = {field.id: field.choices for field in records.indicator.fields}
         self.fields = {
             alias: (field.id, _KIND_OF_TYPE[field.type])
             for field in records.indicator.fields
@@ -534,6 +544,7 @@ class _Parser:
             predicate = self._truth(self.build(rest[0])) if rest else None
         finally:
             inner, self.fields = self.fields, outer
+            self.field_choices = outer_choices
         kind = NUMBER if name == "count" else TRUTH if field is None else inner[field][1]
         return Records(kind, name, records, predicate, field)
 
@@ -551,7 +562,21 @@ class _Parser:
                 raise self.refuse(
                     f"{name} 的第 {position + 1} 个参数应为{_KIND_NAMES[kind]}，实为{_KIND_NAMES.get(argument.kind, argument.kind)}"
                 )
+        self._check_form(name, arguments)
         return Call(self._common_kind(arguments) if gives == "same" else gives, name, arguments)
+
+    def _check_form(self, name: str, arguments: tuple[Node, ...]) -> None:
+        """What a few functions ask of how their arguments are written."""
+        if name == "exists" and not isinstance(arguments[0], Shift | Fact | Measure):
+            raise self.refuse("exists 的参数应为某一年的指标，如 exists(sales_revenue[-2])")
+        if name == "undetermined" and not isinstance(arguments[0], Literal):
+            raise self.refuse("undetermined 的参数应为写明原因的文本")
+        if name in _WHOLE_ARGUMENTS:
+            for argument in arguments:
+                if isinstance(argument, Literal) and isinstance(argument.value, Fraction):
+                    raise self.refuse(f"{name} 的年数、月数、位数应为整数")
+        if name == "existing_years" and not isinstance(arguments[0], Literal):
+            raise self.refuse("existing_years 的参数应为整数，如 existing_years(3)")
 
 
 def _is_zero(node: Node) -> bool:

@@ -138,10 +138,13 @@ def load_library(folder: Path = PROGRAMMES_FOLDER, catalogue: Catalogue | None =
     """
     catalogue = catalogue or load_catalogue()
     programmes: dict[str, Programme] = {}
+    places: dict[str, Path] = {}
     for place in sorted(folder.rglob("programme.yaml")):
         source = read_programme(place)
-        if source.programme in programmes:
-            raise RuleError(f"{place}：认定项目 {source.programme} 重复，另一处为 {programmes[source.programme]}")
+        for name in (source.programme, *source.aliases):
+            if name in places:
+                raise RuleError(f"{place}：认定项目或别名 {name} 重复，另一处为 {places[name]}，请改其一")
+            places[name] = place
         files = sorted(path for path in place.parent.glob("*.yaml") if path.name != "programme.yaml")
         versions = sorted(
             (read_version(path, source, catalogue) for path in files),

@@ -4,9 +4,11 @@ The file keeps the order and the words of the official document. Reading it reso
 checks kinds and citations, and refuses what is wrong with the file, the place in it, and what to write instead.
 """
 
+import difflib
 import hashlib
 import itertools
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -55,6 +57,8 @@ class InForce(Record):
 
     from_: date = PydanticField(alias="from")
     to: date | None = None
+    #: The last day is meant: nothing follows, or only after a while.
+    ends: bool = False
 
     def covers(self, day: date) -> bool:
         """Whether the version is in force on a day."""
@@ -316,10 +320,12 @@ def read_yaml(path: Path) -> Any:
         RuleError: it is not YAML; the message has the line.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else "?"
         raise RuleError(f"{path}:{line}：YAML 写法有误（{error.problem}），请检查缩进和引号") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RuleError(f"{path}：不是 UTF-8 的 YAML 文本（{error}），请另存为 UTF-8 编码") from error
 
 
 def read_programme(path: Path) -> ProgrammeSource:
@@ -331,7 +337,7 @@ def read_programme(path: Path) -> ProgrammeSource:
     try:
         return ProgrammeSource.model_validate(read_yaml(path))
     except ValidationError as error:
-        raise RuleError(f"{path}：{_first_error(error)}") from error
+        raise RuleError(problem_of(path, error)) from error
 
 
 def read_version(path: Path, programme: ProgrammeSource, catalogue: Catalogue) -> Version:
@@ -353,16 +359,110 @@ def build_version(raw: Any, path: Path, programme: ProgrammeSource, catalogue: C
     try:
         source = VersionSource.model_validate(raw)
     except ValidationError as error:
-        raise RuleError(f"{path}：{_first_error(error)}") from error
+        raise RuleError(problem_of(path, error)) from error
     if source.programme != programme.programme:
         raise RuleError(f"{path}：programme 应为 {programme.programme}，实为 {source.programme}")
     return _Builder(path, programme, source, catalogue).version(digest)
 
 
-def _first_error(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = " → ".join(str(part) for part in first["loc"])
-    return f"“{place}”{first['msg']}"
+def problem_of(path: Path, error: ValidationError) -> str:
+    """The first thing that is wrong with a file, with the line it stands on."""
+    problems = error.errors()
+    # A measure may be a text or more: that it is no text is not what is wrong with the longer form.
+    first = next((one for one in problems if one["type"] != "string_type"), problems[0])
+    root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    names, line = _follow(root, first["loc"])
+    if first["type"] == "missing":
+        names.append(str(first["loc"][-1]))
+    said = _WORDS.get(first["type"], "").format(**first.get("ctx", {})) or first["msg"].removeprefix("Value error, ")
+    if first["type"] in ("literal_error", "enum"):
+        said = said.replace(" or ", "、").replace(", ", "、")
+    if first["type"] == "extra_forbidden":
+        said += _near_key(str(first["loc"][-1]))
+    place = f"“{' → '.join(names)}”" if names else "文件"
+    return f"{path}:{line}：{place}{said}"
+
+
+def _near_key(written: str) -> str:
+    """What somebody may have meant by a key that no file has."""
+    models = (VersionSource, CriterionSource, MeasureSource, ProgrammeSource, ScoreSource, BandsSource, InForce)
+    known = {field.alias or name for model in models for name, field in model.model_fields.items()}
+    near = difflib.get_close_matches(written, sorted(known), n=1)
+    return f"（是否想写 {near[0]}？）" if near else ""
+
+
+def line_of(path: Path, text: str) -> int | None:
+    """The line on which an id, a name or an expression stands, so that an editor can jump there."""
+    wanted = " ".join(text.split())
+    lines = [(number, line.strip()) for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)]
+    lines = [(number, line) for number, line in lines if line and not line.startswith("#")]
+    word = re.compile(rf"(?<![\w.]){re.escape(wanted)}(?![\w.])")
+    tests: tuple[Callable[[str], bool], ...] = (
+        lambda line: f"id: {wanted}" in line and bool(word.search(line)),
+        lambda line: line.startswith(f"{wanted}:"),
+        lambda line: bool(word.search(line)),
+        lambda line: wanted in line,
+        # An expression that runs over several lines.
+        lambda line: len(line) > 8 and wanted.startswith(line),
+    )
+    return next((number for test in tests for number, line in lines if wanted and test(line)), None)
+
+
+#: What is wrong, by Pydantic's name for it, in the words of people who write rule files.
+_WORDS = {
+    "extra_forbidden": "没有这一项，请核对拼写",
+    "missing": "缺少这一项，请补上",
+    "literal_error": "应为 {expected} 之一",
+    "enum": "应为 {expected} 之一",
+    "string_type": "应为文本，请加引号",
+    "string_pattern_mismatch": "的写法不对，应符合 {pattern}",
+    "bool_type": "应为 true 或 false",
+    "bool_parsing": "应为 true 或 false",
+    "int_type": "应为整数",
+    "int_parsing": "应为整数",
+    "int_from_float": "应为整数",
+    "date_type": "应为日期，写作 2024-05-01",
+    "date_parsing": "应为日期，写作 2024-05-01",
+    "date_from_datetime_parsing": "应为日期，写作 2024-05-01",
+    "date_from_datetime_inexact": "应为日期，写作 2024-05-01",
+    "tuple_type": "应为列表，如 [甲, 乙]",
+    "dict_type": "应为若干项，写作 名称: 值",
+    "model_type": "应为若干项，写作 名称: 值",
+}
+
+
+def _follow(node: Any, places: tuple[int | str, ...]) -> tuple[list[str], int]:
+    """The names on the way to a place, as the file has them, and the line of the last that is there."""
+    names: list[str] = []
+    line = 1
+    for place in places:
+        if isinstance(node, yaml.MappingNode):
+            found = [(key, value) for key, value in node.value if key.value == str(place)]
+            if not found and isinstance(place, int):
+                continue
+            if found:
+                names.append(str(place))
+                line, node = found[0][0].start_mark.line + 1, found[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(place, int) and place < len(node.value):
+            names.append(f"第 {place + 1} 项")
+            node = node.value[place]
+            line = node.start_mark.line + 1
+    return names, line
+
+
+_FastLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_FastLoader):
+    """Refuses what YAML passes over in silence: a name that is given twice, of which the first would be lost."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen and not key.tag.endswith(":merge"):
+                raise yaml.constructor.ConstructorError(None, None, f"“{key.value}”出现了两次", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
 
 
 class _Builder:
@@ -398,12 +498,8 @@ class _Builder:
         return RuleError(f"{self.path}{self._line_of(where)}：{where}：{message}")
 
     def _line_of(self, text: str) -> str:
-        """The line on which an id or an expression stands, so that an editor can jump there."""
-        wanted = text.strip().splitlines()[0] if text.strip() else ""
-        for number, line in enumerate(self.path.read_text(encoding="utf-8").splitlines(), start=1):
-            if wanted and wanted in line:
-                return f":{number}"
-        return ""
+        line = line_of(self.path, text)
+        return f":{line}" if line else ""
 
     def _parse(self, text: str, where: str) -> Node:
         try:
@@ -429,11 +525,15 @@ class _Builder:
 
     def _bands(self, source: BandsSource, where: str) -> Node:
         of = self._parse(source.of, where)
+        if of.kind not in (MONEY, NUMBER, "open"):
+            raise self._refuse(source.of, "只有金额和数可以分档")
         steps: list[Step] = []
         otherwise: tuple[Number, Number] = (0, 0)
         for written, points in source.steps.items():
             least, greatest = points if isinstance(points, tuple) else (points, points)
             pair = (simple(Fraction(str(least))), simple(Fraction(str(greatest))))
+            if pair[0] > pair[1]:
+                raise self._refuse(written, f"得分区间 [{least}, {greatest}] 的前一个应不大于后一个")
             if written == "else":
                 otherwise = pair
             else:
@@ -472,7 +572,7 @@ class _Builder:
         where = source.id or (source.name.zh if source.name else source.require or "条件")
         if source.id:
             if source.id in self.ids:
-                raise self._refuse(source.id, "id 重复")
+                raise self._refuse(source.id, "id 重复，请改其一")
             self.ids.add(source.id)
         cite = source.cite or cite
         if source.id and not cite:
@@ -529,7 +629,7 @@ class _Builder:
         if source.pass_ is None:
             return Criterion(**base, form="score", items=source.of, cap=source.cap)
         op, _, mark = source.pass_.strip().partition(" ")
-        if op not in (">=", ">") or not mark:
+        if op not in (">=", ">") or not re.fullmatch(r"\d+(\.\d+)?", mark.strip()):
             raise self._refuse(where, "及格线应写作 “>= 60” 或 “> 70”（说明是否含本数）")
         return Criterion(
             **base,
