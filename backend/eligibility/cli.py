@@ -16,6 +16,7 @@ from backend.clock import today
 from backend.console import Refused, print_json, with_database
 from backend.enterprises.cli import parse_day
 from rules.answers import answer_lines
+from rules.catalogue import CatalogueError
 from rules.comparison import compare_versions
 from rules.library import Library, NotInForce, Programme, UnknownProgramme, library
 from rules.programme import Criterion, RuleError, Version
@@ -73,7 +74,7 @@ def _replay(answers: Iterator[dict[str, Any]], earlier: Path) -> None:
 def _library() -> Library:
     try:
         return library()
-    except RuleError as error:
+    except (RuleError, CatalogueError) as error:
         raise Refused(str(error)) from error
 
 
@@ -250,12 +251,30 @@ def simulate_patch(
 
 @rules_app.command("lint")
 def lint() -> None:
-    """检查规则库：写法、单位、依据、版本日期、分档。"""
+    """检查规则库：写法、单位、依据、版本日期、分档空档、永远不能满足的条件。"""
+    from rules.lint import lint as findings_of
+
     loaded = _library()
+    findings = findings_of(loaded)
+    for finding in findings:
+        typer.echo(str(finding), err=True)
+    if findings:
+        raise Refused(f"规则库有 {len(findings)} 处问题（见上），改好后请再运行 tidu rules lint。")
     versions = sum(len(programme.versions) for programme in loaded.programmes.values())
     typer.echo(
         f"规则库无误：{len(loaded.programmes)} 个认定项目，{versions} 个版本，{len(loaded.catalogue.indicators)} 个指标。"
     )
+
+
+@rules_app.command("schema")
+def schema(
+    folder: Annotated[Path, typer.Argument(help="写到哪个文件夹。", file_okay=False)] = Path("docs/schema"),
+) -> None:
+    """写出规则文件和指标目录的 JSON Schema，供编辑器补全和检查。"""
+    from rules.schema import write_schemas
+
+    for path in write_schemas(folder):
+        typer.echo(str(path))
 
 
 @rules_app.command("indicators")
