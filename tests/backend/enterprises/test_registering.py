@@ -13,7 +13,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.queries import find, names_of
-from backend.enterprises.service import Draft, EditedMeanwhile, FormerName, RegisteredElsewhere, edit, move, register, rename
+from backend.enterprises.service import (
+    Draft,
+    EditedMeanwhile,
+    FormerName,
+    RegisteredElsewhere,
+    edit,
+    move,
+    register,
+    rename,
+)
 from tests.factories import TODAY, column, make_code, make_enterprise
 
 LONG_KNOWN = "泰州星澜精密机械有限公司"
