@@ -1,0 +1,1 @@
+"""Our answers against what others say: another rules engine, and real firms' published figures."""
