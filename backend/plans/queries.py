@@ -165,10 +165,11 @@ async def _reports(
     known_at: datetime | None,
     modes: Mapping[str, Mode],
     targets: Mapping[str, Sequence[Target]],
+    quarters: int = QUARTERS,
 ) -> list[Report]:
     """Reports on plans, counted together: what several plans ask for is counted once."""
     territories = [region_of_plan(plan, region) for plan in chosen]
-    days = (*quarter_ends(on, QUARTERS), last_quarter_end(on), on)
+    days = (*quarter_ends(on, quarters), last_quarter_end(on), on)
     wanted = [target for plan in chosen for target in targets[plan.id]]
     rolled = await roll_up(session, wanted, days, region=region or None, known_at=known_at, modes=modes)
     return [
@@ -177,15 +178,15 @@ async def _reports(
             on,
             known_at,
             territory,
-            tuple(_row(target, on, rolled, territory, modes.get(target.id)) for target in targets[plan.id]),
+            tuple(_row(target, on, rolled, territory, modes.get(target.id), quarters) for target in targets[plan.id]),
         )
         for plan, territory in zip(chosen, territories, strict=True)
     ]
 
 
-def _row(target: Target, on: date, rolled: RolledUp, territory: Territory, mode: Mode | None) -> Row:
+def _row(target: Target, on: date, rolled: RolledUp, territory: Territory, mode: Mode | None, quarters: int) -> Row:
     before = last_quarter_end(on)
-    trend = [(day, rolled.of(target, day)) for day in quarter_ends(on, QUARTERS)]
+    trend = [(day, rolled.of(target, day)) for day in quarter_ends(on, quarters)]
     progress = judge(target, on, rolled.of(target, on), rolled.of(target, before), trend)
     districts = _districts(target, on, before, rolled, territory)
     printed: Mode | None = getattr(target.count, "mode", None)
@@ -203,7 +204,7 @@ def _districts(target: Target, on: date, before: date, rolled: RolledUp, territo
         )
         for day in (on, before)
     )
-    year_ago = quarter_ends(on, QUARTERS)[-1 - QUARTERS_A_YEAR]
+    year_ago = quarter_ends(on, QUARTERS_A_YEAR + 1)[0]
     return tuple(
         District(
             one.code,
@@ -228,8 +229,15 @@ async def plan_summary(
 
 
 def _first_counted(plan: Plan, most: int) -> list[Target]:
-    counted = [one for one in plan.targets if one.target_class is TargetClass.REGISTRY and one.has_number]
-    return [one for one in counted if is_countable(one)][:most]
+    """Counts with a number to reach; a ratio takes longer to work out than a first page may."""
+    return [
+        one
+        for one in plan.targets
+        if one.target_class is TargetClass.REGISTRY
+        and one.has_number
+        and is_countable(one)
+        and not isinstance(one.count, ShareOfEnterprises)
+    ][:most]
 
 
 @dataclass(frozen=True)
@@ -328,7 +336,8 @@ async def workbench_plans(session: AsyncSession, on: date, region: str = "", mos
     """The plans that still run and of which the registry knows something, with their first counted targets."""
     running = [plan for plan in plans().values() if _still_runs(plan, on) and concerns(plan, region)]
     targets = {plan.id: _first_counted(plan, most) for plan in running}
-    reports = await _reports(session, running, on, region, None, {}, targets)
+    # A year back is enough for the pace, which is all that the bars say of the past.
+    reports = await _reports(session, running, on, region, None, {}, targets, QUARTERS_A_YEAR + 1)
     return [
         WorkbenchPlan(report.plan, tuple(_for_workbench(row.progress) for row in report.rows))
         for report in reports
