@@ -1,0 +1,106 @@
+"""What holds for every page, whoever looks at it."""
+
+import pytest
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.async_api import Page
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.database.session import owner_unit_of_work
+from tests.browser.conftest import PageAs
+from tests.browser.watching import complaints_of
+
+pytestmark = pytest.mark.browser
+
+PAGES = (
+    "/", "/enterprises", "/enterprises?q=科技&sort=rung", "/enterprises?q=没有", "{enterprise}",
+    "{enterprise}?programme=hnte&on=2025-12-31", "/recognitions", "/recognitions?view=lapsed", "/plans", "/plans/P000",
+    "/plans/P000/targets/T000-01", "/rules", "/rules/hnte", "/rules/tech_sme", "/me", "/no-such-page",
+)  # fmt: skip
+WRITERS_PAGES = ("/imports",)
+ADMINISTRATORS_PAGES = ("/people", "/people/new")
+#: Login → its pages beyond those for all.
+PEOPLE = {"admin": (*WRITERS_PAGES, *ADMINISTRATORS_PAGES), "shi": WRITERS_PAGES, "jingjiang": WRITERS_PAGES, "lingdao": ()}
+_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+async def enterprise(demo_engine: AsyncEngine) -> str:
+    """The address of an enterprise of Jingjiang with certificates and years of figures: everybody may see it."""
+    async with owner_unit_of_work(demo_engine) as work:
+        code = await work.scalar(
+            text(
+                "SELECT e.credit_code FROM enterprise e JOIN recognition r ON r.enterprise_id = e.id"
+                " WHERE e.region_code = '321282' GROUP BY e.id ORDER BY count(*) DESC, e.id LIMIT 1"
+            )
+        )
+    return f"/enterprises/{code}"
+
+
+def pages_of(login: str, enterprise: str) -> list[str]:
+    """The addresses that somebody looks at."""
+    return [page.replace("{enterprise}", enterprise) for page in (*PAGES, *PEOPLE[login])]
+
+
+@pytest.mark.parametrize("login", PEOPLE)
+async def test_no_page_complains_or_asks_anything_of_elsewhere(page_as: PageAs, enterprise: str, login: str) -> None:
+    page = await page_as(login)
+    for path in pages_of(login, enterprise):
+        await page.goto(path)
+    assert complaints_of(page) == []
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+async def test_no_page_is_wider_than_the_screen(page_as: PageAs, enterprise: str, width: int) -> None:
+    page = await page_as("admin", width=width)
+    too_wide: dict[str, int] = {}
+    for path in pages_of("admin", enterprise):
+        await page.goto(path)
+        if over := await page.evaluate(_OVERFLOW):
+            too_wide[path] = over
+    assert too_wide == {}
+
+
+@pytest.mark.parametrize("login", ["admin", "jingjiang"])
+async def test_every_page_says_the_same_without_scripts(page_as: PageAs, enterprise: str, login: str) -> None:
+    page = await page_as(login, scripts=False)
+    for path in pages_of(login, enterprise):
+        answer = await page.goto(path)
+        assert answer is not None
+        assert answer.status == (404 if path == "/no-such-page" else 200), path
+        assert await page.get_by_role("heading", level=1).count() == 1, path
+
+
+async def test_a_form_of_filters_works_without_scripts(page_as: PageAs) -> None:
+    page = await page_as("shi", scripts=False)
+    await page.goto("/enterprises")
+    await page.get_by_label("梯级").select_option("high_tech")
+    await page.get_by_role("main").get_by_role("button", name="查找").click()
+    assert "rung=high_tech" in page.url
+    assert await page.locator("#results tbody tr").count() > 0
+
+
+async def test_no_page_has_a_serious_barrier(page_as: PageAs, enterprise: str) -> None:
+    page = await page_as("admin")
+    assert await _barriers_on(page, ["/login", *pages_of("admin", enterprise)]) == []
+
+
+async def test_no_page_has_a_serious_barrier_on_a_telephone(page_as: PageAs, enterprise: str) -> None:
+    page = await page_as("shi", width=390)
+    assert await _barriers_on(page, ["/", "/enterprises", enterprise, "/plans/P000/targets/T000-01"]) == []
+
+
+async def _barriers_on(page: Page, paths: list[str]) -> list[str]:
+    """What axe finds serious or critical: where, the rule, and the first place."""
+    barriers: list[str] = []
+    for path in paths:
+        await page.goto(path)
+        # Evaluated, not added to the page: that is what the page's security policy is there to refuse.
+        await page.evaluate(AXE_SCRIPT)
+        found = await page.evaluate("axe.run({resultTypes: ['violations']})")
+        barriers += [
+            f"{path}: {one['id']} at {one['nodes'][0]['target']} and {len(one['nodes']) - 1} more"
+            for one in found["violations"]
+            if one["impact"] in ("serious", "critical")
+        ]
+    return barriers
