@@ -47,7 +47,6 @@ def import_file(
     from backend.spreadsheets.problems_workbook import problems_workbook
     from backend.spreadsheets.reading import ReadOptions, read_file
     from backend.spreadsheets.service import Importer, ImportRefused, run_import
-    from backend.spreadsheets.service import as_json as report_as_json
     from backend.spreadsheets.service import dry_run as try_import
     from backend.spreadsheets.workbook import WorkbookError
     from rules.library import library
@@ -82,7 +81,7 @@ def import_file(
         place = problems_to or file.with_name(f"{file.stem}-有问题的行.xlsx")
         place.write_bytes(problems_workbook(result, report.bad_rows))
         handed_back = str(place)
-    _print(report, report_as_json(report), dry_run, handed_back, as_json)
+    _print(report, report.as_json(), dry_run, handed_back, as_json)
     if dry_run and report.refused:
         raise typer.Exit(1)
 

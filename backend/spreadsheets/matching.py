@@ -1,37 +1,31 @@
 """Which enterprise a row is about: by code, else by a name borne on the row's day; never by likeness alone.
 
-A likeness is shown to a person as a suggestion. Two invented firms one character apart are two firms.
+A likeness is shown to a person as a suggestion. Two firms one character apart are two firms.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.names import match_key, similarity
+from backend.enterprises.service import LONG_AGO
+from backend.spreadsheets.fates import Candidate
 from backend.spreadsheets.records import ReadRow
 
-_LIKE_ENOUGH = 0.86
+_LIKE_ENOUGH = 0.78
+#: Trigrams in common from which on two names are compared closely; the index finds them.
+_WORTH_COMPARING = 0.5
 _SUGGESTIONS = 3
-#: Rows for which suggestions are looked up; a list that is all wrong needs no thousand of them.
-_MOST_SUGGESTED = 200
+#: Names for which suggestions are looked up; a list that is all wrong needs no thousand of them.
+_MOST_SUGGESTED = 300
 
 
 @dataclass(frozen=True)
-class Match:
-    """What the registry knows of the enterprise of a row."""
-
-    enterprise_id: int | None = None
-    #: Why there is none, in Chinese; empty where there is one or a new one may be registered.
-    problem: str = ""
-    remedy: str = ""
-
-
-@dataclass(frozen=True)
-class _Bearer:
-    """An enterprise that bears or bore a name."""
+class Bearer:
+    """An enterprise that bears or bore a name, with the days of the name where they are known."""
 
     id: int
     credit_code: str | None
@@ -41,144 +35,163 @@ class _Bearer:
     used_from: date | None
     used_to: date | None
 
-    def bore_on(self, day: date | None) -> bool:
-        """Whether the name was its name on a day; without a day, whether it still is or ever was."""
-        if day is None:
-            return True
+    @property
+    def is_current(self) -> bool:
+        """Whether it is called so today."""
+        return self.used_to is None
+
+    @property
+    def gave_up_on(self) -> date | None:
+        """The last day of the name, where that is known."""
+        return None if self.used_to == LONG_AGO else self.used_to
+
+    def bore_on(self, day: date) -> bool:
+        """Whether it may have been called so on a day."""
         begun = self.used_from or self.established_on
-        return (begun is None or begun <= day) and (
-            self.used_to is None or self.used_to.year == 1 or day <= self.used_to
-        )
+        return (begun is None or begun <= day) and (self.gave_up_on is None or day <= self.gave_up_on)
+
+    @property
+    def as_candidate(self) -> Candidate:
+        """What a person sees of it."""
+        return Candidate(self.id, self.name, self.credit_code, self.region_code)
 
 
-async def match_rows(session: AsyncSession, rows: Sequence[ReadRow], own_region: str = "") -> list[Match]:
-    """For each row the enterprise it is about.
+@dataclass
+class KnownEnterprises:
+    """What the registry knows of the enterprises that a file may speak of; who may not see them sees none."""
 
-    Args:
-        session: within the scope of whoever imports.
-        rows: rows without errors of their own.
-        own_region: the district of a district's officer; rows of others are refused.
-    """
-    by_code = await _ids_by_code(session, rows)
-    elsewhere = await _registered_elsewhere(session, rows, by_code) if own_region else set[str]()
-    bearers = await _bearers(session, [match_key(row.enterprise.name) for row in rows if row.enterprise.name])
-    matches = [_match(row, by_code, elsewhere, bearers, own_region) for row in rows]
-    return await _with_suggestions(session, rows, matches)
+    by_code: Mapping[str, Bearer] = field(default_factory=dict[str, Bearer])
+    #: Old registration numbers and the like → id.
+    by_number: Mapping[str, int] = field(default_factory=dict[str, int])
+    #: Codes registered where the importing person may not look.
+    elsewhere: frozenset[str] = frozenset()
+    by_name: dict[str, list[Bearer]] = field(default_factory=dict[str, list[Bearer]])
+    _by_id: dict[int, Bearer] = field(default_factory=dict[int, Bearer])
+
+    def __post_init__(self) -> None:
+        self._by_id = {one.id: one for one in self.by_code.values()}
+        self.hold(self.by_name)
+
+    def hold(self, by_name: Mapping[str, list[Bearer]]) -> None:
+        """Take in who bears some names now."""
+        self.by_name = {**self.by_name, **by_name}
+        self._by_id |= {one.id: one for bearers in by_name.values() for one in bearers}
+
+    def enterprise(self, enterprise_id: int | None) -> Bearer | None:
+        """An enterprise as far as it is known."""
+        return self._by_id.get(enterprise_id) if enterprise_id is not None else None
+
+    def bearers(self, name: str) -> Sequence[Bearer]:
+        """Who bears or bore a name."""
+        return self.by_name.get(match_key(name), ())
+
+    def keys_of(self, enterprise_id: int, names: Iterable[str]) -> set[str]:
+        """Which of some names an enterprise bears or bore, as keys."""
+        return {match_key(name) for name in names if any(one.id == enterprise_id for one in self.bearers(name))}
 
 
-async def _ids_by_code(session: AsyncSession, rows: Sequence[ReadRow]) -> dict[str, int]:
+async def known_enterprises(session: AsyncSession, rows: Sequence[ReadRow], own_region: str) -> KnownEnterprises:
+    """Look up every code, number and name of a file at once."""
     codes = {row.enterprise.credit_code for row in rows if row.enterprise.credit_code}
     numbers = {one.value for row in rows for one in row.enterprise.other_numbers}
+    by_code = await _by_code(session, codes)
+    elsewhere = await _elsewhere(session, codes - set(by_code)) if own_region else frozenset[str]()
+    names = {name for row in rows for name in names_in(row)}
+    return KnownEnterprises(by_code, await _by_number(session, numbers), elsewhere, await bearers_of(session, names))
+
+
+def names_in(row: ReadRow) -> Iterable[str]:
+    """Every name that a row gives its enterprise."""
+    who = row.enterprise
+    if who.name:
+        yield who.name
+    yield from (one.name for one in who.former_names)
+    yield from (one.new_name for one in row.recognitions if one.new_name)
+
+
+async def _by_code(session: AsyncSession, codes: set[str]) -> dict[str, Bearer]:
     found = await session.execute(
         text(
-            "SELECT credit_code, id FROM enterprise WHERE credit_code = ANY(:codes)"
-            " UNION ALL SELECT value, enterprise_id FROM enterprise_identifier WHERE value = ANY(:numbers)"
+            "SELECT id, credit_code, name, region_code, established_on, NULL::date, NULL::date FROM enterprise"
+            " WHERE credit_code = ANY(:codes)"
         ),
-        {"codes": sorted(codes), "numbers": sorted(numbers)},
+        {"codes": sorted(codes)},
+    )
+    return {row[1]: Bearer(*row) for row in found}
+
+
+async def _by_number(session: AsyncSession, numbers: set[str]) -> dict[str, int]:
+    if not numbers:
+        return {}
+    found = await session.execute(
+        text("SELECT value, enterprise_id FROM enterprise_identifier WHERE value = ANY(:numbers)"),
+        {"numbers": sorted(numbers)},
     )
     return {row[0]: row[1] for row in found}
 
 
-async def _registered_elsewhere(session: AsyncSession, rows: Sequence[ReadRow], by_code: Mapping[str, int]) -> set[str]:
-    codes = {row.enterprise.credit_code for row in rows if row.enterprise.credit_code} - set(by_code)
+async def _elsewhere(session: AsyncSession, codes: set[str]) -> frozenset[str]:
     found = await session.execute(text("SELECT codes_registered(:codes)"), {"codes": sorted(codes)})
-    return set(found.scalars())
+    return frozenset(found.scalars())
 
 
-async def _bearers(session: AsyncSession, keys: Sequence[str]) -> dict[str, list[_Bearer]]:
+async def bearers_of(session: AsyncSession, names: Iterable[str]) -> dict[str, list[Bearer]]:
+    """Who bears or bore some names, by the names' keys."""
     found = await session.execute(
         text(
             "SELECT n.match_key, e.id, e.credit_code, e.name, e.region_code, e.established_on, n.used_from, n.used_to"
             " FROM enterprise_name n JOIN enterprise e ON e.id = n.enterprise_id WHERE n.match_key = ANY(:keys)"
+            " ORDER BY e.id, n.used_to NULLS FIRST"
         ),
-        {"keys": sorted(set(keys))},
+        {"keys": sorted({match_key(name) for name in names})},
     )
-    bearers: dict[str, list[_Bearer]] = {}
+    bearers: dict[str, list[Bearer]] = {}
     for key, *values in found:
-        bearers.setdefault(key, []).append(_Bearer(*values))
+        bearers.setdefault(key, []).append(Bearer(*values))
     return bearers
 
 
-def _match(
-    row: ReadRow, by_code: Mapping[str, int], elsewhere: set[str], bearers: Mapping[str, list[_Bearer]], own_region: str
-) -> Match:
-    who = row.enterprise
-    if own_region and who.region_code and who.region_code != own_region and not who.region_is_inherited:
-        return Match(None, "所属区域不在您的市（区）", "请由该市（区）或市级人员导入")
-    if who.credit_code in elsewhere:
-        return Match(None, "这家企业登记在其他市（区）", "请由该市（区）或市级人员导入")
-    if who.credit_code:
-        return _by_code(row, who.credit_code, by_code, bearers)
-    for number in who.other_numbers:
-        if number.value in by_code:
-            return Match(by_code[number.value])
-    return _by_name(row, bearers)
-
-
-def _by_code(row: ReadRow, code: str, by_code: Mapping[str, int], bearers: Mapping[str, list[_Bearer]]) -> Match:
-    if code in by_code:
-        return Match(by_code[code])
-    # Known by name only so far, from a list that printed no code: now it has one.
-    nameless = [one for one in bearers.get(match_key(row.enterprise.name), []) if one.credit_code is None]
-    return Match(nameless[0].id) if len(nameless) == 1 else Match()
-
-
-def _by_name(row: ReadRow, bearers: Mapping[str, list[_Bearer]]) -> Match:
-    candidates = _of_the_day(bearers.get(match_key(row.enterprise.name), []), _day_of(row))
-    if not candidates:
-        for former in row.enterprise.former_names:
-            candidates = _of_the_day(bearers.get(match_key(former.name), []), None)
-            if candidates:
-                break
-    if len({one.id for one in candidates}) > 1 and row.enterprise.region_code:
-        near = [one for one in candidates if one.region_code == row.enterprise.region_code]
-        candidates = near or candidates
-    ids = {one.id for one in candidates}
-    if len(ids) == 1:
-        return Match(ids.pop())
-    if ids:
-        listed = "、".join(sorted({f"{one.name}（{one.credit_code or '无代码'}）" for one in candidates}))
-        return Match(None, f"有 {len(ids)} 家企业用过这个名称：{listed}", "请在表中补上统一社会信用代码")
-    if row.layout in ("ledger", "enterprises") and row.enterprise.other_numbers:
-        return Match()  # an old registration number names it as well as a code
-    return Match(None, "没有统一社会信用代码，库内也没有叫这个名称的企业", "请补上统一社会信用代码，或先登记这家企业")
-
-
-def _day_of(row: ReadRow) -> date | None:
-    return next((one.dated_on for one in row.recognitions if one.dated_on is not None), None)
-
-
-def _of_the_day(bearers: Sequence[_Bearer], day: date | None) -> list[_Bearer]:
-    """Those that bore the name on the day. One that gave it up later goes before one that took it over."""
+def matches_by_name(known: KnownEnterprises, name: str, day: date, region_code: str = "") -> list[Bearer]:
+    """The enterprises that a name without a code may mean on a day, each once; one only where it is sure."""
+    bearers = known.bearers(name)
     borne = [one for one in bearers if one.bore_on(day)]
-    if day is not None and len({one.id for one in borne}) > 1:
-        gave_up = [one for one in borne if one.used_to is not None and one.used_to.year > 1]
-        borne = gave_up or [one for one in borne if one.used_to is None] or borne
-    # A list prints the old name for a while after it was given up.
-    return borne or (list(bearers) if len({one.id for one in bearers}) == 1 else [])
+    if _several(borne):
+        # Of one that gave the name up later and one that took it over, the first bore it then.
+        borne = [one for one in borne if one.gave_up_on] or [one for one in borne if one.is_current] or borne
+    if _several(borne):
+        borne = [one for one in borne if one.region_code == region_code] or borne
+    # Lists print the old name for a while after it was given up.
+    found = borne or ([] if _several(bearers) else bearers)
+    return list({one.id: one for one in found}.values())
 
 
-async def _with_suggestions(session: AsyncSession, rows: Sequence[ReadRow], matches: list[Match]) -> list[Match]:
-    """For names nobody bears, those that are like them: for a person to decide."""
-    open_ones = [
-        position
-        for position, match in enumerate(matches)
-        if match.problem.startswith("没有统一") and rows[position].enterprise.name
-    ][:_MOST_SUGGESTED]
-    for position in open_ones:
-        name = rows[position].enterprise.name
-        found = await session.execute(
-            text(
-                "SELECT name, credit_code FROM enterprise WHERE search_text % :name"
-                " ORDER BY similarity(search_text, :name) DESC LIMIT 20"
-            ),
-            {"name": name.lower()},
-        )
-        alike = [(similarity(name, row[0]), row[0], row[1]) for row in found]
-        near = sorted((one for one in alike if one[0] >= _LIKE_ENOUGH), reverse=True)[:_SUGGESTIONS]
-        if near:
-            listed = "、".join(f"{other}（{code or '无代码'}）" for _, other, code in near)
-            matches[position] = Match(
-                None, matches[position].problem, f"相近的有：{listed}。请核对后补上统一社会信用代码"
-            )
-    return matches
+def _several(bearers: Sequence[Bearer]) -> bool:
+    return len({one.id for one in bearers}) > 1
+
+
+async def suggestions(session: AsyncSession, names: Sequence[str]) -> dict[str, tuple[Candidate, ...]]:
+    """For names nobody bears, the enterprises whose names are like them: for a person to decide."""
+    wanted = list(dict.fromkeys(names))[:_MOST_SUGGESTED]
+    if not wanted:
+        return {}
+    await session.execute(
+        text("SELECT set_config('pg_trgm.word_similarity_threshold', :least, true)"), {"least": str(_WORTH_COMPARING)}
+    )
+    found = await session.execute(
+        text(
+            "SELECT w.name AS asked, e.id, e.name, e.credit_code, e.region_code FROM unnest(CAST(:names AS text[])) AS w (name)"
+            " CROSS JOIN LATERAL (SELECT * FROM enterprise e WHERE lower(w.name) <% e.search_text"
+            " ORDER BY word_similarity(lower(w.name), e.search_text) DESC, e.id LIMIT 20) AS e"
+        ),
+        {"names": wanted},
+    )
+    alike: dict[str, list[tuple[float, Candidate]]] = {}
+    for asked, *values in found:
+        candidate = Candidate(*values)
+        likeness = similarity(asked, candidate.name)
+        if likeness >= _LIKE_ENOUGH:
+            alike.setdefault(asked, []).append((likeness, candidate))
+    return {
+        name: tuple(one for _, one in sorted(found, key=lambda pair: -pair[0])[:_SUGGESTIONS])
+        for name, found in alike.items()
+    }

@@ -15,12 +15,13 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.pages import XLSX, programme_choices
+from backend.spreadsheets.fates import Importer, Report
 from backend.spreadsheets.layouts import LAYOUT_IDS
 from backend.spreadsheets.problems_workbook import problems_workbook
 from backend.spreadsheets.queries import import_run, recent_imports
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.records import ReadResult
-from backend.spreadsheets.service import Importer, Report, as_json, digest, dry_run, run_import
+from backend.spreadsheets.service import digest, dry_run, run_import
 from backend.spreadsheets.workbook import WorkbookError
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound, Refusal
@@ -112,7 +113,7 @@ async def _keep(
     entered: Mapping[str, str],
     person: PersonSignedIn,
 ) -> int:
-    data = {**as_json(report), "options": dict(entered)}
+    data = {**report.as_json(), "options": dict(entered)}
     found = await session.execute(
         text(
             "INSERT INTO import_run (file_name, digest, content, layout, status, rows, good_rows, bad_rows, created, updated,"

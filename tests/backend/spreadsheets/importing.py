@@ -1,0 +1,90 @@
+"""Importing files in tests, and counting what the registry holds afterwards."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.database.engine import make_engine
+from backend.spreadsheets.fates import Importer, Report, RowFate
+from backend.spreadsheets.reading import ReadOptions, read_file
+from backend.spreadsheets.records import ReadResult
+from backend.spreadsheets.service import dry_run, run_import
+from rules.library import library
+from tests.backend.spreadsheets.conftest import Rows, make_workbook
+from tests.conftest import fresh_database
+
+#: The day on which the invented lists were made.
+TODAY = date(2026, 11, 20)
+
+
+def importer(**differing: Any) -> Importer:
+    """A city's officer on the lists' day."""
+    return replace(Importer(library().catalogue, library(), TODAY), **differing)
+
+
+def read(source: Path | bytes | Rows, file_name: str = "测试.xlsx", **options: Any) -> ReadResult:
+    """A file, a workbook's bytes, or rows of one."""
+    content = source if isinstance(source, Path | bytes) else make_workbook(source)
+    name = source.name if isinstance(source, Path) else file_name
+    options.setdefault("within", "321200")
+    return read_file(content, library().catalogue, ReadOptions(**options), name)
+
+
+async def take(
+    session: AsyncSession,
+    source: Path | bytes | Rows,
+    *,
+    good_rows_only: bool = True,
+    by: Importer | None = None,
+    **options: Any,
+) -> Report:
+    """Import a file; unless told otherwise, its good rows."""
+    return await run_import(session, read(source, **options), by or importer(), good_rows_only=good_rows_only)
+
+
+async def try_out(
+    session: AsyncSession, source: Path | bytes | Rows, by: Importer | None = None, **options: Any
+) -> Report:
+    """A dry run."""
+    return await dry_run(session, read(source, **options), by or importer())
+
+
+@asynccontextmanager
+async def registry_of(server_url: str, template: str) -> AsyncGenerator[AsyncEngine]:
+    """A database that a whole module of tests looks at."""
+    async with fresh_database(server_url, template) as url:
+        engine = make_engine(url)
+        yield engine
+        await engine.dispose()
+
+
+async def rows_written(session: AsyncSession) -> Mapping[str, int]:
+    """How much stands in each table, and the revisions of the enterprises: equal where nothing was written."""
+    tables = (
+        "enterprise", "enterprise_name", "enterprise_region", "enterprise_chain", "enterprise_identifier", "filing",
+        "fact_yearly", "fact_current", "recognition",
+    )  # fmt: skip
+    counts = {name: await scalar(session, f"SELECT count(*) FROM {name}") for name in tables}
+    return counts | {"revisions": await scalar(session, "SELECT coalesce(sum(revision), 0) FROM enterprise")}
+
+
+async def scalar(session: AsyncSession, query: str, **values: Any) -> Any:
+    """One value."""
+    return (await session.execute(text(query), values)).scalar()
+
+
+async def column(session: AsyncSession, query: str, **values: Any) -> list[Any]:
+    """One column."""
+    return list((await session.execute(text(query), values)).scalars())
+
+
+def reasons(fate: RowFate) -> str:
+    """All that is said of a row."""
+    return "".join(problem.text for problem in fate.problems)
