@@ -18,7 +18,7 @@ from rules.values import Value, simple
 
 YEARLY_TABLE = "fact_yearly"
 CURRENT_TABLE = "fact_current"
-#: Stands for “known not to exist” in a column of days.
+#: Stands for “known not to exist” in a column of days; asyncpg writes the first day of all as PostgreSQL's -infinity.
 NONE_DAY = date(1, 1, 1)
 NONE_TEXT = "none"
 
