@@ -1,4 +1,4 @@
-"""`tidu plan`, `tidu members`, `tidu bulletin`."""
+"""`tidu plan`, `tidu members`, `tidu bulletin`, `tidu forecast`."""
 
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command("plan")(plan)
     app.command("members")(members)
     app.command("bulletin")(bulletin)
+    app.command("forecast")(forecast)
 
 
 def plan(
@@ -144,6 +145,40 @@ def bulletin(
         return
     for path in _save(content, to):
         typer.echo(str(path))
+
+
+def forecast(
+    context: typer.Context,
+    target: Annotated[str, typer.Argument(help="目标编号，如 T000-01。")],
+    on: On = None,
+    known_at: KnownAt = None,
+    region: RegionCode = None,
+    renewal: Annotated[float | None, typer.Option(help="假定到期认定续上的比例，如 0.8。", min=0, max=1)] = None,
+    newcomers: Annotated[float | None, typer.Option(help="假定每年新增的企业数。", min=0)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """预测有效数类目标到期时的数：区间、假定和回测。"""
+    from backend.plans.documents import target_named
+    from backend.plans.forecast import as_json as forecast_as_json
+    from backend.plans.forecast import forecast as work_out
+    from backend.plans.queries import region_of_plan
+
+    day, moment = _when(on, known_at)
+    found_plan, found = _or_refuse(lambda: target_named(target))
+    _or_refuse(lambda: region_of_plan(found_plan, region))
+    given = _read(
+        context,
+        lambda session: work_out(
+            session, found, day, region=region, known_at=moment, renewal=renewal, newcomers_a_year=newcomers
+        ),
+    )
+    if given is None:
+        raise Refused(f"{found.id} {found.name}不能预测：只预测按有效认定统计、{day} 尚未到期的目标。")
+    if as_json:
+        print_json(forecast_as_json(given))
+        return
+    for sentence in given.sentences:
+        typer.echo(sentence)
 
 
 def _save(content: "Bulletin", folder: Path) -> list[Path]:

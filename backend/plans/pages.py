@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
@@ -34,6 +34,8 @@ from backend.plans.bulletin_files import as_word
 from backend.plans.bulletin_files import as_workbook as bulletin_workbook
 from backend.plans.documents import findings, findings_on, plan_named, registers, target_named
 from backend.plans.export import as_csv, as_workbook, rows_of
+from backend.plans.forecast import can_be_forecast
+from backend.plans.forecast import forecast as work_out
 from backend.plans.progress import LIGHT_RULES, last_quarter_end
 from backend.plans.queries import Row, all_reports, concerns, plan_report, programmes_of, titles_of
 from backend.plans.rollup import PARTS, members
@@ -102,6 +104,11 @@ class BulletinForm(BaseModel):
     next_steps: str = ""
 
 
+def _or_none(written: object) -> object:
+    """An empty field of a form is no number."""
+    return None if written == "" else written
+
+
 class Asked(BaseModel):
     """The query string of every page about plans."""
 
@@ -111,6 +118,9 @@ class Asked(BaseModel):
     mode: str = ""
     part: str = "counted"
     page: int = 1
+    #: What a reader assumes in the forecast: percent of ending titles that come back, newcomers a year.
+    renewal: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None
+    newcomers: Annotated[float | None, Field(ge=0), BeforeValidator(_or_none)] = None
 
 
 Asking = Annotated[Asked, Query()]
@@ -183,9 +193,32 @@ async def target(
         page=page, pages=-(-listed.total // MEMBERS_A_PAGE) if listed else 0, parts=_parts(wanted), part=part, mode=asked.mode,
         region_name=region_name, programme_names=_programme_names(wanted), regions=_regions(found, person), trend_chart=_chart(row),
         districts_chart=_districts_chart(row), findings=[one for one in findings() if wanted.id in one.targets],
+        can_forecast=mode is None and can_be_forecast(wanted, question.on),
         revisions=[] if is_countable(wanted) else await queries.revisions_of(session, wanted, _kept_under(found, question.region)),
         can_report=person.role.may_write and not is_countable(wanted) and wanted.count is not None,
         is_future=question.on > today(),
+    )  # fmt: skip
+
+
+@router.get("/plans/{plan_id}/targets/{target_id}/forecast", response_class=HTMLResponse)
+async def forecast(
+    request: Request, session: Work, person: SignedIn, plan_id: str, target_id: str, asked: Asking
+) -> HTMLResponse:
+    """Where a count will be on the day the target is due, with what the reader assumes."""
+    question = question_of(asked, person)
+    found, wanted = _target(plan_id, target_id, person)
+    territory = queries.region_of_plan(found, question.region)
+    outlook = await work_out(
+        session, wanted, question.on, region=question.region, known_at=question.known_at,
+        renewal=None if asked.renewal is None else asked.renewal / 100, newcomers_a_year=asked.newcomers,
+    )  # fmt: skip
+    if outlook is None:
+        raise NotFound(f"{wanted.id} {wanted.name}不能预测：只预测按有效认定统计、{question.on} 尚未到期的目标。")
+    here = f"/plans/{found.id}/targets/{wanted.id}?{question.query()}"
+    return render(
+        request, "plans/forecast.html", page_title=f"到期预测：{wanted.name}",
+        breadcrumb=[("规划目标", "/plans"), (found.id, f"/plans/{found.id}"), (wanted.id, here), ("到期预测", None)],
+        plan=found, target=wanted, outlook=outlook, asked=question, territory=territory.name,
     )  # fmt: skip
 
 

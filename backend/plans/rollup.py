@@ -158,8 +158,8 @@ class _Tallies:
         return self.count("counted", territory, "", number) - placed
 
 
-#: Where enterprises were on each of the days that ever moved; whoever never did is where it is now.
-def _moved(asked: Asked) -> str:
+def moved_sql(asked: Asked) -> str:
+    """Where enterprises that ever moved were on each of the days; whoever never did is where it is now."""
     of_day = ", ".join(
         "(array_agg(er.region_code ORDER BY er.valid_from DESC NULLS LAST) FILTER (WHERE"
         f" (er.valid_from IS NULL OR er.valid_from <= (CAST(:days AS date[]))[{number}])"
@@ -208,7 +208,7 @@ async def _count(session: AsyncSession, sets: Mapping[str, Sets], asked: Asked) 
         text(
             "SELECT s.part, e.region_code, m.regions, s.days, count(*)"
             f" FROM ({union}) s JOIN enterprise e ON e.id = s.enterprise_id"
-            f" LEFT JOIN ({_moved(asked)}) m ON m.enterprise_id = s.enterprise_id"
+            f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
             " WHERE s.days <> 0 GROUP BY s.part, e.region_code, m.regions, s.days"
         ),
         asked.parameters,
@@ -361,7 +361,7 @@ async def members(
         text(
             "SELECT e.id, e.credit_code, e.name, p.region_code, count(*) OVER () AS total"
             f" FROM ({chosen}) s JOIN enterprise e ON e.id = s.enterprise_id"
-            f" LEFT JOIN ({_moved(asked)}) m ON m.enterprise_id = s.enterprise_id"
+            f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
             " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
             " WHERE s.days <> 0 AND (p.region_code = ANY(CAST(:codes AS text[])) OR p.region_code LIKE :like)"
             " ORDER BY p.region_code, e.name, e.id LIMIT :limit OFFSET :offset"

@@ -157,3 +157,10 @@ async def test_a_bulletin_is_read_printed_downloaded_and_written_in(
 
 async def test_a_bulletin_of_no_quarter_is_refused_in_chinese(officer: AsyncClient):
     assert "2026Q3" in await seen(officer, "/plans/P000/bulletin?quarter=夏天", status=422)
+
+
+async def test_a_forecast_can_be_asked_with_other_assumptions(officer: AsyncClient, two_high_tech_enterprises: None):
+    page = await seen(officer, "/plans/P000/targets/T000-01/forecast?on=2026-06-30&renewal=50&newcomers=10")
+    assert "每年新增 10.0 家" in page
+    assert "无法回测" in page
+    assert "不能预测" in await seen(officer, "/plans/P000/targets/T000-03/forecast?on=2026-06-30", status=404)

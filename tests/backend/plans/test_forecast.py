@@ -1,0 +1,86 @@
+"""Where a count will be: what the forecast rests on, its interval, and its back-test."""
+
+from datetime import date, timedelta
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.plans.documents import target_named
+from backend.plans.forecast import Title, back_test, can_be_forecast, forecast, outlook, years_before
+from tests.backend.plans.conftest import MakeEnterprise, MakeTitle
+
+TODAY = date(2026, 6, 30)
+DUE = date(2027, 12, 31)
+
+
+def title(granted_on: date, years: int = 3) -> Title:
+    return Title(granted_on, granted_on, years_before(granted_on, -years) - timedelta(days=1))
+
+
+def test_titles_that_reach_beyond_the_day_are_certain():
+    found = outlook([[title(date(2026, 1, 1))], [title(date(2024, 1, 1))]], TODAY, DUE)
+    assert (found.today, found.lasting, found.ending) == (2, 1, 1)
+    assert found.low >= 1
+
+
+def test_a_year_of_history_knows_who_came_back_and_who_came_new():
+    back = [title(date(2022, 8, 1)), title(date(2025, 9, 1))]
+    gone = [title(date(2022, 8, 1))]
+    fresh = [title(date(2026, 1, 1))]
+    step = outlook([back, gone, fresh], TODAY, DUE).history[-1]
+    assert (step.ending, step.renewed, step.newcomers) == (2, 1, 1)
+
+
+def test_a_thin_history_is_drawn_towards_what_is_usual():
+    lost = [[title(date(2022, 8, 1))]]
+    rate = outlook(lost, TODAY, DUE).assumptions.renewal
+    assert 0.7 < rate < 0.75
+
+
+def test_a_long_history_speaks_for_itself():
+    lost = [[title(date(2022, 8, 1))] for _ in range(500)]
+    assert outlook(lost, TODAY, DUE).assumptions.renewal < 0.05
+
+
+def test_the_expected_count_is_in_the_interval():
+    holders = [[title(date(year, month, 1))] for year in range(2021, 2026) for month in range(1, 13)]
+    found = outlook(holders, TODAY, DUE)
+    assert found.low <= found.middle <= found.high
+    assert found.low < found.high
+
+
+def test_the_back_test_knows_only_what_was_granted_by_then():
+    holders = [[title(date(year, month, 1))] for year in range(2019, 2026) for month in range(1, 7)]
+    sudden = [[title(date(2026, 3, 1))] for _ in range(300)]
+    tested = back_test([*holders, *sudden], TODAY)
+    assert tested is not None
+    assert tested.said.today == sum(1 for one in holders if one[0].first <= date(2025, 6, 30) <= one[0].last)
+    assert not tested.is_within
+
+
+def test_without_a_past_there_is_no_back_test():
+    assert back_test([[title(date(2026, 3, 1))]], TODAY) is None
+
+
+def test_only_stocks_of_valid_titles_with_a_day_to_come_are_forecast():
+    assert can_be_forecast(target_named("T000-01")[1], TODAY)
+    assert not can_be_forecast(target_named("T000-03")[1], TODAY)
+    assert not can_be_forecast(target_named("T004-26")[1], TODAY)
+    assert not can_be_forecast(target_named("T000-01")[1], date(2028, 1, 1))
+
+
+async def test_a_reader_may_assume_otherwise(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    for _ in range(4):
+        await make_title(await make_enterprise(), granted_on=date(2024, 1, 10), valid_to=date(2027, 1, 9))
+    await make_title(await make_enterprise("320102"), granted_on=date(2024, 1, 10), valid_to=date(2027, 1, 9))
+    _, target = target_named("T000-01")
+    given = await forecast(session, target, TODAY, renewal=0.5, newcomers_a_year=10)
+    assert given is not None
+    assert (given.outlook.today, given.outlook.ending) == (4, 4)
+    assert given.outlook.middle == 2 + 15
+    assert given.will_be_met is False
+
+
+def test_29_february_has_a_year_before():
+    assert years_before(date(2024, 2, 29), 1) == date(2023, 2, 28)
