@@ -1,0 +1,155 @@
+"""The work lists of titles: what ends soon, what would fail its review, what lapsed, what was revoked."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.clock import today
+from backend.database.session import copy_rows, owner_unit_of_work
+from backend.recognitions import queries
+from backend.recognitions.queries import VIEWS, expiring, list_titles
+from backend.recognitions.service import revoke
+from rules.library import library
+from tests.backend.conftest import ClientAs
+from tests.factories import make_enterprise, make_recognition
+
+ON = date(2026, 6, 30)
+
+
+async def shown(session: AsyncSession, view: str, **given: Any) -> list[int]:
+    """The enterprises of a view, as often as they stand there."""
+    return [row["enterprise_id"] for row in (await list_titles(session, view, ON, library(), **given)).rows]
+
+
+async def titled(session: AsyncSession, ends_in: int, programme: str = "hnte", outcome: str = "") -> int:
+    """An enterprise with a title that ends so many days after the day asked about."""
+    number = await make_enterprise(session)
+    valid_to = ON + timedelta(days=ends_in)
+    await make_recognition(session, number, programme, date(2023, 7, 10), valid_to=valid_to)
+    if outcome:
+        columns = (
+            "enterprise_id",
+            "programme",
+            "outcome",
+            "is_likely",
+            "version",
+            "failed",
+            "unknown",
+            "missing",
+            "as_of",
+            "run_id",
+        )
+        row = (
+            number,
+            programme,
+            outcome.removeprefix("likely ") or outcome,
+            outcome.startswith("likely"),
+            "2016",
+            ["a"],
+            [],
+            [],
+            ON,
+            1,
+        )
+        await copy_rows(session, "eligibility", columns, [row])
+    return number
+
+
+@pytest.mark.parametrize(("ends_in", "is_shown"), [(-1, False), (0, True), (179, True), (180, False)])
+async def test_a_title_ends_soon_from_180_days_before_to_its_last_day(
+    session: AsyncSession, ends_in: int, is_shown: bool
+):
+    number = await titled(session, ends_in)
+    assert (number in await shown(session, "expiring")) is is_shown
+
+
+async def test_a_title_that_is_renewed_already_does_not_end_soon(session: AsyncSession):
+    number = await titled(session, 30)
+    await make_recognition(session, number, "hnte", ON + timedelta(days=20), kind="renewed")
+    assert await shown(session, "expiring") == []
+
+
+async def test_the_soonest_end_comes_first(session: AsyncSession):
+    numbers = [await titled(session, ends_in) for ends_in in (90, 30, 60)]
+    assert await shown(session, "expiring") == [numbers[1], numbers[2], numbers[0]]
+
+
+async def test_only_what_ends_soon_and_fails_its_rules_today_is_at_risk(session: AsyncSession):
+    failing = await titled(session, 30, outcome="ineligible")
+    for ends_in, outcome in ((30, "eligible"), (30, "undetermined"), (30, ""), (400, "ineligible")):
+        await titled(session, ends_in, outcome=outcome)
+    assert await shown(session, "failing") == [failing]
+
+
+async def test_lapsed_though_still_eligible_within_two_years(session: AsyncSession):
+    eligible = await titled(session, -10, outcome="eligible")
+    likely = await titled(session, -20, outcome="likely undetermined")
+    for ends_in, outcome in ((-10, "ineligible"), (-10, "undetermined"), (-731, "eligible"), (10, "eligible")):
+        await titled(session, ends_in, outcome=outcome)
+    assert await shown(session, "lapsed") == [likely, eligible]
+
+
+async def test_what_was_granted_again_after_a_gap_is_not_lapsed(session: AsyncSession):
+    number = await titled(session, -100, outcome="eligible")
+    await make_recognition(session, number, "hnte", ON - timedelta(days=50))
+    assert await shown(session, "lapsed") == []
+
+
+async def test_a_revoked_title_stands_among_the_revoked_only(session: AsyncSession):
+    number = await make_enterprise(session)
+    title = await make_recognition(session, number, granted_on=date(2024, 1, 10))
+    assert await shown(session, "in_force") == [number]
+    await revoke(session, title, date(2026, 5, 1), "处罚")
+    assert [await shown(session, view) for view in VIEWS] == [[], [], [], [], [number]]
+
+
+async def test_a_view_is_narrowed_by_programme_and_region(session: AsyncSession):
+    number = await titled(session, 30)
+    assert await shown(session, "expiring", programme="hnte", region="321202") == [number]
+    assert await shown(session, "expiring", programme="srdi_sme") == []
+    assert await shown(session, "expiring", region="321282") == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_a_view_counts_what_its_pages_show(session: AsyncSession, view: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(queries, "TITLES_A_PAGE", 2)
+    for ends_in in (-10, 10, 20, 30, 40):
+        await titled(session, ends_in, outcome="eligible" if ends_in < 0 else "ineligible")
+    first = await list_titles(session, view, ON, library())
+    pages = [await list_titles(session, view, ON, library(), page=page) for page in range(1, first.pages + 1)]
+    assert len({row["id"] for page in pages for row in page.rows}) == first.total
+
+
+async def test_the_workbenchs_list_leaves_out_what_everybody_renews_each_year(session: AsyncSession):
+    number = await titled(session, 30)
+    await titled(session, 30, programme="tech_sme")
+    rows, total = await expiring(session, ON, library(), 180)
+    assert ([row["enterprise_id"] for row in rows], total) == ([number], 1)
+
+
+# The page
+
+
+@pytest.fixture
+async def jingjiang(engine: AsyncEngine, client_as: ClientAs) -> AsyncClient:
+    async with owner_unit_of_work(engine) as session:
+        for name, region in (("靖江某某有限公司", "321282"), ("海陵某某有限公司", "321202")):
+            number = await make_enterprise(session, name=name, region_code=region)
+            await make_recognition(session, number, "hnte", today() - timedelta(days=1000))
+    return await client_as("district_officer", "321282")
+
+
+@pytest.mark.parametrize("query", ["", "?view=in_force", "?view=nonsense", "?region=321202", "?programme=hnte&page=99"])
+async def test_a_district_officer_sees_titles_of_the_own_district_only(jingjiang: AsyncClient, query: str):
+    answer = await jingjiang.get(f"/recognitions{query}")
+    assert answer.status_code == 200
+    assert "海陵某某有限公司" not in answer.text
+    assert ("靖江某某有限公司" in answer.text) is (query != "?region=321202")
+
+
+async def test_a_view_without_titles_says_what_to_do(jingjiang: AsyncClient):
+    assert "没有这样的认定" in (await jingjiang.get("/recognitions?view=revoked")).text
