@@ -200,11 +200,13 @@ def judged(truths: Sequence[Truths], true: Mask, maybe: Mask) -> Truths:
 
 def compare(rows: Doubts, op: str, left: Column, right: Column) -> Truths:
     """Compare two columns, by their bounds where they are not known exactly (`rules.values.compare`)."""
-    if isinstance(left, Growths):
-        # Compared with the rate's own power, no root is taken.
-        rate = add_numbers(numbers_of(right), constant(1))
-        left, right = left.ratio, power(rate, left.years)
     one, other = left.state, right.state
+    before = either(one.before_founding, other.before_founding)
+    if isinstance(left, Growths):
+        # Known growth waits for its rate, whatever is wrong with that.
+        before = both(before, one.unknown)
+        # Compared with the rate's own power, no root is taken.
+        left, right = left.ratio, power(add_numbers(numbers_of(right), constant(1)), left.years)
     open_ones = either(one.unknown, other.unknown)
     true, unknown = _compare_known(rows, op, left, right, open_ones)
     missing = both(either(one.none, other.none), inverse(open_ones))
@@ -213,7 +215,6 @@ def compare(rows: Doubts, op: str, left: Column, right: Column) -> Truths:
         same = both(one.none, other.none)
         true = pick(missing, same if op == "==" else inverse(same) if op == "!=" else False, true)
         unknown = but_not(unknown, missing)
-    before = either(one.before_founding, other.before_founding)
     if before is not False:
         true, unknown = pick(before, op == "!=", true), but_not(unknown, before)
     return Truths(merged((one, other), unknown), tidy(but_not(true, unknown)))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rules.catalogue import Nature
 from rules.columnar.columns import Unsupported
 from rules.columnar.compiling import Compiler, Meanings
-from rules.columnar.frame import Frame, row_numbers, same_rows
+from rules.columnar.frame import Frame, founding_years, row_numbers, same_rows
 from rules.columnar.masks import Mask, Rows, both, but_not, either, settled, spread, tidy
 from rules.columnar.numbers import SAFETY, Numbers, is_zero, where_true
 from rules.columnar.population import Population, Stored
@@ -249,12 +249,12 @@ class Engine:
 
     def _frames(self, version: Version, portion: Portion) -> Iterator[Frame]:
         rule, as_of = version.source.fiscal_year, portion.as_of
-        if isinstance(rule, int):
-            yield self._whole(portion, rule)
-            return
-        years = _audited_years(portion) if rule == "latest_audited" else np.array(as_of.year - 1)
+        if rule == "latest_audited":
+            years = _audited_years(portion)
+        else:
+            years = np.array(rule if isinstance(rule, int) else as_of.year - 1)
         if version.source.first_year_actuals:
-            founded = self._whole(portion, as_of.year - 1)._founding_years()
+            founded = founding_years(portion.population, portion.rows)
             years = years if founded is None else np.where(founded == as_of.year, as_of.year, years)
         if years.ndim == 0 or (years == years[0]).all():
             yield self._whole(portion, int(years if years.ndim == 0 else years[0]))

@@ -209,7 +209,7 @@ def divide(rows: Doubts, left: Numbers, right: Numbers) -> Numbers:
     if left.is_single and right.is_single:
         largest_divisor = divisor
     else:
-        low, high, largest_divisor = _open_quotient(left, right, divisor, low, unknown)
+        low, high, largest_divisor = _open_quotient(left, right, divisor, low, but_not(unknown, zero))
     error = _quotient_error(left, right, low, high, largest_divisor)
     state = by_rows(
         (zero, merged((left.state, NOT_COMPUTABLE), True)) if zero is not False else (False, KNOWN),
