@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from rules.evaluate import Outcome, Reason
 from rules.facts import read_facts
 from rules.language import Call, Literal, Node, walk
 from rules.library import NotInForce, library
-from rules.programme import Criterion, Version, walk_criteria
+from rules.programme import Criterion, Version, read_yaml, walk_criteria
 
 CASES = Path(__file__).with_name("cases")
 WANTED = {Outcome.MET, Outcome.FAILED, Outcome.UNKNOWN}
@@ -47,8 +46,7 @@ def flat(reasons: list[Reason]) -> Iterator[Reason]:
 
 @cache
 def contents() -> dict[Path, dict[str, Any]]:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return {path: yaml.load(path.read_text(encoding="utf-8"), Loader=loader) for path in sorted(CASES.glob("*.yaml"))}
+    return {path: read_yaml(path) for path in sorted(CASES.glob("*.yaml"))}
 
 
 def cases() -> Iterator[Case]:

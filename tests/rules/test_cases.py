@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from rules.answers import answer_request
 from rules.library import library
+from rules.programme import read_yaml
 
 CASES = Path(__file__).with_name("cases")
 
 
 def _cases() -> Iterator[Any]:
     for path in sorted(CASES.glob("*.yaml")):
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
         for number, case in enumerate(content["cases"], start=1):
             yield pytest.param(content, case, id=f"{path.stem}-{number}-{case['name']}")
 
@@ -32,6 +32,8 @@ def test_the_law_answers_as_the_case_says(content: dict[str, Any], case: dict[st
     answer = answer_request({"id": "case", "programme": programme, "as_of": as_of, "facts": _plain(facts)}, library())
 
     assert answer["outcome"] == case["outcome"]
+    if not {"as_of", "version", "pin"} & case.keys():
+        assert answer["version"] == str(content["version"])
     for name in ("failed", "unknown"):
         if name in case:
             assert sorted(answer[name]) == sorted(case[name])
@@ -69,4 +71,4 @@ def test_every_version_of_every_programme_has_its_cases() -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    return read_yaml(path)
