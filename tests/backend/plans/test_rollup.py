@@ -1,6 +1,7 @@
 """What a plan target counts, and that its list is what was counted."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -11,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.documents import target_named
 from backend.plans.rollup import Figure, State, members, roll_up
-from rules.plan import Mode
+from rules.plan import CountHolders, Mode, Window
 from tests.backend.plans.conftest import MakeEnterprise, MakeTitle, insert
 
 DAY = date(2026, 6, 30)
@@ -346,3 +347,95 @@ async def test_districts_and_the_unplaced_add_up_to_the_city(
     parts = [found.value or 0 for (_, _, region), found in rolled.figures.items() if region]
     assert len(parts) == 6
     assert sum(parts) + rolled.unplaced["T000-01"] == rolled.of(target, day).value
+
+
+# --- The sets mean what they say: the same registry, counted the plain way -------------------------------
+
+
+@dataclass(frozen=True)
+class Held:
+    enterprise: int
+    programme: str
+    granted_on: date
+    valid_to: date | None
+    edition: int | None
+    kind: str
+    revoked_on: date | None
+
+    def counts_on(self, day: date) -> bool:
+        ended = self.valid_to is not None and self.valid_to < day
+        return self.granted_on <= day and not ended and (self.revoked_on is None or day < self.revoked_on)
+
+
+async def random_titles(
+    random: Random, make_enterprise: MakeEnterprise, make_title: MakeTitle
+) -> tuple[dict[int, str], list[Held]]:
+    places: dict[int, str] = {}
+    held: list[Held] = []
+    for _ in range(30):
+        region = random.choice(DISTRICTS)
+        enterprise = await make_enterprise(region)
+        places[enterprise] = region
+        for _ in range(random.randint(0, 4)):
+            programme, granted_on = random.choice(PROGRAMMES), random_day(random)
+            by_edition = programme in ("js_gazelle", "js_unicorn")
+            one = Held(
+                enterprise, programme, granted_on,
+                None if by_edition else date(granted_on.year + random.randint(0, 2), 12, 31),
+                granted_on.year if by_edition else None,
+                random.choice(["granted", "granted", "renewed"]),
+                random_day(random) if random.random() < 0.2 else None,
+            )  # fmt: skip
+            await make_title(
+                enterprise, programme, granted_on, one.valid_to,
+                edition=one.edition, kind=one.kind, revoked_on=one.revoked_on,
+            )  # fmt: skip
+            held.append(one)
+    return places, held
+
+
+def plainly_listed(held: list[Held], target_id: str, day: date, mode: Mode | None = None) -> set[int]:
+    """The definitions of the counts, word for word and slowly."""
+    _, target = target_named(target_id)
+    assert isinstance(target.count, CountHolders)
+    of_count = [one for one in held if one.programme in target.count.holds]
+    if target.window is Window.IN_YEAR:
+        eve = date(day.year - 1, 12, 31)
+        had = {(one.enterprise, one.programme) for one in held if one.counts_on(eve)}
+        return {
+            one.enterprise
+            for one in of_count
+            if one.counts_on(day)
+            and one.granted_on.year == day.year
+            and one.kind != "renewed"
+            and (one.enterprise, one.programme) not in had
+        }
+    match mode or target.count.mode:
+        case Mode.EVER:
+            return {one.enterprise for one in of_count if one.granted_on <= day}
+        case Mode.CURRENT_LIST:
+            latest: dict[str, int] = {}
+            for one in held:
+                if one.edition is not None and one.granted_on <= day:
+                    latest[one.programme] = max(latest.get(one.programme, 0), one.edition)
+            return {
+                one.enterprise
+                for one in of_count
+                if one.counts_on(day) and (one.edition is None or one.edition == latest[one.programme])
+            }
+        case Mode.IN_FORCE:
+            return {one.enterprise for one in of_count if one.counts_on(day)}
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_the_lists_are_those_of_the_plain_definition(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle, seed: int
+):
+    random = Random(1000 + seed)
+    places, held = await random_titles(random, make_enterprise, make_title)
+    for name, mode in (
+        ("T000-01", None), ("T000-02", None), ("T000-03", None), ("T000-03", Mode.EVER), ("T004-26", None), ("T003-12a", None),
+    ):  # fmt: skip
+        for day in [random_day(random) for _ in range(4)]:
+            expected = {one for one in plainly_listed(held, name, day, mode) if places[one].startswith("3212")}
+            assert await listed(session, name, day, mode=mode) == expected, (name, mode, day)
