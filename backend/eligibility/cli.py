@@ -16,14 +16,19 @@ from backend.clock import today
 from backend.console import Refused, print_json, with_database
 from backend.enterprises.cli import parse_day
 from rules.answers import answer_lines
+from rules.cases import Case, baseline, read_cases
 from rules.catalogue import CatalogueError
 from rules.comparison import compare_versions
+from rules.handbook import programme_page
 from rules.library import Library, NotInForce, Programme, UnknownProgramme, library
 from rules.programme import Criterion, RuleError, Version
 from rules.receipt import differences
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+#: Where the legal cases stand in a checkout.
+CASES = Path("tests/rules/cases")
 
 rules_app = typer.Typer(no_args_is_help=True, help="规则库：列出、查看、检查。")
 
@@ -275,6 +280,47 @@ def schema(
 
     for path in write_schemas(folder):
         typer.echo(str(path))
+
+
+@rules_app.command("test")
+def run_cases(
+    folder: Annotated[Path, typer.Argument(help="案例文件夹。")] = CASES,
+    programme: Annotated[str, typer.Option(help="只测这个认定项目。")] = "",
+) -> None:
+    """用法律案例检验规则库：每条案例的结论与预期逐一比较。"""
+    if not folder.is_dir():
+        raise Refused(f"没有文件夹 {folder}，请指明案例所在的文件夹。")
+    count, wrong = 0, 0
+    for path in sorted(folder.glob(f"{programme}*.yaml")):
+        for case in _cases_of(path):
+            count += 1
+            for difference in case.differences(_library()):
+                wrong += 1
+                typer.echo(f"{path.name}“{case.name}”：{difference}", err=True)
+    typer.echo(f"{count} 个案例，{wrong} 处与预期不同。")
+    if wrong or not count:
+        raise typer.Exit(1)
+
+
+def _cases_of(path: Path) -> list[Case]:
+    try:
+        return list(read_cases(path))
+    except RuleError as error:
+        raise Refused(str(error)) from error
+
+
+@rules_app.command("docs")
+def write_docs(
+    folder: Annotated[Path, typer.Argument(help="写到哪个文件夹。")],
+    cases: Annotated[Path, typer.Option(help="案例文件夹，算例取自其中。")] = CASES,
+) -> None:
+    """把规则库写成可读的手册：每个认定项目一页（Markdown），附真正算出的算例。"""
+    examples = {path.stem: baseline(path) for path in sorted(cases.glob("*.yaml"))} if cases.is_dir() else {}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, programme in _library().programmes.items():
+        page = programme_page(programme, _library(), examples)
+        (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    typer.echo(f"已写 {len(_library().programmes)} 页到 {folder}。")
 
 
 @rules_app.command("indicators")
