@@ -787,9 +787,19 @@ def _default(frame: Frame, values: list[Column]) -> Column:
     return choose_rows(frame, absent, fallback, wanted)
 
 
-def _unless_given(frame: Frame, values: list[Column]) -> Column:
-    """The fact itself where it is given; else the second argument, open until the fact is given or it is settled."""
-    given, worked_out = values
+def _unless_given(meanings: Meanings, node: Call) -> Work:
+    """The fact itself where it is given; else the second argument, which is worked out only if some row needs it."""
+    fact, otherwise = (meanings.meaning(argument) for argument in node.arguments)
+
+    def look(frame: Frame) -> Column:
+        given = fact(frame)
+        return given if given.state.unknown is False else _or_worked_out(frame, given, otherwise(frame))
+
+    return look
+
+
+def _or_worked_out(frame: Frame, given: Column, worked_out: Column) -> Column:
+    """A fact, or what stands for it: open until the fact is given or the other is settled."""
     chosen = choose_rows(frame, given.state.unknown, worked_out, given)
     open_rows = both(given.state.unknown, worked_out.state.unknown)
     if open_rows is False:
@@ -836,7 +846,7 @@ def _fiscal_year(frame: Frame, values: list[Column]) -> Column:
 
 _CALLS: dict[str, Callable[[Frame, list[Column]], Column]] = {
     "min": _least, "max": _greatest, "best_of": _best_of, "least_known": _least_known, "default": _default,
-    "unless_given": _unless_given, "given": _given, "all_given": _given, "floor": _floor, "between": _between,
+    "given": _given, "all_given": _given, "floor": _floor, "between": _between,
     "fiscal_year": _fiscal_year,
 }  # fmt: skip
 
@@ -872,6 +882,7 @@ def _undetermined(meanings: Meanings, node: Call) -> Work:
 
 _WITH_NODES: dict[str, Callable[[Meanings, Call], Work]] = {
     "exists": _exists, "existing_years": _existing_years, "undetermined": _undetermined,
+    "unless_given": _unless_given,
 }  # fmt: skip
 
 _MEANINGS: dict[type[Node], Callable[[Meanings, Any], Work]] = {
