@@ -211,7 +211,7 @@ class Engine:
     def answer(self, version: Version, portion: Portion) -> list[Verdicts]:
         """What a version answers for a portion; one table for each fiscal year that its rows count as the last."""
         self.prepare(version)
-        return [self._answer_frame(version, frame) for frame in self._frames(version, portion)]
+        return [self._answer_frame(version, frame) for frame in self.frames(version, portion)]
 
     def _answer_frame(self, version: Version, frame: Frame) -> Verdicts:
         ready = self._ready[version.id]
@@ -247,7 +247,7 @@ class Engine:
         facts = frame.population.facts(int(verdicts.rows[place]))
         write(verdicts, place, self.evaluator(version).answer(facts, frame.as_of))
 
-    def _frames(self, version: Version, portion: Portion) -> Iterator[Frame]:
+    def frames(self, version: Version, portion: Portion) -> Iterator[Frame]:
         rule, as_of = version.source.fiscal_year, portion.as_of
         if rule == "latest_audited":
             years = _audited_years(portion)

@@ -252,7 +252,9 @@ def _divided(left: Numbers, right: Numbers) -> Denominator:
         numerator = 0 if np.isnan(right.low) else round(abs(float(right.low)) * right.denominator.scale)
         if numerator and not right.denominator.divisors:
             return Denominator(left.denominator.scale * numerator, left.denominator.divisors)
-    whole = all(one.denominator is WHOLE and is_zero(one.error) and one.largest < LARGEST_WHOLE for one in (left, right))
+    whole = all(
+        one.denominator is WHOLE and is_zero(one.error) and one.largest < LARGEST_WHOLE for one in (left, right)
+    )
     divisor = Divisor(np.abs(right.low), np.abs(left.low) if whole else None)
     return left.denominator.times(Denominator(right.denominator.scale, (*right.denominator.divisors, divisor)))
 

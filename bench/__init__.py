@@ -1,1 +1,0 @@
-"""The figures the product is measured by; `python -m bench` prints them and writes `build/bench.jsonl`."""
