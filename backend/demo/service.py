@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.service import add_person
+from backend.clock import CHINA
 from backend.database.session import owner_unit_of_work
 from backend.demo.population import Invented, population
 from backend.eligibility.service import evaluate, evaluate_registry
@@ -19,7 +20,6 @@ from backend.filings.service import FilingDraft, file, project
 from backend.recognitions.service import RecognitionDraft, grant, revoke
 from rules.library import Library, library
 
-CHINA = timezone(timedelta(hours=8))
 SIZE = 3_000
 NOTE = "演示数据，均为虚构"
 
@@ -56,7 +56,7 @@ async def load(engine: AsyncEngine, today: date, size: int = SIZE) -> int:
     async with owner_unit_of_work(engine) as session:
         rules = library()
         ids = (await register(session, [_draft(one) for one in people], today)).ids
-        await _file(session, people, ids, rules)
+        await _file(session, people, ids, rules, today)
         await _grant(session, people, ids, rules)
         await _revoke(session, people, ids)
         await evaluate_registry(session, rules, today - timedelta(days=30))
@@ -81,22 +81,26 @@ def _exact(values: dict[str, Any]) -> dict[str, Any]:
     return {name: Decimal(str(value)) if isinstance(value, float) else value for name, value in values.items()}
 
 
-async def _file(session: AsyncSession, people: Sequence[Invented], ids: Sequence[int], rules: Library) -> None:
-    """The yearly filings as they came in over the years, tax beside the enterprises' own word."""
+async def _file(
+    session: AsyncSession, people: Sequence[Invented], ids: Sequence[int], rules: Library, today: date
+) -> None:
+    """What came in over the years: the enterprises' own word, tax and the platform beside it."""
+    latest = today - timedelta(days=40)
     by_day: dict[date, list[FilingDraft]] = defaultdict(list)
+
+    def said(number: int, source: str, year: int | None, values: dict[str, Any], day: date) -> None:
+        if values:
+            received_on = min(day, latest)
+            by_day[received_on].append(FilingDraft(number, source, year, _exact(values), received_on, NOTE))
+
     for number, one in zip(ids, people, strict=True):
         for year, values in one.yearly.items():
-            by_day[date(year + 1, 3, 20)].append(
-                FilingDraft(number, "self_declared", year, _exact(values), date(year + 1, 3, 20), NOTE)
-            )
+            said(number, "self_declared", year, values, date(year + 1, 3, 20))
         for year, values in one.said_by_tax.items():
-            if values:
-                by_day[date(year + 1, 6, 10)].append(
-                    FilingDraft(number, "tax", year, _exact(values), date(year + 1, 6, 10), NOTE)
-                )
-        by_day[date(2026, 4, 15)].append(
-            FilingDraft(number, "self_declared", None, _exact(one.current), date(2026, 4, 15), NOTE)
-        )
+            said(number, "tax", year, values, date(year + 1, 6, 10))
+        for year, values in one.said_by_platform.items():
+            said(number, "platform", year, values, date(year, 5, 20))
+        said(number, "self_declared", None, one.current, date(today.year, 4, 15))
     for day in sorted(by_day):
         await file(session, by_day[day], rules.catalogue, recorded_at=_morning(day), is_projected=False)
     await project(session, ids, rules.catalogue)
@@ -126,16 +130,10 @@ async def _grant(session: AsyncSession, people: Sequence[Invented], ids: Sequenc
         for programme, day, kind, certificate in one.titles:
             by_day[_month(day)].append(
                 RecognitionDraft(
-                    number,
-                    programme,
-                    day,
-                    kind,
-                    number=certificate,
-                    batch=f"{day.year} 年（演示）",
-                    notice=f"〔虚构〕{day.year} 年{rules.programme(programme).source.name.zh}名单",
-                    printed_name=one.name,
+                    number, programme, day, kind, number=certificate, batch=f"{day.year} 年（演示）",
+                    notice=f"〔虚构〕{day.year} 年{rules.programme(programme).source.name.zh}名单", printed_name=one.name,
                 )
-            )
+            )  # fmt: skip
     for day in sorted(by_day):
         await grant(session, by_day[day], rules, recorded_at=_morning(day))
 
@@ -157,4 +155,4 @@ async def _revoke(session: AsyncSession, people: Sequence[Invented], ids: Sequen
             )
             certificate = found.scalar()
             if certificate is not None:
-                await revoke(session, certificate, day, reason)
+                await revoke(session, certificate, day, reason, recorded_at=_morning(day))

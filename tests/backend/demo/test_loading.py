@@ -1,0 +1,72 @@
+"""Loading the demo: through the services that real data goes through, so that every page has something to show."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.clock import today
+from backend.database.session import owner_unit_of_work
+from backend.demo.cli import DEMO_PASSWORD, PEOPLE
+from backend.demo.service import add_people, is_demo, is_loaded, load
+from backend.filings.service import rebuild
+from backend.recognitions.queries import VIEWS, list_titles
+from rules.library import library
+from tests.backend.conftest import ClientAs
+from tests.factories import column, make_enterprise
+
+SIZE = 240
+
+
+@pytest.fixture
+async def demo(engine: AsyncEngine) -> AsyncEngine:
+    await load(engine, today(), SIZE)
+    return engine
+
+
+async def test_a_demo_has_something_on_every_page_and_in_every_list(demo: AsyncEngine, client_as: ClientAs):
+    officer = await client_as("city_officer")
+    workbench = (await officer.get("/")).text
+    for heading in ("培育梯队", "规划目标进度", "天内到期的认定", "新近符合条件", "最常缺的数据"):
+        assert heading in workbench
+    assert "最近的测算没有发现" not in workbench
+    assert re.search(r"共 [1-9]\d* 项", workbench)
+    async with owner_unit_of_work(demo) as session:
+        for view in ("expiring", "failing", "in_force", "lapsed"):
+            assert (await list_titles(session, view, today(), library())).total > 0, VIEWS[view].label
+
+
+async def test_the_demos_projection_is_what_its_filings_say(demo: AsyncEngine):
+    async with owner_unit_of_work(demo) as session:
+        ids = await column(session, "SELECT id FROM enterprise ORDER BY id LIMIT 60")
+        assert await rebuild(session, ids, library().catalogue) == []
+
+
+async def test_the_demo_was_known_little_by_little(demo: AsyncEngine):
+    async with owner_unit_of_work(demo) as session:
+        days = await column(session, "SELECT DISTINCT CAST(recorded_at AS date) FROM filing")
+    assert len(days) >= 8
+    assert max(days) <= today()
+    assert min(days) < today() - timedelta(days=900)
+
+
+async def test_a_demo_knows_that_it_is_one(demo: AsyncEngine):
+    assert await is_loaded(demo)
+    assert await is_demo(demo)
+
+
+async def test_a_registry_of_real_enterprises_is_no_demo(engine: AsyncEngine):
+    assert not await is_loaded(engine)
+    async with owner_unit_of_work(engine) as session:
+        await make_enterprise(session, credit_code="91321202MAWD852R8M")
+    assert await is_loaded(engine)
+    assert not await is_demo(engine)
+
+
+async def test_the_demos_people_are_added_once(engine: AsyncEngine):
+    for _ in range(2):
+        await add_people(engine, PEOPLE, DEMO_PASSWORD)
+    async with owner_unit_of_work(engine) as session:
+        assert await session.scalar(text("SELECT count(*) FROM person WHERE NOT must_change_password")) == len(PEOPLE)
