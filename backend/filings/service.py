@@ -12,9 +12,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import copy_rows
 from backend.exact_json import exact_json
-from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, holds_none, table_of, to_column
-from rules.catalogue import Catalogue, Indicator, Period
-from rules.facts import FactError, FactProblem, read_facts, read_value
+from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, holds_none, to_column
+from rules.catalogue import Catalogue, Indicator, Period, Type
+from rules.facts import FEN_PER_WAN, FactError, FactProblem, read_facts, read_value
 
 
 class FilingRefused(Exception):
@@ -159,31 +159,69 @@ def _misplaced(indicator: Indicator, draft: FilingDraft, value: Any) -> str:
 
 async def _say_something_new(session: AsyncSession, drafts: list[FilingDraft]) -> list[bool]:
     """Which filings say something that their source has not just said, nor said before on that very day."""
+    held = await _said_before(session, drafts)
+    is_new: list[bool] = []
+    for one in drafts:
+        before = held.get(_period(one))
+        if before is None:
+            # The first of its period is news whatever it says, and is looked into only when another one comes.
+            is_new.append(bool(one.values))
+            held[_period(one)] = _Said([one])
+        else:
+            is_new.append(before.hears(one))
+    return is_new
+
+
+def _period(draft: FilingDraft) -> tuple[int, str, int | None]:
+    return draft.enterprise_id, draft.source, draft.year
+
+
+class _Said:
+    """What a source has said of a period: last, and on each day."""
+
+    def __init__(self, unread: list[FilingDraft]) -> None:
+        self._unread = unread
+        self._last: dict[str, Any] = {}
+        self._on_day: dict[tuple[str, date], Any] = {}
+
+    def take(self, values: Mapping[str, Any], received_on: date) -> None:
+        """Take in what was said on a day; the days come in order."""
+        self._last |= values
+        self._on_day |= {(name, received_on): value for name, value in values.items()}
+
+    def hears(self, draft: FilingDraft) -> bool:
+        """Take in another filing. Returns whether it says anything new."""
+        for one in self._unread:
+            self.take(_as_stored(one), one.received_on)
+        self._unread = []
+        said = _as_stored(draft)
+        is_new = any(
+            value not in (self._last.get(name, _NEVER), self._on_day.get((name, draft.received_on), _NEVER))
+            for name, value in said.items()
+        )
+        if is_new:
+            self.take(said, draft.received_on)
+        return is_new
+
+
+async def _said_before(
+    session: AsyncSession, drafts: Sequence[FilingDraft]
+) -> dict[tuple[int, str, int | None], _Said]:
     found = await session.execute(
         text(
+            "SELECT enterprise_id, source, year, received_on, CAST(jsonb_object_agg(key, value) AS text) FROM ("
             "SELECT DISTINCT ON (f.enterprise_id, f.source, f.year, v.key, f.received_on)"
-            " f.enterprise_id, f.source, f.year, v.key, f.received_on, v.value::text"
+            " f.enterprise_id, f.source, f.year, f.received_on, v.key, v.value"
             ' FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v WHERE f.enterprise_id = ANY(:ids)'
-            " ORDER BY f.enterprise_id, f.source, f.year, v.key, f.received_on, f.id DESC"
+            " ORDER BY f.enterprise_id, f.source, f.year, v.key, f.received_on, f.id DESC) AS said"
+            " GROUP BY enterprise_id, source, year, received_on ORDER BY received_on"
         ),
         {"ids": sorted({one.enterprise_id for one in drafts})},
     )
-    on_day: dict[tuple[Any, ...], Any] = {}
-    last: dict[tuple[Any, ...], Any] = {}
-    for *key, received_on, value in found:
-        on_day[*key, received_on] = last[tuple(key)] = read_json(value)
-    is_new: list[bool] = []
-    for one in drafts:
-        said = {(one.enterprise_id, one.source, one.year, name): value for name, value in _as_stored(one).items()}
-        new = any(
-            value not in (last.get(key, _NEVER), on_day.get((*key, one.received_on), _NEVER))
-            for key, value in said.items()
-        )
-        is_new.append(new)
-        if new:
-            last |= said
-            on_day |= {(*key, one.received_on): value for key, value in said.items()}
-    return is_new
+    held: dict[tuple[int, str, int | None], _Said] = {}
+    for enterprise_id, source, year, received_on, values in found:
+        held.setdefault((enterprise_id, source, year), _Said([])).take(read_json(values), received_on)
+    return held
 
 
 def _as_stored(draft: FilingDraft) -> dict[str, Any]:
@@ -212,26 +250,45 @@ WINNERS = """
 """
 
 
+_WINNERS_TOGETHER = f"""
+    SELECT enterprise_id, year, CAST(jsonb_object_agg(key, CAST(value AS jsonb)) AS text)
+    FROM ({WINNERS.format(condition="f.enterprise_id = ANY(:ids)")}) AS winners GROUP BY enterprise_id, year
+"""
+
+
 async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> None:
     """Work out anew what holds now for some enterprises: the most trusted source first, then the newest."""
-    found = await session.execute(
-        text(WINNERS.format(condition="f.enterprise_id = ANY(:ids)")), {"ids": list(enterprise_ids)}
-    )
-    yearly: dict[tuple[int, int], dict[str, Any]] = {}
-    current: dict[int, dict[str, Any]] = {}
-    for enterprise_id, year, name, value, *_ in found:
-        indicator = catalogue.indicator(name)
-        if indicator is None:
-            continue  # an indicator that the catalogue no longer has stays in its filing
-        column = to_column(indicator, read_value(indicator, read_json(value)))
-        if table_of(indicator) == YEARLY_TABLE:
-            yearly.setdefault((enterprise_id, year), {})[indicator.id] = column
+    found = await session.execute(text(_WINNERS_TOGETHER), {"ids": list(enterprise_ids)})
+    yearly: dict[tuple[int, ...], dict[str, Any]] = {}
+    current: dict[tuple[int, ...], dict[str, Any]] = {}
+    for enterprise_id, year, values in found:
+        columns = {
+            indicator.id: _column(indicator, value)
+            for name, value in read_json(values).items()
+            # An indicator that the catalogue no longer has stays in its filing.
+            if (indicator := catalogue.indicator(name)) is not None
+        }
+        if year is None:
+            current[(enterprise_id,)] = columns
         else:
-            current.setdefault(enterprise_id, {})[indicator.id] = column
+            yearly[enterprise_id, year] = columns
     await _replace(session, YEARLY_TABLE, ("enterprise_id", "year"), enterprise_ids, yearly)
-    await _replace(
-        session, CURRENT_TABLE, ("enterprise_id",), enterprise_ids, {(key,): value for key, value in current.items()}
-    )
+    await _replace(session, CURRENT_TABLE, ("enterprise_id",), enterprise_ids, current)
+
+
+def _column(indicator: Indicator, value: Any) -> Any:
+    """A filed value as its column holds it."""
+    if type(value) in (int, Decimal) and abs(value) < _SMALL:
+        # Most values are such numbers; they were checked when they were filed.
+        if indicator.type is Type.MONEY and (fen := value * FEN_PER_WAN) == (whole := int(fen)):
+            return whole
+        if indicator.type in (Type.NUMBER, Type.HEADCOUNT, Type.PERCENT):
+            return Decimal(value).normalize()
+    return to_column(indicator, read_value(indicator, value))
+
+
+#: Below this a Decimal of an amount is exact in 万元 and in fen alike.
+_SMALL = 10**12
 
 
 async def _replace(

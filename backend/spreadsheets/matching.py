@@ -6,6 +6,7 @@ A likeness is shown to a person as a suggestion. Two firms one character apart a
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -137,17 +138,20 @@ async def _elsewhere(session: AsyncSession, codes: set[str]) -> frozenset[str]:
 
 async def bearers_of(session: AsyncSession, names: Iterable[str]) -> dict[str, list[Bearer]]:
     """Who bears or bore some names, by the names' keys."""
-    found = await session.execute(
-        text(
-            "SELECT n.match_key, e.id, e.credit_code, e.name, e.region_code, e.established_on, n.used_from, n.used_to"
-            " FROM enterprise_name n JOIN enterprise e ON e.id = n.enterprise_id WHERE n.match_key = ANY(:keys)"
-            " ORDER BY e.id, n.used_to NULLS FIRST"
-        ),
+    # Two queries: a join is planned by what the tables held when they were last analysed, which may be nothing.
+    used = await session.execute(
+        text("SELECT match_key, enterprise_id, used_from, used_to FROM enterprise_name WHERE match_key = ANY(:keys)"),
         {"keys": sorted({match_key(name) for name in names})},
     )
+    rows = sorted(used, key=lambda row: (row.enterprise_id, row.used_to is not None, row.used_to or date.max))
+    found = await session.execute(
+        text("SELECT id, credit_code, name, region_code, established_on FROM enterprise WHERE id = ANY(:ids)"),
+        {"ids": sorted({row.enterprise_id for row in rows})},
+    )
+    held: dict[int, tuple[Any, ...]] = {row.id: tuple(row) for row in found}
     bearers: dict[str, list[Bearer]] = {}
-    for key, *values in found:
-        bearers.setdefault(key, []).append(Bearer(*values))
+    for key, number, used_from, used_to in rows:
+        bearers.setdefault(key, []).append(Bearer(*held[number], used_from, used_to))
     return bearers
 
 
