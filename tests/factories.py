@@ -27,7 +27,11 @@ def make_code(region: str = "321202") -> str:
 async def make_enterprise(session: AsyncSession, on: date = TODAY, **given: Any) -> int:
     """Register an enterprise of 海陵区 and give its id; `credit_code=None` for one without a code."""
     number = next(_numbers)
-    values: dict[str, Any] = {"name": f"泰州第{number}试验有限公司", "credit_code": make_code(), "region_code": "321202"} | given
+    values: dict[str, Any] = {
+        "name": f"泰州第{number}试验有限公司",
+        "credit_code": make_code(),
+        "region_code": "321202",
+    } | given
     return (await register(session, [Draft(**values)], on)).ids[0]
 
 

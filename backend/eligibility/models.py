@@ -28,7 +28,7 @@ class Eligibility(SQLModel, table=True):
     """The latest outcome of one programme for one enterprise."""
 
     __tablename__ = "eligibility"  # type: ignore[assignment]
-    __table_args__ = (Index("eligibility_outcome", "programme", "outcome", "is_likely"),)
+    __table_args__ = (Index("eligibility_found", "programme", "outcome", "is_likely", "enterprise_id"),)
 
     enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id", primary_key=True)
     programme: str = Field(max_length=60, primary_key=True)

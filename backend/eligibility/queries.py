@@ -46,9 +46,14 @@ async def most_missing(session: AsyncSession, programmes: list[str], limit: int 
     """The facts that hold up most answers nearly settled (three or fewer missing), and how many enterprises wait for each."""
     found = await session.execute(
         text(
-            "SELECT split_part(fact, '[', 1) AS indicator, count(DISTINCT enterprise_id) AS enterprises"
-            " FROM eligibility, unnest(missing) AS fact WHERE outcome = 'undetermined' AND programme = ANY(:programmes)"
-            " AND cardinality(missing) <= 3 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT :limit"
+            # Very many enterprises lack the very same few facts, so these are looked into once for all of them.
+            "SELECT lacked.indicator, sum(alike.enterprises)::bigint AS enterprises FROM"
+            " (SELECT facts, count(*) AS enterprises FROM"
+            " (SELECT string_agg(array_to_string(missing, ' '), ' ' ORDER BY programme) AS facts FROM eligibility"
+            " WHERE outcome = 'undetermined' AND programme = ANY(:programmes) AND cardinality(missing) BETWEEN 1 AND 3"
+            " GROUP BY enterprise_id) AS each_one GROUP BY facts) AS alike,"
+            " LATERAL (SELECT DISTINCT split_part(fact, '[', 1) AS indicator FROM string_to_table(alike.facts, ' ') AS fact)"
+            " AS lacked GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT :limit"
         ),
         {"programmes": programmes, "limit": limit},
     )

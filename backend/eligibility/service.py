@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import copy_rows
+from backend.eligibility.batch import run_batch
 from backend.eligibility.registry_facts import region_of, registry_facts
 from rules.evaluate import Answer, Evaluator
 from rules.facts import Facts
@@ -52,7 +53,11 @@ def library_digest(library: Library) -> str:
 async def evaluate_registry(session: AsyncSession, library: Library, as_of: date) -> RunResult:
     """Evaluate every enterprise of the registry for every programme, and note what changed since the last run."""
     found = await session.execute(text("SELECT id FROM enterprise WHERE status = 'active' ORDER BY id"))
-    return await evaluate(session, list(found.scalars()), library, as_of, is_whole=True)
+    ids = list(found.scalars())
+    run_id = await _begin(session, library, as_of, is_whole=True)
+    written = await run_batch(session, ids, library, as_of, run_id, _ALWAYS_KNOWN)
+    await _finish(session, run_id, len(ids), written.changes)
+    return RunResult(run_id, len(ids), written.results, written.changes)
 
 
 async def evaluate(
@@ -67,10 +72,7 @@ async def evaluate(
         rows = [row for number, held in facts.items() for row in _rows(number, held, library, as_of, run_id)]
         changes += await _store(session, portion, rows, run_id)
         results += len(rows)
-    await session.execute(
-        text("UPDATE eligibility_run SET finished_at = now(), enterprises = :count, changes = :changes WHERE id = :id"),
-        {"count": len(enterprise_ids), "changes": changes, "id": run_id},
-    )
+    await _finish(session, run_id, len(enterprise_ids), changes)
     return RunResult(run_id, len(enterprise_ids), results, changes)
 
 
@@ -83,6 +85,13 @@ async def _begin(session: AsyncSession, library: Library, as_of: date, is_whole:
         {"as_of": as_of, "digest": library_digest(library), "is_whole": is_whole},
     )
     return found.scalar_one()
+
+
+async def _finish(session: AsyncSession, run_id: int, enterprises: int, changes: int) -> None:
+    await session.execute(
+        text("UPDATE eligibility_run SET finished_at = now(), enterprises = :count, changes = :changes WHERE id = :id"),
+        {"count": enterprises, "changes": changes, "id": run_id},
+    )
 
 
 def _rows(enterprise_id: int, facts: Facts, library: Library, as_of: date, run_id: int) -> Iterable[tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Column, DateTime, Index, SmallInteger, UniqueConstraint, func, text
 from sqlmodel import Field, SQLModel
 
 
@@ -49,6 +49,10 @@ class Enterprise(SQLModel, table=True):
     #: Board on which it is listed or quoted (catalogue `listing_board`), empty where none is known.
     listing_board: str = Field(default="", max_length=20)
     listed_on: date | None = None
+    #: The highest rung today, kept by the database; read through `recognitions.queries.is_standing_kept`.
+    rung_order: int = Field(default=0, sa_column=Column(SmallInteger, nullable=False, server_default="0"))
+    #: The last day for which `rung_order` is sure; None where nothing is going to change it.
+    rung_until: date | None = None
     #: Counted up with each change, so that two people who edit at once notice.
     revision: int = 1
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))

@@ -169,13 +169,23 @@ async def chains_of(session: AsyncSession, enterprise_id: int) -> list[str]:
 
 async def chains_in_use(session: AsyncSession) -> list[str]:
     """The chains that enterprises belong to."""
-    found = await session.execute(text("SELECT DISTINCT chain FROM enterprise_chain ORDER BY chain"))
-    return list(found.scalars())
+    return await _values_in_use(session, "enterprise_chain", "chain")
 
 
 async def parks_in_use(session: AsyncSession) -> list[str]:
     """The parks that enterprises are registered in."""
-    found = await session.execute(text("SELECT DISTINCT park FROM enterprise WHERE park <> '' ORDER BY park"))
+    return await _values_in_use(session, "enterprise", "park")
+
+
+async def _values_in_use(session: AsyncSession, table: str, column: str) -> list[str]:
+    """The few different values of an indexed column, each found by leaping past the one before."""
+    found = await session.execute(
+        text(
+            f"WITH RECURSIVE leap AS ((SELECT {column} AS value FROM {table} WHERE {column} > '' ORDER BY 1 LIMIT 1)"
+            f" UNION ALL SELECT (SELECT {column} FROM {table} WHERE {column} > leap.value ORDER BY 1 LIMIT 1)"
+            " FROM leap WHERE leap.value IS NOT NULL) SELECT value FROM leap WHERE value IS NOT NULL"
+        )
+    )
     return list(found.scalars())
 
 

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS
-from backend.recognitions.queries import IN_FORCE, current_edition, rung_values, standing
+from backend.recognitions.queries import IN_FORCE, current_edition, is_standing_kept, rung_values, standing
 from rules.library import Library
 
 PAGE_SIZE = 50
@@ -28,6 +28,7 @@ _ORDER: dict[str, str] = {
     "updated": "e.updated_at DESC, e.id",
     "rung": "coalesce(standing.rung_order, 0) DESC, e.name, e.id",
 }
+_BY_RUNG_KEPT = "e.rung_order DESC, e.name, e.id"
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,10 @@ class Found:
 class _Conditions:
     """The WHERE clause of a list with its parameters, condition by condition."""
 
-    def __init__(self, on: date, library: Library) -> None:
+    def __init__(self, on: date, library: Library, *, is_kept: bool) -> None:
         self.on = on
         self.library = library
+        self.is_kept = is_kept
         self.parts: list[str] = ["true"]
         self.values: dict[str, Any] = {"on": on, "known_at": None}
 
@@ -76,15 +78,38 @@ class _Conditions:
         self.values |= values
 
 
-def where(filters: Filters, on: date, library: Library) -> tuple[str, dict[str, Any]]:
-    """The WHERE clause of a list and its parameters."""
-    conditions = _Conditions(on, library)
+@dataclass(frozen=True)
+class _Looked:
+    """What was looked up for a list before its rows are read."""
+
+    #: Whether the enterprises' rows say on which rung they stand on the day.
+    is_kept: bool
+    #: The ids that the words meant; None where nothing was searched for.
+    meant: list[int] | None
+
+
+async def _look(session: AsyncSession, filters: Filters, on: date, library: Library) -> _Looked:
+    is_about_rungs = bool(filters.rung) or filters.sort == "rung"
+    is_kept = is_about_rungs and await is_standing_kept(session, on, library)
+    words = filters.q.split()
+    if not words:
+        return _Looked(is_kept, None)
     # Several words must all be hit; the code may be typed with spaces and in any width.
-    for number, word in enumerate(filters.q.split()):
-        conditions.add(
-            f"(e.search_text LIKE :q{number} ESCAPE '\\' OR e.credit_code = :code{number})",
-            **{f"q{number}": f"%{_escape(_narrow(word))}%", f"code{number}": normalise(word)},
-        )
+    found = await session.execute(
+        text("SELECT find_enterprises(CAST(:patterns AS text[]), CAST(:codes AS text[]))"),
+        {
+            "patterns": [f"%{_escape(_narrow(word))}%" for word in words],
+            "codes": [normalise(word) for word in words],
+        },
+    )
+    return _Looked(is_kept, list(found.scalars()))
+
+
+def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> tuple[str, dict[str, Any]]:
+    """The WHERE clause of a list and its parameters."""
+    conditions = _Conditions(on, library, is_kept=looked.is_kept)
+    if looked.meant is not None:
+        conditions.add("e.id = ANY(:meant)", meant=looked.meant)
     if filters.region:
         conditions.add(f"{region_on(on)} = :region", region=filters.region)
     if filters.park:
@@ -112,11 +137,14 @@ def _escape(word: str) -> str:
 
 
 def _by_rung(rung: str, conditions: _Conditions) -> None:
+    order = 0 if rung == "none" else BY_ID[rung].order if rung in BY_ID else -1
+    if conditions.is_kept:
+        conditions.add("e.rung_order = :rung_order", rung_order=order)
+        return
     standing_then = standing(conditions.library)
     if rung == "none":
         conditions.add(f"NOT EXISTS (SELECT FROM {standing_then} AS s WHERE s.enterprise_id = e.id)")
         return
-    order = BY_ID[rung].order if rung in BY_ID else -1
     conditions.add(
         f"e.id IN (SELECT enterprise_id FROM {standing_then} AS s WHERE s.rung_order = :rung_order)", rung_order=order
     )
@@ -124,9 +152,12 @@ def _by_rung(rung: str, conditions: _Conditions) -> None:
 
 def _by_outcome(filters: Filters, conditions: _Conditions) -> None:
     """By how an enterprise stands to a programme; a programme alone means those that hold its title."""
+    programme = conditions.library.by_name.get(filters.programme)
+    by_edition = programme is not None and programme.source.validity == "edition"
+    latest = f" AND {current_edition(conditions.library)}" if by_edition else ""
     held = (
         "EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = e.id AND r.programme = :programme"
-        f" AND {IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(conditions.library)})"
+        f" AND {IN_FORCE} AND r.superseded_at IS NULL{latest})"
     )
     conditions.values["programme"] = filters.programme
     if filters.outcome in ("", "held", "not_held"):
@@ -151,24 +182,25 @@ _COLUMNS = (
 
 async def search(session: AsyncSession, filters: Filters, on: date, library: Library) -> Found:
     """One page of the enterprises that the filters leave, with their rung and titles in force."""
-    condition, values = where(filters, on, library)
+    looked = await _look(session, filters, on, library)
+    condition, values = _where(filters, on, library, looked)
     total = (await session.execute(text(f"SELECT count(*) FROM enterprise e WHERE {condition}"), values)).scalar_one()
     page = min(max(1, filters.page), max(1, -(-total // PAGE_SIZE)))
-    rows = await _page(
-        session, filters, condition, {**values, "limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}, library
-    )
-    return Found(rows, total, page)
+    values |= {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+    return Found(await _page(session, filters.sort, condition, values, library, is_kept=looked.is_kept), total, page)
 
 
 async def _page(
-    session: AsyncSession, filters: Filters, condition: str, values: dict[str, Any], library: Library
+    session: AsyncSession, sort: Sort, condition: str, values: dict[str, Any], library: Library, *, is_kept: bool
 ) -> list[Mapping[str, Any]]:
-    joined = (
-        f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id" if filters.sort == "rung" else ""
-    )
+    order, joined = _ORDER[sort], ""
+    if sort == "rung" and is_kept:
+        order = _BY_RUNG_KEPT
+    elif sort == "rung":
+        joined = f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id"
     found = await session.execute(
         text(
-            f"SELECT {_COLUMNS}, {region_on(values['on'])} AS region_code FROM enterprise e{joined} WHERE {condition} ORDER BY {_ORDER[filters.sort]}"
+            f"SELECT {_COLUMNS}, {region_on(values['on'])} AS region_code FROM enterprise e{joined} WHERE {condition} ORDER BY {order}"
             " LIMIT :limit OFFSET :offset"
         ),
         values,
@@ -206,5 +238,7 @@ async def titles_in_force(
 
 async def all_found(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[Mapping[str, Any]]:
     """Every enterprise that the filters leave, for an export."""
-    condition, values = where(filters, on, library)
-    return await _page(session, filters, condition, {**values, "limit": 1_048_575, "offset": 0}, library)
+    looked = await _look(session, filters, on, library)
+    condition, values = _where(filters, on, library, looked)
+    values |= {"limit": 1_048_575, "offset": 0}
+    return await _page(session, filters.sort, condition, values, library, is_kept=looked.is_kept)

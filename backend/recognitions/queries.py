@@ -1,5 +1,6 @@
 """Reading recognitions: what is in force on a day, as it was known on another; the rung of an enterprise."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -8,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.clock import today
 from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, NO_RUNG, RUNGS, Rung, programmes_on_ladder
 from rules.library import Library, library
@@ -112,6 +114,24 @@ def rung_values(library: Library) -> str:
     return f"(VALUES {rows}) AS ladder (programme, rung, rung_order)"
 
 
+async def is_standing_kept(session: AsyncSession, on: date, library: Library, known_at: datetime | None = None) -> bool:
+    """Whether `enterprise.rung_order` says where everybody stands on a day; brings it up to date if that is today."""
+    return known_at is None and on == today() and await keep_standings(session, on, library)
+
+
+async def keep_standings(session: AsyncSession, on: date, library: Library) -> bool:
+    """Move the standings kept in `enterprise.rung_order` on to a day; False where they are past it already."""
+    ladder = {
+        "programmes": {name: rung.order for name, rung in sorted(programmes_on_ladder(library).items())},
+        "by_edition": [name for name, one in sorted(library.programmes.items()) if one.source.validity == "edition"],
+        "boards": dict.fromkeys(LISTING_BOARDS, BY_ID["listed"].order),
+    }
+    kept = await session.scalar(
+        text("SELECT keep_standings(:on, CAST(:ladder AS jsonb))"), {"on": on, "ladder": json.dumps(ladder)}
+    )
+    return bool(kept)
+
+
 def standing(library: Library) -> str:
     """A sub-query: the order of the highest rung of each enterprise that stands on one, on day `:on`, as known `:known_at`."""
     boards = ", ".join(f"'{board}'" for board in LISTING_BOARDS)
@@ -128,13 +148,19 @@ async def ladder_counts(
     session: AsyncSession, on: date, library: Library, region: str = "", known_at: datetime | None = None
 ) -> Mapping[str, int]:
     """How many enterprises stand on each rung (their highest) on a day; each enterprise once."""
-    found = await session.execute(
-        text(
+    if await is_standing_kept(session, on, library, known_at):
+        counted = (
+            "SELECT e.rung_order, count(*) FROM enterprise e WHERE e.rung_order > 0"
+            " AND (:region = '' OR e.region_code = :region) GROUP BY e.rung_order"
+        )
+        values: dict[str, Any] = {"region": region}
+    else:
+        counted = (
             f"SELECT s.rung_order, count(*) FROM {standing(library)} AS s JOIN enterprise e ON e.id = s.enterprise_id"
             f" WHERE :region = '' OR {region_on(on)} = :region GROUP BY s.rung_order"
-        ),
-        {"on": on, "known_at": known_at, "region": region},
-    )
+        )
+        values = {"on": on, "known_at": known_at, "region": region}
+    found = await session.execute(text(counted), values)
     by_order = {row[0]: row[1] for row in found}
     return {rung.id: by_order.get(rung.order, 0) for rung in RUNGS}
 
@@ -146,21 +172,19 @@ async def expiring(
 
     What is granted anew each calendar year ends for everybody on the same day and is left out.
     """
-    source = (
-        " FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
-        f" WHERE {_in_force_now(library)} AND r.valid_to < CAST(:on AS date) + CAST(:days AS integer) AND {_NOT_CONTINUED}"
-        " AND NOT r.programme = ANY(:each_year)"
-    )
-    values = {"on": on, "days": days, "each_year": programmes_each_year(library)}
-    total = (await session.execute(text(f"SELECT count(*){source}"), values)).scalar_one()
     found = await session.execute(
         text(
-            f"SELECT {_FIELDS}, e.name, e.credit_code, e.region_code, r.valid_to - CAST(:on AS date) AS days_left{source}"
-            " ORDER BY r.valid_to, e.name, r.id LIMIT :limit"
+            # Whoever sees a title sees its enterprise, so the names are looked up for those shown only.
+            "SELECT r.*, e.name, e.credit_code, e.region_code FROM"
+            f" (SELECT {_FIELDS}, r.valid_to - CAST(:on AS date) AS days_left, count(*) OVER () AS total FROM recognition r"
+            f" WHERE {_in_force_now(library)} AND r.valid_to < CAST(:on AS date) + CAST(:days AS integer) AND {_NOT_CONTINUED}"
+            " AND NOT r.programme = ANY(:each_year) ORDER BY r.valid_to, r.id LIMIT :limit) AS r"
+            " JOIN enterprise e ON e.id = r.enterprise_id ORDER BY r.valid_to, r.id"
         ),
-        {**values, "limit": limit},
+        {"on": on, "days": days, "each_year": programmes_each_year(library), "limit": limit},
     )
-    return [dict(row) for row in found.mappings()], total
+    rows = [dict(row) for row in found.mappings()]
+    return rows, rows[0]["total"] if rows else 0
 
 
 def programmes_each_year(library: Library) -> list[str]:

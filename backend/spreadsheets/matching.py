@@ -148,10 +148,11 @@ async def bearers_of(session: AsyncSession, names: Iterable[str]) -> dict[str, l
         text("SELECT id, credit_code, name, region_code, established_on FROM enterprise WHERE id = ANY(:ids)"),
         {"ids": sorted({row.enterprise_id for row in rows})},
     )
-    held: dict[int, tuple[Any, ...]] = {row.id: tuple(row) for row in found}
+    held = {row.id: row for row in found}
     bearers: dict[str, list[Bearer]] = {}
     for key, number, used_from, used_to in rows:
-        bearers.setdefault(key, []).append(Bearer(*held[number], used_from, used_to))
+        values: tuple[Any, ...] = (*held[number], used_from, used_to)
+        bearers.setdefault(key, []).append(Bearer(*values))
     return bearers
 
 

@@ -33,7 +33,5 @@ class ImportRun(SQLModel, table=True):
     uploaded_by: int | None = None
     #: Region scope of the person who uploaded; a district's officer sees the district's imports.
     region_code: str = Field(default="", max_length=6)
-    uploaded_at: datetime = Field(
-        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
-    )
+    uploaded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     committed_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))

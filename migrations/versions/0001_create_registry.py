@@ -159,9 +159,7 @@ def _create_tables() -> None:
         sa.Column("recorded_by", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "reported_figure_target", "reported_figure", ["target", "region_code", "period_end"], unique=False
-    )
+    op.create_index("reported_figure_target", "reported_figure", ["target", "region_code", "period_end"], unique=False)
     op.create_table(
         "eligibility",
         sa.Column("enterprise_id", sa.BigInteger(), nullable=False),
@@ -201,9 +199,7 @@ def _create_tables() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index(
-        "eligibility_change_run", "eligibility_change", ["run_id", "programme", "after"], unique=False
-    )
+    op.create_index("eligibility_change_run", "eligibility_change", ["run_id", "programme", "after"], unique=False)
     op.create_table(
         "enterprise_chain",
         sa.Column("enterprise_id", sa.BigInteger(), nullable=False),
@@ -318,18 +314,14 @@ def _create_tables() -> None:
         unique=True,
         postgresql_where=sa.text("superseded_at IS NULL"),
     )
-    op.create_index(
-        "recognition_programme", "recognition", ["programme", "valid_from", "valid_to"], unique=False
-    )
+    op.create_index("recognition_programme", "recognition", ["programme", "valid_from", "valid_to"], unique=False)
     op.create_table(
         "web_session",
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("person_id", sa.BigInteger(), nullable=False),
         sa.Column("csrf_token", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column(
-            "last_seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
-        ),
+        sa.Column("last_seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ip", sa.String(length=60), nullable=False),
         sa.Column("browser", sa.String(length=255), nullable=False),

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from math import lcm
 from typing import Any, TypeAlias
 
@@ -308,7 +309,7 @@ def _over_years(frame: Frame, function: str, values: list[tuple[Mask, Column]]) 
         truths = [(there, truths_of(frame, value)) for there, value in values]
         return conjunction([_where_there(there, truth) for there, truth in truths])
     if function == "rising":
-        pairs = zip(values, values[1:], strict=False)
+        pairs = pairwise(values)
         return conjunction(
             [_where_there(there, compare(frame, ">", later, earlier)) for (there, earlier), (_, later) in pairs]
         )
@@ -703,7 +704,7 @@ def _of_texts(change: Callable[..., str]) -> Callable[..., Column]:
         place = {text: number for number, text in enumerate(words)}
         there = np.array([place[text] for text in changed] + [-1])
         places = there[np.clip(texts.places, -1, None)]
-        return Texts(state, places if isinstance(places, np.ndarray) and places.ndim else int(places), Words(words))
+        return Texts(state, places if places.ndim else int(places), Words(words))
 
     return call
 

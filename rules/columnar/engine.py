@@ -115,11 +115,13 @@ class Verdicts:
         if where.all():
             return self
         places = np.cumsum(where) - 1
-        bitmaps = [Bitmap(one.names, one.words[where]) for one in (self.failed, self.unknown, self.missing)]
+        failed, unknown, missing = (
+            Bitmap(one.names, one.words[where]) for one in (self.failed, self.unknown, self.missing)
+        )
         exact = {int(places[place]): scores for place, scores in self.exact_scores.items() if where[place]}
         return Verdicts(
             self.version, self.rows[where], self.outcomes[where], self.is_likely[where], self.least[where],
-            self.most[where], *bitmaps, exact, self.referred,
+            self.most[where], failed, unknown, missing, exact, self.referred,
         )  # fmt: skip
 
     def frame(self, ids: NDArray[np.int64]) -> pl.DataFrame:
@@ -337,8 +339,9 @@ def _score(frame: Frame, found: list[tuple[Mask, Numbers]]) -> tuple[NDArray[np.
 def _settled_scores(frame: Frame, where: Mask, figure: Numbers) -> tuple[Any, Any]:
     """Scores as the fractions they must be: the only multiple of 1/denominator that is near; else left to the reference."""
     scale = float(figure.denominator.scale)
-    lost = figure.error * SAFETY * scale >= 0.25 if not figure.denominator.divisors else figure.error >= 0.0
-    frame.doubt(both(where, tidy(settled(lost))))
+    sure = (figure.error * SAFETY * scale < 0.25) & (not figure.denominator.divisors)
+    nothing = np.isnan(figure.low) & np.isnan(figure.high)
+    frame.doubt(both(where, tidy(settled(~(sure | nothing)))))
     return np.rint(figure.low * scale) / scale, np.rint(figure.high * scale) / scale
 
 

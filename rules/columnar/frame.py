@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rules.catalogue import Indicator, Type
 from rules.columnar.columns import Bare, Column, Dates, Lists, Numbers, Texts, Truths, choose_rows, numbers_of
 from rules.columnar.masks import Mask, Rows, both, but_not, either, inverse, tidy
-from rules.columnar.numbers import LARGEST_WHOLE, ROUNDING, WHOLE, Denominator, where_true
+from rules.columnar.numbers import LARGEST_WHOLE, ROUNDING, WHOLE, Denominator, is_zero, where_true
 from rules.columnar.population import NONE, UNKNOWN, Population, Stored, days_of, is_yearly
 from rules.columnar.states import KNOWN, State
 from rules.language import FEN_PER_WAN
@@ -138,7 +138,9 @@ class Frame:
         low, high = column.low, column.low
         if closed:
             low, high = where_true(waiting, least, low), where_true(waiting, most, high)
-        error, denominator, largest = column.error, column.denominator, column.largest
+        denominator, largest = column.denominator, column.largest
+        # The bounds themselves are exact; a row without a figure has no error to begin with.
+        error = column.error if is_zero(column.error) else where_true(waiting, 0.0, column.error)
         if indicator.at_most is not None:
             bound = numbers_of(self.derivations.derivation(indicator.at_most, is_yearly=is_yearly(indicator))(self))
             use = both(waiting, inverse(bound.state.absent))

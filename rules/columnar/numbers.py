@@ -252,8 +252,10 @@ def _divided(left: Numbers, right: Numbers) -> Denominator:
         numerator = 0 if np.isnan(right.low) else round(abs(float(right.low)) * right.denominator.scale)
         if numerator and not right.denominator.divisors:
             return Denominator(left.denominator.scale * numerator, left.denominator.divisors)
+    # Reduced by one bound, the denominator of the other would be wrong.
     whole = all(
-        one.denominator is WHOLE and is_zero(one.error) and one.largest < LARGEST_WHOLE for one in (left, right)
+        one.is_single and one.denominator is WHOLE and is_zero(one.error) and one.largest < LARGEST_WHOLE
+        for one in (left, right)
     )
     divisor = Divisor(np.abs(right.low), np.abs(left.low) if whole else None)
     return left.denominator.times(Denominator(right.denominator.scale, (*right.denominator.divisors, divisor)))
@@ -266,7 +268,8 @@ def relation(rows: Doubts, op: str, left: Floats, right: Floats, numbers: tuple[
     if is_zero(one.error) and is_zero(other.error):
         return settled(found)
     gap, slack = np.abs(left - right), (one.error + other.error) * SAFETY
-    near = settled(gap <= slack)
+    # An error that is not known is no proof of a distance.
+    near = settled(~(gap > slack) & ~np.isnan(gap))
     if not isinstance(near, np.ndarray):
         if not near:
             return settled(found)
@@ -358,7 +361,8 @@ def floor(rows: Doubts, value: Numbers) -> Numbers:
             return np.floor(bound)
         whole = np.rint(bound)
         rounded = Numbers(KNOWN, whole, whole)
-        near = settled(np.abs(bound - whole) <= value.error * SAFETY)
+        distance = np.abs(bound - whole)
+        near = settled(~(distance > value.error * SAFETY) & ~np.isnan(distance))
         at_whole = both(near, relation(rows, "==", bound, whole, (value, rounded)))
         return where_true(at_whole, whole, np.floor(bound))
 

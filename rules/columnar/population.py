@@ -2,8 +2,8 @@
 
 The frames are those of the projection: `current` has a row per enterprise and a column per indicator, `yearly` a row per
 enterprise and year. Money and counts are whole numbers (money in fen), shares and the like decimals, lists JSON text.
-Null means unknown. What is known not to exist is written as the day `NONE_DAY`, or as the text `NONE_TEXT` in a column
-of free text.
+Null means unknown. What is known not to exist is written as the day `NONE_DAY`, or as the text `NONE_TEXT` where that is
+no choice of its own.
 """
 
 import json
@@ -127,6 +127,8 @@ class Population:
             return _ABSENT
         if stored.table is not None and stored.values is not None:
             return stored.table.lists[int(stored.values[place])]
+        if stored.words is not None and stored.values is not None and int(stored.values[place]) == NONE:
+            return None
         return _exact(stored.type, given)
 
     def is_known(self, indicators: Iterable[str]) -> NDArray[np.bool_]:
@@ -155,8 +157,6 @@ def _has_value(stored: Stored) -> NDArray[np.bool_]:
 def _exact(kind: Type, value: Any) -> Value:
     if kind is Type.DATE:
         return None if value == NONE_DAY else value
-    if kind is Type.TEXT:
-        return None if value == NONE_TEXT else value
     return simple(Fraction(value)) if kind in _NUMBERS else value
 
 
@@ -220,7 +220,7 @@ def stored(indicator: Indicator, series: pl.Series) -> Stored:
         return Stored(
             kind, places, table=record_table(indicator, [_records(indicator, text) for text in texts]), given=series
         )
-    if kind is Type.TEXT and NONE_TEXT in texts:
+    if NONE_TEXT in texts and NONE_TEXT not in indicator.choices:
         places[places == texts.index(NONE_TEXT)] = NONE
     return Stored(kind, places, words=Words(texts), given=series)
 

@@ -41,7 +41,11 @@ def main(names: list[str]) -> int:
 
 def find_subjects() -> dict[str, Subject]:
     """The modules of this folder that measure something, by name."""
-    modules = {one.name: import_module(f"tests.bench.{one.name}") for one in iter_modules([str(FOLDER)]) if one.name != "__main__"}
+    modules = {
+        one.name: import_module(f"tests.bench.{one.name}")
+        for one in iter_modules([str(FOLDER)])
+        if one.name != "__main__"
+    }
     return {name: module.figures for name, module in sorted(modules.items()) if hasattr(module, "figures")}
 
 

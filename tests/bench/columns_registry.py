@@ -53,7 +53,11 @@ def registry(
     yearly = pl.concat(
         pl.DataFrame(
             {"enterprise_id": ids, "year": np.full(size, year)}
-            | {one.id: _column(one, scale * 1.1 ** (year - 2022), random) for one in wanted if one.period is Period.YEARLY}
+            | {
+                one.id: _column(one, scale * 1.1 ** (year - 2022), random)
+                for one in wanted
+                if one.period is Period.YEARLY
+            }
         )
         for year in YEARS
     )
@@ -82,7 +86,9 @@ def _values(indicator: Indicator, scale: NDArray[np.float64], random: np.random.
             staff = np.maximum(1, np.rint(scale / 4e7 * share * random.lognormal(0, 0.3, size)))
             return pl.Series(staff.astype(np.int64)).cast(pl.Decimal(20, 2))
         case Type.NUMBER | Type.PERCENT:
-            return pl.Series(random.integers(0, 10_000, size)).cast(pl.Decimal(20, 2)) / pl.Series([100]).cast(pl.Decimal(5, 0))
+            return pl.Series(random.integers(0, 10_000, size)).cast(pl.Decimal(20, 2)) / pl.Series([100]).cast(
+                pl.Decimal(5, 0)
+            )
         case Type.BOOLEAN:
             return pl.Series(random.random(size) < (0.03 if "restricted" in indicator.id else 0.95))
         case Type.DATE:

@@ -20,8 +20,8 @@ from backend.demo.cli import DEMO_PASSWORD, PEOPLE
 from backend.demo.service import add_people, load
 from backend.main import create_app
 from backend.settings import Settings
-from tests.browser.watching import watch
 from tests.browser.chromium import ARGUMENTS, browser_program
+from tests.browser.watching import watch
 from tests.conftest import fresh_database
 
 #: Large enough that every rung has somebody on it and every list a second page.

@@ -43,7 +43,9 @@ async def test_an_enterprise_is_found_by_its_former_name_and_shown_with_the_new_
 ) -> None:
     async with owner_unit_of_work(demo_engine) as work:
         found = await work.execute(
-            text("SELECT n.name, e.name FROM enterprise_name n JOIN enterprise e ON e.id = n.enterprise_id WHERE n.name <> e.name LIMIT 1")
+            text(
+                "SELECT n.name, e.name FROM enterprise_name n JOIN enterprise e ON e.id = n.enterprise_id WHERE n.name <> e.name LIMIT 1"
+            )
         )
         former, now = found.one()
     page = await page_as("shi")
@@ -79,7 +81,9 @@ async def test_the_export_holds_as_many_enterprises_as_the_list_says(page_as: Pa
     assert download.suggested_filename.endswith(".xlsx")
     content = (await download.path()).read_bytes()
     sheet = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0)
-    codes = [cell for row in sheet.to_python() for cell in row if isinstance(cell, str) and len(cell) == 18 and "DEM" in cell]
+    codes = [
+        cell for row in sheet.to_python() for cell in row if isinstance(cell, str) and len(cell) == 18 and "DEM" in cell
+    ]
     assert len(codes) == number > 0
 
 

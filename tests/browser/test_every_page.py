@@ -20,7 +20,12 @@ PAGES = (
 WRITERS_PAGES = ("/imports",)
 ADMINISTRATORS_PAGES = ("/people", "/people/new")
 #: Login → its pages beyond those for all.
-PEOPLE = {"admin": (*WRITERS_PAGES, *ADMINISTRATORS_PAGES), "shi": WRITERS_PAGES, "jingjiang": WRITERS_PAGES, "lingdao": ()}
+PEOPLE = {
+    "admin": (*WRITERS_PAGES, *ADMINISTRATORS_PAGES),
+    "shi": WRITERS_PAGES,
+    "jingjiang": WRITERS_PAGES,
+    "lingdao": (),
+}
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 

@@ -36,7 +36,9 @@ async def _hand_in(page: Page, content: bytes) -> None:
 
 async def _count(engine: AsyncEngine) -> int:
     async with owner_unit_of_work(engine) as work:
-        found = await work.scalar(text("SELECT count(*) FROM enterprise WHERE name = ANY(:names)"), {"names": list(NAMES)})
+        found = await work.scalar(
+            text("SELECT count(*) FROM enterprise WHERE name = ANY(:names)"), {"names": list(NAMES)}
+        )
         return int(found or 0)
 
 

@@ -1,9 +1,10 @@
 """The engine for many enterprises says what the reference says, of every version, on every edge."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,10 @@ from rules.columnar.columns import EPOCH, Column, Dates, Growths, Numbers, Texts
 from rules.columnar.compiling import Meanings
 from rules.columnar.engine import Engine, evaluate_columns, evaluate_population, portions
 from rules.columnar.frame import Frame
+from rules.columnar.numbers import divide
 from rules.columnar.population import NONE_DAY, NONE_TEXT, from_facts, from_frames
 from rules.columnar.runs import evaluate_library
-from rules.columnar.states import missing_of
+from rules.columnar.states import KNOWN, State, missing_of
 from rules.facts import Facts, read_facts
 from rules.interpret import Environment
 from rules.library import NotInForce, library
@@ -171,8 +173,17 @@ def test_criteria_over_columns_come_out_as_the_reference_has_them(example: Examp
 
 # Ties, doubts and what the engine cannot do
 
+#: A version of the specifications' own catalogue.
+OF_SPEC = build_version(
+    {
+        "programme": "example", "version": "spec", "in_force": {"from": date(2000, 1, 1)}, "documents": ["示例"],
+        "criteria": [{"id": "any", "name": {"zh": "任意"}, "cite": "示例", "require": "true"}],
+    },
+    Path(__file__), ProgrammeSource.model_validate(PROGRAMME), catalogue(), "spec",
+)  # fmt: skip
 
-def hnte_facts(**yearly: dict[int, int]) -> Facts:
+
+def hnte_facts(**yearly: Mapping[int, int]) -> Facts:
     return Facts(
         current={"established_on": date(2010, 1, 1)}, yearly={name: dict(years) for name, years in yearly.items()}
     )
@@ -180,8 +191,8 @@ def hnte_facts(**yearly: dict[int, int]) -> Facts:
 
 def test_a_ratio_on_its_edge_is_decided_without_the_reference() -> None:
     version = library().version("hnte@2016", date(2026, 6, 1))
-    sales = dict.fromkeys((2023, 2024, 2025), 33_333_333_320_000)
-    on_the_edge = dict.fromkeys((2023, 2024, 2025), 33_333_333_320_000 * 3 // 100)
+    sales: dict[int, int] = dict.fromkeys(range(2023, 2026), 33_333_333_320_000)
+    on_the_edge: dict[int, int] = dict.fromkeys(range(2023, 2026), 33_333_333_320_000 * 3 // 100)
     below = {**on_the_edge, 2025: on_the_edge[2025] - 1}
     facts = [hnte_facts(sales_revenue=sales, rd_expense_hnte=rd) for rd in (on_the_edge, below)]
 
@@ -223,6 +234,27 @@ def test_what_the_engine_cannot_do_is_answered_by_the_reference_and_counted() ->
     assert verdicts.referred == 2
     assert verdicts.unknown.lists().to_list() == [[], []]
     assert verdicts.failed.lists().to_list() == [[], ["part"]]
+
+
+def test_the_bounds_of_a_missing_decimal_are_exact() -> None:
+    population = from_facts([Facts(), Facts(current={"expert_points": Fraction(5, 2)})], catalogue())
+    frame = next(Engine(Environment(catalogue())).frames(OF_SPEC, next(portions(population, date(2026, 7, 15)))))
+
+    points = frame.fact(catalogue().by_name["expert_points"])
+
+    assert isinstance(points, Numbers)
+    assert (points.low[0], points.high[0], points.error[0]) == (0.0, 20.0, 0.0)
+
+
+def test_the_denominator_of_an_open_quotient_holds_for_both_bounds() -> None:
+    population = from_facts([Facts()] * 3, catalogue())
+    frame = next(Engine(Environment(catalogue())).frames(OF_SPEC, next(portions(population, date(2026, 7, 15)))))
+    open_dividend = Numbers(State(True), np.zeros(3), np.full(3, 20.0), largest=20.0)
+    divisor = np.array([9.0, 7.0, 3.0])
+
+    quotient = divide(frame, open_dividend, Numbers(KNOWN, divisor, divisor, largest=9.0))
+
+    assert quotient.denominator.at(np.arange(3)).tolist() == [9.0, 7.0, 3.0]
 
 
 # Populations

@@ -12,7 +12,9 @@ from rules.library import library
 from rules.simulation import Patch
 
 AS_OF = date(2026, 11, 1)
-EASIER = Patch(programme="large_medium_industrial", version="2011", set={"employees-at-least-300": "size_employees >= 200"})
+EASIER = Patch(
+    programme="large_medium_industrial", version="2011", set={"employees-at-least-300": "size_employees >= 200"}
+)
 
 
 async def factory_with(session: AsyncSession, staff: int, code: str) -> None:

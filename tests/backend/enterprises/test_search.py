@@ -152,7 +152,9 @@ async def test_together_the_filters_leave_what_each_of_them_leaves(known: AsyncS
         page = await search(known, Filters(**chosen, sort=sort), ON, library())
         alone: list[set[int]] = []
         for name in names:
-            one: dict[str, Any] = {name: chosen[name]} | ({"programme": "hnte"} if name == "outcome" and chosen["outcome"] else {})
+            one: dict[str, Any] = {name: chosen[name]} | (
+                {"programme": "hnte"} if name == "outcome" and chosen["outcome"] else {}
+            )
             alone.append({row["id"] for row in await all_found(known, Filters(**one), ON, library())})
         assert {row["id"] for row in page.rows} == set.intersection(*alone)
         assert page.total == len(page.rows) == len(await all_found(known, Filters(**chosen), ON, library()))

@@ -116,7 +116,16 @@ class Inventor:
                     [*indicator.choices, *(text for text in self.edges.texts if text in indicator.choices)]
                 )
             case Type.TEXT:
-                texts = [*(text for text in self.edges.texts if text != "none"), "6510", "3912", "5910", "701", "70", "2024123412A1", ""]
+                texts = [
+                    *(text for text in self.edges.texts if text != "none"),
+                    "6510",
+                    "3912",
+                    "5910",
+                    "701",
+                    "70",
+                    "2024123412A1",
+                    "",
+                ]
                 return None if chance.random() < 0.05 else chance.choice(texts)
             case Type.LIST:
                 assert isinstance(indicator, Indicator)

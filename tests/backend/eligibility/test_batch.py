@@ -1,0 +1,56 @@
+"""The run in columns writes what asking one enterprise after the other writes."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.database.session import owner_unit_of_work
+from backend.demo.service import load
+from backend.eligibility.batch import run_batch
+from backend.eligibility.service import _ALWAYS_KNOWN, _begin, evaluate  # pyright: ignore[reportPrivateUsage]
+from rules.library import library
+
+TODAY = date(2026, 11, 20)
+
+
+async def rows_of(session: AsyncSession) -> dict[tuple[int, str], dict[str, Any]]:
+    """The results by enterprise and programme, but for the run they are of."""
+    found = await session.execute(text("SELECT * FROM eligibility"))
+    return {
+        (row["enterprise_id"], row["programme"]): {name: value for name, value in row.items() if name != "run_id"}
+        for row in found.mappings()
+    }
+
+
+async def changes_of(session: AsyncSession, run_id: int) -> set[tuple[Any, ...]]:
+    found = await session.execute(
+        text("SELECT enterprise_id, programme, before, after FROM eligibility_change WHERE run_id = :id"),
+        {"id": run_id},
+    )
+    return {tuple(row) for row in found}
+
+
+@pytest.mark.parametrize("as_of", [TODAY, date(2026, 3, 31)])
+async def test_both_ways_of_running_write_the_same(engine: AsyncEngine, as_of: date) -> None:
+    await load(engine, TODAY, size=120)
+    rules = library()
+    async with owner_unit_of_work(engine) as session:
+        ids = list((await session.execute(text("SELECT id FROM enterprise ORDER BY id"))).scalars())
+        await session.execute(text("DELETE FROM eligibility"))
+        one_by_one = await evaluate(session, ids, rules, as_of)
+        expected, expected_changes = await rows_of(session), await changes_of(session, one_by_one.run_id)
+
+        await session.execute(text("DELETE FROM eligibility"))
+        run_id = await _begin(session, rules, as_of, True)
+        written = await run_batch(session, ids, rules, as_of, run_id, _ALWAYS_KNOWN)
+
+        assert await rows_of(session) == expected
+        assert await changes_of(session, run_id) == expected_changes
+        assert (written.results, written.changes) == (one_by_one.results, one_by_one.changes)
+
+        again = await _begin(session, rules, as_of, True)
+        assert (await run_batch(session, ids, rules, as_of, again, _ALWAYS_KNOWN)).changes == 0

@@ -1,0 +1,93 @@
+"""A figure is kept until something it rests on changes, and never shown to another."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.database.scope import Scope
+from backend.database.session import owner_unit_of_work, unit_of_work
+from backend.web.memory import Memory, seen_by
+from tests.factories import make_enterprise, make_filing, make_recognition
+
+Scoped = Callable[[Scope], AbstractAsyncContextManager[AsyncSession]]
+
+
+async def state(engine: AsyncEngine, scope: Scope, *topics: str) -> tuple[str, ...]:
+    """What identifies the state of some topics for a reader."""
+    async with unit_of_work(engine, scope) as work:
+        return (await seen_by(work)).of(topics)  # type: ignore[arg-type]
+
+
+async def test_the_state_stays_while_nothing_changes(engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as work:
+        await make_enterprise(work)
+    assert await state(engine, Scope.city(), "enterprise") == await state(engine, Scope.city(), "enterprise")
+
+
+async def test_a_recognition_changes_the_state_of_what_rests_on_recognitions(engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as work:
+        number = await make_enterprise(work)
+    before = await state(engine, Scope.city(), "recognition")
+    async with owner_unit_of_work(engine) as work:
+        await make_recognition(work, number)
+    assert await state(engine, Scope.city(), "recognition") != before
+
+
+async def test_a_filing_changes_nothing_that_rests_on_recognitions(engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as work:
+        number = await make_enterprise(work)
+    before = [await state(engine, Scope.city(), topic) for topic in ("recognition", "fact")]
+    async with owner_unit_of_work(engine) as work:
+        await make_filing(work, number)
+    after = [await state(engine, Scope.city(), topic) for topic in ("recognition", "fact")]
+    assert (after[0] == before[0], after[1] == before[1]) == (True, False)
+
+
+async def test_what_is_rolled_back_leaves_the_state_as_it_was(engine: AsyncEngine):
+    before = await state(engine, Scope.city(), "enterprise")
+    async with engine.connect() as connection, AsyncSession(connection) as work:
+        await make_enterprise(work)
+        await work.rollback()
+    assert await state(engine, Scope.city(), "enterprise") == before
+
+
+async def test_a_transaction_that_began_first_and_ended_last_is_noticed(engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as slow:
+        await make_enterprise(slow)
+        async with owner_unit_of_work(engine) as quick:
+            await make_enterprise(quick)
+        between = await state(engine, Scope.city(), "enterprise")
+    assert await state(engine, Scope.city(), "enterprise") != between
+
+
+async def test_two_districts_never_share_a_figure(engine: AsyncEngine):
+    assert await state(engine, Scope.district("321282"), "enterprise") != await state(
+        engine, Scope.district("321283"), "enterprise"
+    )
+
+
+async def test_a_figure_is_worked_out_once_for_a_state():
+    asked: list[str] = []
+
+    async def work() -> int:
+        asked.append("again")
+        return len(asked)
+
+    memory = Memory()
+    found = [await memory.recall(("ladder",), seen, work) for seen in (("city", "1"), ("city", "1"), ("city", "2"))]
+    assert found == [1, 1, 2]
+
+
+async def test_what_was_not_asked_for_longest_is_forgotten():
+    async def one() -> int:
+        return 1
+
+    async def two() -> int:
+        return 2
+
+    memory = Memory(most=1)
+    await memory.recall(("a",), (), one)
+    await memory.recall(("b",), (), one)
+    assert await memory.recall(("a",), (), two) == 2
