@@ -58,7 +58,7 @@ async def test_a_past_day_shows_the_file_as_of_that_day(page_as: PageAs, demo_en
     page = await page_as("shi")
     await page.goto(f"/enterprises/{code}")
     await page.get_by_label("截至日").fill("2025-06-30")
-    await page.get_by_role("button", name="按此日查看").click()
+    await page.get_by_role("button", name="按此查看").click()
     await expect(page.locator(".page-head")).to_contain_text("2025-06-30")
 
 
