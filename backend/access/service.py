@@ -107,7 +107,7 @@ async def open_session(
     session: AsyncSession,
     person_id: int,
     longest: timedelta,
-    browser: Browser = Browser(),  # noqa: B008: it is frozen
+    browser: Browser = Browser(),
     now: datetime | None = None,
 ) -> str:
     """Sign a browser in: returns the token for its cookie, which is kept nowhere but there."""
