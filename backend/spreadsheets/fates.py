@@ -1,5 +1,6 @@
 """What an import does with each row, and the report of all of them."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -113,6 +114,29 @@ def problem_of(row: ReadRow, reason: str, remedy: str, column: str = "") -> RowP
     return RowProblem(row.sheet, row.row, column, "", "", reason, remedy, kind="not_importable")
 
 
+#: What differs from row to row where the same thing is wrong: names and values in quotes, codes, numbers, days.
+_VALUES = re.compile(r"“[^”]*”(?:（[^（）]*）)?(?:、“[^”]*”)*|[0-9A-Z]{13,18}|\d+(?:[.-]\d+)*")
+
+
+@dataclass(frozen=True)
+class ProblemKind:
+    """One thing that is wrong in some rows, without what differs between them."""
+
+    text: str
+    severity: Severity
+    rows: int
+
+
+def kinds_of(one: RowFate) -> set[tuple[str, Severity]]:
+    """The kinds of a row's problems."""
+    return {(_kind_of(problem), problem.severity) for problem in one.problems}
+
+
+def _kind_of(problem: RowProblem) -> str:
+    said = _VALUES.sub("…", problem.reason) or problem.remedy
+    return f"“{problem.title}”{said}" if problem.title else said
+
+
 @dataclass
 class Report:
     """What an import did, or would do."""
@@ -138,8 +162,19 @@ class Report:
         """The rows to hand back, with every problem attached."""
         return [replace(one.row, problems=tuple(one.problems)) for one in self.refused]
 
+    @property
+    def problem_kinds(self) -> list[ProblemKind]:
+        """What is wrong in how many rows: what keeps rows out first, then what is most frequent."""
+        found = Counter((kind, severity) for one in self.fates for kind, severity in kinds_of(one))
+        ordered = sorted(found.items(), key=lambda item: (item[0][1] is not Severity.ERROR, -item[1], item[0][0]))
+        return [ProblemKind(kind, severity, rows) for (kind, severity), rows in ordered]
+
     def as_json(self) -> dict[str, Any]:
         """The report as data: how the file was read, counts, and each row's fate with its problems."""
+        return {**self.head_as_json(), "rows": [row_as_json(one) for one in self.fates]}
+
+    def head_as_json(self) -> dict[str, Any]:
+        """The same without the rows."""
         result = self.result
         return {
             "file": result.file_name, "layout": result.layout, "counts": {**result.counts, **self.counts},
@@ -154,11 +189,14 @@ class Report:
                 {"sheet": one.sheet, "row": one.row, "reason": one.reason.chinese, "text": one.text[:80]}
                 for one in result.skipped_rows
             ],
-            "rows": [_row_as_json(one) for one in self.fates],
+            "problem_kinds": [
+                {"text": one.text, "severity": one.severity.value, "rows": one.rows} for one in self.problem_kinds
+            ],
         }  # fmt: skip
 
 
-def _row_as_json(one: RowFate) -> dict[str, Any]:
+def row_as_json(one: RowFate) -> dict[str, Any]:
+    """A row's fate and problems as data."""
     who = one.row.enterprise
     shown: dict[str, Any] = {
         "sheet": one.row.sheet, "row": one.row.row, "name": who.name, "credit_code": who.credit_code, "fate": one.fate.value,
@@ -166,7 +204,7 @@ def _row_as_json(one: RowFate) -> dict[str, Any]:
     if one.problems:
         shown["problems"] = [
             {"column": p.column, "title": p.title, "value": p.value[:80], "reason": p.reason, "remedy": p.remedy,
-             "severity": p.severity.value, "text": p.text}
+             "severity": p.severity.value, "kind": p.kind, "text": p.text}
             for p in one.problems
         ]  # fmt: skip
     if one.is_doubtful:

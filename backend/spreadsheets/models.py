@@ -1,9 +1,9 @@
-"""Imports: each uploaded file, its dry run, and what became of it."""
+"""Imports: each uploaded file, how it was read, and what became of each of its rows."""
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, LargeBinary, func
+from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Index, LargeBinary, SmallInteger, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -28,10 +28,32 @@ class ImportRun(SQLModel, table=True):
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    #: The report of the dry run: fates and problems of rows, as data.
+    #: How the file was read, as data, without its rows: tables, notes, what was left out, kinds of problems.
     report: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     uploaded_by: int | None = None
     #: Region scope of the person who uploaded; a district's officer sees the district's imports.
     region_code: str = Field(default="", max_length=6)
     uploaded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     committed_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+class ImportRow(SQLModel, table=True):
+    """One row of the file and its fate, so that a page of the report can be had without all of it."""
+
+    __tablename__ = "import_row"  # type: ignore[assignment]
+    __table_args__ = (Index("import_row_by_fate", "import_id", "fate", "position"),)
+
+    import_id: int = Field(sa_type=BigInteger, foreign_key="import_run.id", ondelete="CASCADE", primary_key=True)
+    #: Counted from 0 in the order of the file.
+    position: int = Field(primary_key=True)
+    sheet: str
+    #: Excel's number of the row.
+    row: int
+    name: str = ""
+    credit_code: str | None = Field(default=None, max_length=18)
+    #: A `fates.Fate`.
+    fate: str = Field(max_length=20)
+    #: What is wrong with it, as in the report.
+    problems: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSONB))
+    #: Which kinds of problems, by their places in the report's list of kinds.
+    problem_kinds: list[int] = Field(sa_column=Column(ARRAY(SmallInteger), nullable=False, server_default="{}"))

@@ -1,30 +1,31 @@
 """Pages of imports: hand in a file, look at every row's fate, then import it or not."""
 
-import json
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
+from anyio import to_thread
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.eligibility.service import evaluate
-from backend.enterprises.pages import XLSX, programme_choices
-from backend.spreadsheets.fates import Importer, Report
+from backend.enterprises.labels import programme_choices
+from backend.spreadsheets.fates import Importer
+from backend.spreadsheets.keeping import bad_rows, claim, keep_outcome, keep_run
 from backend.spreadsheets.layouts import LAYOUT_IDS
 from backend.spreadsheets.problems_workbook import problems_workbook
-from backend.spreadsheets.queries import import_run, recent_imports
+from backend.spreadsheets.queries import content_of, import_rows, import_run, recent_imports, refused_rows
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.records import ReadResult
 from backend.spreadsheets.service import digest, dry_run, run_import
 from backend.spreadsheets.workbook import WorkbookError
-from backend.web.dependencies import Work
-from backend.web.errors import NotFound, Refusal
+from backend.web.dependencies import CurrentSettings, Work
+from backend.web.errors import NotFound
 from backend.web.responses import download, redirect
 from backend.web.templates import render
 from rules.library import library
@@ -39,11 +40,8 @@ LAYOUTS = (
 MOST_EVALUATED_AT_ONCE = 3_000
 
 
-class ImportDone(Refusal):
-    """The import has been carried out already."""
-
-    slug = "import-done"
-    title = "已经导入过"
+class WrongEntry(Exception):
+    """What was entered beside the file cannot be; the text says what to enter instead."""
 
 
 @router.get("/imports", response_class=HTMLResponse)
@@ -66,6 +64,7 @@ async def hand_in(
     request: Request,
     session: Work,
     person: Officer,
+    settings: CurrentSettings,
     file: Annotated[UploadFile, File()],
     layout: Annotated[str, Form()] = "",
     programme: Annotated[str, Form()] = "",
@@ -77,27 +76,34 @@ async def hand_in(
     entered = {"layout": layout, "programme": programme, "dated_on": dated_on, "batch": batch, "year": year}
     content = await file.read()
     try:
-        result = read_file(content, library().catalogue, _options(entered, person), file.filename or "上传的文件")
-    except (WorkbookError, ValueError) as error:
+        options = _options(entered, person, settings.upload_megabytes)
+        result = await _read(content, options, file.filename or "上传的文件")
+    except (WorkbookError, WrongEntry) as error:
         return _form(request, await recent_imports(session), entered, str(error), status=422)
-    report = await dry_run(session, result, _importer(person))
-    number = await _keep(session, result, report, content, entered, person)
+    importer = _importer(person)
+    report = await dry_run(session, result, importer)
+    number = await keep_run(session, report, content, digest(content), entered, importer)
     return redirect(request, f"/imports/{number}")
 
 
-def _options(entered: Mapping[str, str], person: PersonSignedIn) -> ReadOptions:
+async def _read(content: bytes, options: ReadOptions, file_name: str) -> ReadResult:
+    """Reading takes seconds of reckoning, during which all others are to be served."""
+    return await to_thread.run_sync(read_file, content, library().catalogue, options, file_name)
+
+
+def _options(entered: Mapping[str, str], person: PersonSignedIn, limit_megabytes: int) -> ReadOptions:
     try:
         day = date.fromisoformat(entered["dated_on"]) if entered["dated_on"] else None
     except ValueError as error:
-        raise ValueError(f"“名单日期”填的是“{entered['dated_on']}”，请改为 2025-12-19 这样的日期。") from error
+        raise WrongEntry(f"“名单日期”填的是“{entered['dated_on']}”，请改为 2025-12-19 这样的日期。") from error
     year = entered["year"].strip()
     if year and not (year.isdecimal() and 1990 <= int(year) <= today().year):
-        raise ValueError(f"“年度”填的是“{year}”，请改为 1990 至 {today().year} 之间的年份。")
+        raise WrongEntry(f"“年度”填的是“{year}”，请改为 1990 至 {today().year} 之间的年份。")
     layout = entered["layout"] if entered["layout"] in LAYOUT_IDS else None
     city = f"{person.region_code[:4]}00" if person.region_code else "321200"
     return ReadOptions(
         layout=layout, programme=entered["programme"], dated_on=day, batch=entered["batch"][:120], year=int(year) if year else None,
-        within=city,
+        within=city, limit_megabytes=limit_megabytes,
     )  # fmt: skip
 
 
@@ -105,40 +111,19 @@ def _importer(person: PersonSignedIn, import_id: int | None = None) -> Importer:
     return Importer(library().catalogue, library(), today(), person.id, person.region_code, import_id)
 
 
-async def _keep(
-    session: AsyncSession,
-    result: ReadResult,
-    report: Report,
-    content: bytes,
-    entered: Mapping[str, str],
-    person: PersonSignedIn,
-) -> int:
-    data = {**report.as_json(), "options": dict(entered)}
-    found = await session.execute(
-        text(
-            "INSERT INTO import_run (file_name, digest, content, layout, status, rows, good_rows, bad_rows, created, updated,"
-            " unchanged, report, uploaded_by, region_code) VALUES (:file_name, :digest, :content, :layout, 'checked', :rows, :good,"
-            " :bad, :created, :updated, :unchanged, CAST(:report AS jsonb), :person, :region) RETURNING id"
-        ),
-        {
-            "file_name": result.file_name[:255], "digest": digest(content), "content": content, "layout": result.layout,
-            "rows": len(report.fates), "good": len(report.fates) - len(report.refused), "bad": len(report.refused),
-            "created": report.counts["new"], "updated": report.counts["changed"], "unchanged": report.counts["unchanged"],
-            "report": json.dumps(data, ensure_ascii=False), "person": person.id, "region": person.region_code,
-        },
-    )  # fmt: skip
-    return found.scalar_one()
-
-
 @router.get("/imports/{import_id}", response_class=HTMLResponse)
-async def one_import(request: Request, session: Work, person: Officer, import_id: int, fate: str = "") -> HTMLResponse:
+async def one_import(
+    request: Request, session: Work, person: Officer, import_id: int, fate: str = "", problem: str = "", page: int = 1
+) -> HTMLResponse:
     """The report of one import: every row's fate and every problem."""
     run = await _found(session, import_id)
-    report: dict[str, Any] = run["report"] if isinstance(run["report"], dict) else json.loads(run["report"])
-    rows = [row for row in report["rows"] if not fate or row["fate"] == fate]
+    chosen = fate if fate in _FATES else ""
+    kind = int(problem) if problem.isdecimal() and len(problem) < 4 else None
+    found = await import_rows(session, import_id, chosen, kind, page)
+    query = urlencode([(name, value) for name, value in (("fate", chosen), ("problem", problem)) if value])
     return render(
         request, "imports/import.html", page_title=run["file_name"], breadcrumb=[("导入", "/imports"), (run["file_name"], None)],
-        run=run, report=report, rows=rows[:500], shown=len(rows), fate=fate, fates=_FATES,
+        run=run, report=run["report"], found=found, fate=chosen, kind=kind, fates=_FATES, query=query,
     )  # fmt: skip
 
 
@@ -156,39 +141,39 @@ async def _found(session: AsyncSession, import_id: int) -> Mapping[str, Any]:
 
 @router.post("/imports/{import_id}/commit")
 async def commit(
-    request: Request, session: Work, person: Officer, import_id: int, good_rows_only: Annotated[str, Form()] = ""
+    request: Request,
+    session: Work,
+    person: Officer,
+    settings: CurrentSettings,
+    import_id: int,
+    good_rows_only: Annotated[str, Form()] = "",
 ) -> Response:
     """Carry the import out: all rows, or the good ones."""
     run = await _found(session, import_id)
-    if run["status"] != "checked":
-        raise ImportDone("这份文件已经导入过了，没有再次写入。")
-    result, _ = _read_again(run, person)
+    await claim(session, import_id)
+    result = await _read_again(session, run, person, settings.upload_megabytes)
     report = await run_import(session, result, _importer(person, import_id), good_rows_only=bool(good_rows_only))
     if len(report.touched) <= MOST_EVALUATED_AT_ONCE and report.touched:
         await evaluate(session, report.touched, library(), today())
-    await session.execute(
-        text(
-            "UPDATE import_run SET status = :status, committed_at = now(), created = :created, updated = :updated,"
-            " unchanged = :unchanged WHERE id = :id"
-        ),
-        {
-            "status": "committed_in_part" if report.refused else "committed", "created": report.counts["new"],
-            "updated": report.counts["changed"], "unchanged": report.counts["unchanged"], "id": import_id,
-        },
-    )  # fmt: skip
+    await keep_outcome(session, import_id, report, run["report"]["options"])
     return redirect(request, f"/imports/{import_id}")
 
 
-def _read_again(run: Mapping[str, Any], person: PersonSignedIn) -> tuple[ReadResult, dict[str, Any]]:
-    report: dict[str, Any] = run["report"] if isinstance(run["report"], dict) else json.loads(run["report"])
-    return read_file(run["content"], library().catalogue, _options(report["options"], person), run["file_name"]), report
+async def _read_again(
+    session: AsyncSession, run: Mapping[str, Any], person: PersonSignedIn, limit_megabytes: int
+) -> ReadResult:
+    options = _options(run["report"]["options"], person, limit_megabytes)
+    return await _read(await content_of(session, run["id"]), options, run["file_name"])
 
 
 @router.get("/imports/{import_id}/problems")
-async def problems(request: Request, session: Work, person: Officer, import_id: int) -> Response:
+async def problems(
+    request: Request, session: Work, person: Officer, settings: CurrentSettings, import_id: int
+) -> Response:
     """The rows with problems as a workbook with the reasons beside them, to be corrected and handed in again."""
     run = await _found(session, import_id)
-    result, _ = _read_again(run, person)
-    report = await dry_run(session, result, _importer(person))
+    result = await _read_again(session, run, person, settings.upload_megabytes)
+    wrong = bad_rows(result, await refused_rows(session, import_id))
+    workbook = await to_thread.run_sync(problems_workbook, result, wrong)
     name = run["file_name"].rsplit(".", 1)[0]
-    return download(problems_workbook(result, report.bad_rows), f"{name}-有问题的行.xlsx", XLSX)
+    return download(workbook, f"{name}-有问题的行.xlsx")

@@ -1,12 +1,17 @@
-"""Reading imports."""
+"""Reading imports: what was handed in, and what became of its rows, a page at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-_SUMMARY = "id, file_name, layout, status, rows, good_rows, bad_rows, created, updated, unchanged, uploaded_by, uploaded_at, committed_at"
+_SUMMARY = (
+    "id, file_name, layout, status, rows, good_rows, bad_rows, created, updated, unchanged, uploaded_by, region_code,"
+    " uploaded_at, committed_at"
+)
+ROWS_A_PAGE = 100
 
 
 async def recent_imports(session: AsyncSession, limit: int = 50) -> list[Mapping[str, Any]]:
@@ -18,7 +23,65 @@ async def recent_imports(session: AsyncSession, limit: int = 50) -> list[Mapping
 
 
 async def import_run(session: AsyncSession, import_id: int) -> Mapping[str, Any] | None:
-    """One import with its content and report."""
-    found = await session.execute(text("SELECT * FROM import_run WHERE id = :id"), {"id": import_id})
+    """One import with the head of its report; neither its content nor its rows."""
+    found = await session.execute(text(f"SELECT {_SUMMARY}, report FROM import_run WHERE id = :id"), {"id": import_id})
     row = found.mappings().first()
     return dict(row) if row is not None else None
+
+
+async def content_of(session: AsyncSession, import_id: int) -> bytes:
+    """The file as it was handed in."""
+    found = await session.execute(text("SELECT content FROM import_run WHERE id = :id"), {"id": import_id})
+    return found.scalar_one()
+
+
+@dataclass(frozen=True)
+class RowsFound:
+    """A page of the rows that were asked for."""
+
+    rows: Sequence[Mapping[str, Any]]
+    total: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are; an empty list has one."""
+        return max(1, -(-self.total // ROWS_A_PAGE))
+
+
+async def import_rows(
+    session: AsyncSession, import_id: int, fate: str = "", kind: int | None = None, page: int = 1
+) -> RowsFound:
+    """The rows of an import in the order of the file.
+
+    Args:
+        session: the running transaction.
+        import_id: which import.
+        fate: only those with this fate.
+        kind: only those with a problem of this kind, by its place in the report's list.
+        page: counted from 1; one behind the last is the last.
+    """
+    condition = "import_id = :id" + (" AND fate = :fate" if fate else "")
+    condition += " AND CAST(:kind AS smallint) = ANY(problem_kinds)" if kind is not None else ""
+    values = {"id": import_id, "fate": fate, "kind": kind}
+    total = (await session.execute(text(f"SELECT count(*) FROM import_row WHERE {condition}"), values)).scalar_one()
+    shown = min(max(page, 1), max(1, -(-total // ROWS_A_PAGE)))
+    found = await session.execute(
+        text(
+            f"SELECT sheet, row, name, credit_code, fate, problems FROM import_row WHERE {condition}"
+            " ORDER BY position LIMIT :limit OFFSET :offset"
+        ),
+        {**values, "limit": ROWS_A_PAGE, "offset": (shown - 1) * ROWS_A_PAGE},
+    )
+    return RowsFound([dict(row) for row in found.mappings()], total, shown)
+
+
+async def refused_rows(session: AsyncSession, import_id: int) -> list[Mapping[str, Any]]:
+    """Every row that was kept out, with its problems."""
+    found = await session.execute(
+        text(
+            "SELECT sheet, row, problems FROM import_row WHERE import_id = :id AND fate = 'refused' ORDER BY position"
+        ),
+        {"id": import_id},
+    )
+    return [dict(row) for row in found.mappings()]

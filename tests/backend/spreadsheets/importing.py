@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from httpx import AsyncClient, Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -88,3 +89,15 @@ async def column(session: AsyncSession, query: str, **values: Any) -> list[Any]:
 def reasons(fate: RowFate) -> str:
     """All that is said of a row."""
     return "".join(problem.text for problem in fate.problems)
+
+
+async def hand_in(client: AsyncClient, content: bytes, file_name: str = "测试.xlsx", **entered: str) -> Response:
+    """Hand a file in by the page's form; the answer is the way to its report, or the form with what is wrong."""
+    return await client.post("/imports", files={"file": (file_name, content)}, data=entered)
+
+
+async def report_of(client: AsyncClient, content: bytes, file_name: str = "测试.xlsx", **entered: str) -> Response:
+    """The page of the report."""
+    answer = await hand_in(client, content, file_name, **entered)
+    assert answer.status_code == 303, answer.text
+    return await client.get(answer.headers["location"])

@@ -1,0 +1,126 @@
+"""Keep what was handed in: the file, how it was read, and each row's fate, row by row."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.database.session import copy_rows
+from backend.spreadsheets.fates import Importer, Report, kinds_of, row_as_json
+from backend.spreadsheets.records import ReadResult, ReadRow, RowProblem, Severity
+
+#: Kinds of problems that a page offers to look at; a file with more of them is better mended as a whole.
+_MOST_KINDS = 30
+#: Rows left out of which the report tells; the number of all of them stands in its counts.
+_MOST_SKIPPED = 500
+_ROW_COLUMNS = (
+    "import_id", "position", "sheet", "row", "name", "credit_code", "fate", "problems", "problem_kinds",
+)  # fmt: skip
+
+
+class ImportDone(Exception):
+    """The import has been carried out already."""
+
+    status_code = 409
+
+    def __init__(self) -> None:
+        super().__init__("这份文件已经导入过了，没有再次写入。")
+
+
+async def claim(session: AsyncSession, import_id: int) -> None:
+    """Let nobody else carry out an import while this transaction does.
+
+    Raises:
+        ImportDone: it has been carried out.
+    """
+    found = await session.execute(text("SELECT status FROM import_run WHERE id = :id FOR UPDATE"), {"id": import_id})
+    if found.scalar_one() != "checked":
+        raise ImportDone
+
+
+async def keep_run(
+    session: AsyncSession, report: Report, content: bytes, digest: str, options: Mapping[str, str], importer: Importer
+) -> int:
+    """Keep a file that was tried out, with its report. Returns the import's number."""
+    found = await session.execute(
+        text(
+            "INSERT INTO import_run (file_name, digest, content, layout, status, rows, good_rows, bad_rows, created, updated,"
+            " unchanged, report, uploaded_by, region_code) VALUES (:file_name, :digest, :content, :layout, 'checked', :rows, :good,"
+            " :bad, :created, :updated, :unchanged, CAST(:report AS jsonb), :person, :region) RETURNING id"
+        ),
+        {
+            "file_name": report.result.file_name[:255], "digest": digest, "content": content,
+            "layout": report.result.layout, "report": _head(report, options), "person": importer.person_id,
+            "region": importer.region_code, **_numbers(report),
+        },
+    )  # fmt: skip
+    import_id: int = found.scalar_one()
+    await _keep_rows(session, import_id, report)
+    return import_id
+
+
+async def keep_outcome(session: AsyncSession, import_id: int, report: Report, options: Mapping[str, str]) -> None:
+    """Keep what an import did, in place of what its dry run had foretold."""
+    await session.execute(
+        text(
+            "UPDATE import_run SET status = :status, committed_at = now(), rows = :rows, good_rows = :good, bad_rows = :bad,"
+            " created = :created, updated = :updated, unchanged = :unchanged, report = CAST(:report AS jsonb) WHERE id = :id"
+        ),
+        {
+            "id": import_id, "status": "committed_in_part" if report.refused else "committed",
+            "report": _head(report, options), **_numbers(report),
+        },
+    )  # fmt: skip
+    await session.execute(text("DELETE FROM import_row WHERE import_id = :id"), {"id": import_id})
+    await _keep_rows(session, import_id, report)
+
+
+def _numbers(report: Report) -> dict[str, int]:
+    bad = len(report.refused)
+    counts = report.counts
+    return {
+        "rows": len(report.fates), "good": len(report.fates) - bad, "bad": bad, "created": counts["new"],
+        "updated": counts["changed"], "unchanged": counts["unchanged"],
+    }  # fmt: skip
+
+
+def _head(report: Report, options: Mapping[str, str]) -> str:
+    head: dict[str, Any] = {**report.head_as_json(), "options": dict(options)}
+    head["skipped_rows"] = head["skipped_rows"][:_MOST_SKIPPED]
+    head["problem_kinds"] = head["problem_kinds"][:_MOST_KINDS]
+    return json.dumps(head, ensure_ascii=False)
+
+
+async def _keep_rows(session: AsyncSession, import_id: int, report: Report) -> None:
+    place_of = {(one.text, one.severity): number for number, one in enumerate(report.problem_kinds[:_MOST_KINDS])}
+    await copy_rows(session, "import_row", _ROW_COLUMNS, _rows(import_id, report, place_of))
+
+
+def _rows(import_id: int, report: Report, place_of: Mapping[tuple[str, Severity], int]) -> Iterable[tuple[Any, ...]]:
+    for position, one in enumerate(report.fates):
+        shown = row_as_json(one)
+        problems = json.dumps(shown["problems"], ensure_ascii=False) if one.problems else None
+        kinds = sorted(place_of[kind] for kind in kinds_of(one) if kind in place_of) if one.problems else []
+        yield (
+            import_id, position, one.row.sheet, one.row.row, shown["name"], shown["credit_code"], shown["fate"], problems, kinds,
+        )  # fmt: skip
+
+
+def bad_rows(result: ReadResult, kept: Iterable[Mapping[str, Any]]) -> list[ReadRow]:
+    """The rows of a file that were refused, with the problems that were kept of them."""
+    refused = {(one["sheet"], one["row"]): one["problems"] or [] for one in kept}
+    return [
+        replace(row, problems=tuple(_problem(row, one) for one in refused[row.sheet, row.row]))
+        for row in result.rows
+        if (row.sheet, row.row) in refused
+    ]
+
+
+def _problem(row: ReadRow, kept: Mapping[str, Any]) -> RowProblem:
+    return RowProblem(
+        row.sheet, row.row, kept["column"], kept["title"], kept["value"], kept["reason"], kept["remedy"],
+        Severity(kept["severity"]), kept.get("kind", "invalid"),
+    )  # fmt: skip
