@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.eligibility.registry_facts import region_of, registry_facts
 from backend.enterprises.queries import NameUsed, chains_of, names_of
-from backend.enterprises.service import LONG_AGO
+from backend.enterprises.schemas import LONG_AGO
 from backend.filings.queries import Said, all_said
 from backend.recognitions.ladder import Rung
 from backend.recognitions.queries import Held, held_by, rung_on

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,28 +13,7 @@ from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.names import match_key
-
-if TYPE_CHECKING:
-    from backend.enterprises.service import Draft
-
-
-@dataclass(frozen=True)
-class Known:
-    """An enterprise that a draft speaks of."""
-
-    id: int
-    credit_code: str | None
-    match_key: str
-    #: The keys of all names it bears or bore.
-    keys: frozenset[str]
-    fields: Mapping[str, Any]
-    #: Whether it was found by its code, so that another name means that it was renamed.
-    is_by_code: bool
-
-    def bore(self, key: str) -> bool:
-        """Whether it ever had a name."""
-        return key in self.keys
-
+from backend.enterprises.schemas import Draft, Known
 
 _KNOWN = """
     SELECT e.*, (SELECT array_agg(n.match_key) FROM enterprise_name n WHERE n.enterprise_id = e.id) AS keys
@@ -42,7 +21,7 @@ _KNOWN = """
 """
 
 
-async def known_enterprises(session: AsyncSession, drafts: "Sequence[Draft]") -> dict[int, Known]:
+async def known_enterprises(session: AsyncSession, drafts: Sequence[Draft]) -> dict[int, Known]:
     """The enterprises that drafts speak of, by the drafts' positions; those not known are left out."""
     codes = [draft.credit_code for draft in drafts if draft.credit_code]
     by_code = {row["credit_code"]: row for row in await _rows(session, "e.credit_code = ANY(:values)", codes)}
@@ -62,7 +41,7 @@ async def known_enterprises(session: AsyncSession, drafts: "Sequence[Draft]") ->
     return found
 
 
-def _codes_by_name(drafts: "Sequence[Draft]") -> dict[str, set[str]]:
+def _codes_by_name(drafts: Sequence[Draft]) -> dict[str, set[str]]:
     codes: dict[str, set[str]] = {}
     for draft in drafts:
         if draft.credit_code:

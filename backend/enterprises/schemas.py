@@ -1,14 +1,74 @@
-"""What the forms about one enterprise hold, as typed: each mistake is answered beside its field."""
+"""What sources say of enterprises, what is known of them, and what the forms about one hold."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from pydantic import BaseModel
 
+#: The last day of a former name where no source gives it.
+LONG_AGO = date(1, 1, 1)
+
+
+@dataclass(frozen=True)
+class FormerName:
+    """A name no longer used, and the last day it was, where that is known."""
+
+    name: str
+    used_to: date | None = None
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a source says of who an enterprise is; empty where it says nothing."""
+
+    name: str
+    credit_code: str | None = None
+    former_names: tuple[FormerName, ...] = ()
+    region_code: str = ""
+    town: str = ""
+    park: str = ""
+    address: str = ""
+    industry_code: str = ""
+    established_on: date | None = None
+    chains: tuple[str, ...] = ()
+    is_above_scale: bool | None = None
+    listing_board: str = ""
+    listed_on: date | None = None
+    #: kind → value: old registration numbers, organisation codes.
+    identifiers: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass
+class Registered:
+    """What registering did, by position of the drafts; an enterprise named several times counts where it is first."""
+
+    ids: list[int]
+    created: set[int]
+    changed: set[int]
+
+
+@dataclass(frozen=True)
+class Known:
+    """An enterprise that a draft speaks of."""
+
+    id: int
+    credit_code: str | None
+    match_key: str
+    #: The keys of all names it bears or bore.
+    keys: frozenset[str]
+    fields: Mapping[str, Any]
+    #: Whether it was found by its code, so that another name means that it was renamed.
+    is_by_code: bool
+
+    def bore(self, key: str) -> bool:
+        """Whether it ever had a name."""
+        return key in self.keys
+
 
 class EnterpriseForm(BaseModel):
-    """Who an enterprise is."""
+    """Who an enterprise is, as typed: each mistake is answered beside its field."""
 
     #: Of the enterprise as it was when the form was opened.
     revision: int = 0

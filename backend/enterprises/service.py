@@ -1,7 +1,7 @@
 """Writing who the enterprises are: registering, renaming, moving, correcting. Always many at once, one is many of one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +13,8 @@ from backend.database.session import copy_rows
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.names import match_key, split_former_names
 from backend.enterprises.pinyin import initials
-from backend.enterprises.queries import Known, known_enterprises
+from backend.enterprises.queries import known_enterprises
+from backend.enterprises.schemas import LONG_AGO, Draft, FormerName, Known, Registered
 
 
 class EditedMeanwhile(Exception):
@@ -36,47 +37,6 @@ class RegisteredElsewhere(Exception):
             "请核对代码；企业如已迁入，请联系市级管理人员办理迁移。"
         )
 
-
-@dataclass(frozen=True)
-class FormerName:
-    """A name no longer used, and the last day it was, where that is known."""
-
-    name: str
-    used_to: date | None = None
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What a source says of who an enterprise is; empty where it says nothing."""
-
-    name: str
-    credit_code: str | None = None
-    former_names: tuple[FormerName, ...] = ()
-    region_code: str = ""
-    town: str = ""
-    park: str = ""
-    address: str = ""
-    industry_code: str = ""
-    established_on: date | None = None
-    chains: tuple[str, ...] = ()
-    is_above_scale: bool | None = None
-    listing_board: str = ""
-    listed_on: date | None = None
-    #: kind → value: old registration numbers, organisation codes.
-    identifiers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-@dataclass
-class Registered:
-    """What registering did, by position of the drafts; an enterprise named several times counts where it is first."""
-
-    ids: list[int]
-    created: set[int]
-    changed: set[int]
-
-
-#: The last day of a former name where no source gives it.
-LONG_AGO = date(1, 1, 1)
 
 #: Columns that a later draft may fill or correct.
 _PLAIN = (
