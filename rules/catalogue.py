@@ -141,12 +141,28 @@ class Consistency(Record):
     hint: str
 
 
+class Jump(Record):
+    """A figure many times that of the year before, or a small part of it: flagged, never blocked."""
+
+    id: str
+    name: str
+    #: The larger of the two by the smaller.
+    at_least: int = Field(gt=1)
+    below: int | None = None
+    #: Smaller figures are left alone; in the input unit.
+    larger_at_least: int = 0
+    #: The yearly indicators that are looked at.
+    of: tuple[str, ...]
+    hint: str
+
+
 class Catalogue(Record):
     """All indicators and sources."""
 
     sources: tuple[Source, ...]
     indicators: tuple[Indicator, ...]
     consistency: tuple[Consistency, ...] = ()
+    jumps: tuple[Jump, ...] = ()
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Catalogue":

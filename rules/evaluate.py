@@ -175,6 +175,13 @@ class Evaluator:
         context.as_of = as_of + waited
         return _reason(context, self.criteria[position])
 
+    def part(self, path: tuple[int, ...], facts: Facts, as_of: date) -> Reason:
+        """What comes of a part of a criterion alone: the criterion's position in the file, then in each part's parts."""
+        compiled = self.criteria[path[0]]
+        for place in path[1:]:
+            compiled = compiled.children[place]
+        return _reason(self.context(facts, as_of), compiled)
+
     def measure(self, name: str, facts: Facts, as_of: date) -> Value:
         """What one measure comes to."""
         return self.context(facts, as_of).measure(name)
@@ -258,7 +265,7 @@ def _reason(context: Context, compiled: _Compiled) -> Reason:
     # Emptied first: what was read to see whether the criterion applies is this one's, not the one's before it.
     context.trail = []
     applies: Any = compiled.applies(context) if compiled.applies is not None else True
-    if applies is False:
+    if applies is False or applies is None:
         return Reason(compiled.criterion, Outcome.NOT_APPLICABLE, None)
     reason = _FORMS[compiled.criterion.form](context, compiled)
     truth = reason.truth
@@ -286,6 +293,7 @@ def _require(context: Context, compiled: _Compiled) -> Reason:
         return Reason(compiled.criterion, Outcome.MET, truth, figure, threshold, compiled.op, context.trail)
     assert compiled.test is not None
     judged: Any = compiled.test(context)
+    judged = False if judged is None else judged  # a truth that is known not to exist
     return Reason(compiled.criterion, Outcome.MET, judged, facts=context.trail)
 
 

@@ -55,6 +55,7 @@ from rules.values import (
     negate,
     simple,
     subtract,
+    worked_on,
 )  # fmt: skip
 
 Meaning: TypeAlias = Callable[["Context"], Value]
@@ -240,7 +241,7 @@ def _arithmetic(node: Arithmetic) -> Meaning:
     def work_out(context: Context) -> Value:
         a, b = left(context), right(context)
         if a is None or b is None:
-            return merge(a, b, Unknown(why=Why.NOT_COMPUTABLE, note="其中一项不存在"))
+            return merge(a, b, worked_on(None))
         return operation(a, b)
 
     return work_out
@@ -310,7 +311,7 @@ def _over_years(function: str, values: list[Any]) -> Value:
         return conjunction([compare(">", later, earlier) for earlier, later in itertools.pairwise(values)])
     total: Value = 0
     for value in values:
-        total = add(total, value)
+        total = add(total, worked_on(value))
     return divide(total, len(values)) if function == "mean" else total
 
 
@@ -320,7 +321,7 @@ def _compound_growth(node: CompoundGrowth) -> Meaning:
     def grow(context: Context) -> Value:
         start = first if absolute else context.year + first
         end = last if absolute else context.year + last
-        base, reached = _at_year(inner, context, start), _at_year(inner, context, end)
+        base, reached = (worked_on(_at_year(inner, context, year)) for year in (start, end))
         for value in (base, reached):
             if isinstance(value, Unknown) and value.why is Why.BEFORE_FOUNDING:
                 return value
@@ -361,7 +362,7 @@ def _matching(
     for record in records:
         context.record = record
         truth: Any = predicate(context) if predicate is not None else True
-        if truth is not False:
+        if truth is True or isinstance(truth, Unknown):
             matches.append((record, truth))
     context.record = outer
     return matches
@@ -431,8 +432,13 @@ def _middle(text: str, start: int, length: int) -> str:
     return text[start - 1 : start - 1 + length]
 
 
-def _whole_number(text: str) -> Value:
-    return int(text) if text.isdecimal() else None
+#: Longer than any number that stands in a text; Python refuses to read some thousands of digits.
+_MOST_DIGITS = 30
+
+
+def whole_number(text: str) -> int | None:
+    """A text of digits as a number; nothing where there is anything else."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 _PLAIN: dict[str, Callable[..., Value]] = {
@@ -444,7 +450,7 @@ _PLAIN: dict[str, Callable[..., Value]] = {
     "year_start": lambda day, offset: date(day.year + offset, 1, 1),
     "prefix": _prefix,
     "middle": _middle,
-    "whole_number": _whole_number,
+    "whole_number": whole_number,
 }
 
 
@@ -471,7 +477,7 @@ def _over(join: Callable[[list[Value]], Value]) -> Callable[[Call, list[Meaning]
     def build(node: Call, arguments: list[Meaning]) -> Meaning:
         def call(context: Context) -> Value:
             values = [argument(context) for argument in arguments]
-            return join([Unknown(why=Why.NOT_COMPUTABLE) if value is None else value for value in values])
+            return join([worked_on(value) for value in values])
 
         return call
 
@@ -540,7 +546,7 @@ def _floor(node: Call, arguments: list[Meaning]) -> Meaning:
         return None if number is None else number // 1  # type: ignore[return-value]
 
     def call(context: Context) -> Value:
-        value = arguments[0](context)
+        value = worked_on(arguments[0](context))
         if isinstance(value, Unknown):
             return Unknown(value.missing, down(value.lo), down(value.hi), value.why, value.note)
         assert isinstance(value, int | Fraction)
@@ -551,7 +557,7 @@ def _floor(node: Call, arguments: list[Meaning]) -> Meaning:
 
 def _between(node: Call, arguments: list[Meaning]) -> Meaning:
     def call(context: Context) -> Value:
-        low, high = bounds(arguments[0](context))[0], bounds(arguments[1](context))[1]
+        low, high = bounds(worked_on(arguments[0](context)))[0], bounds(worked_on(arguments[1](context)))[1]
         return low if low == high else Unknown(lo=low, hi=high, why=Why.UNDECIDED, note="专家打分")
 
     return call
@@ -591,4 +597,4 @@ _MEANINGS: dict[type[Node], Callable[[Any], Meaning]] = {
     CompoundGrowth: _compound_growth, Records: _records, Call: _call, Bands: _bands,
 }  # fmt: skip
 
-__all__ = ["Context", "Environment", "Meaning", "add_months", "meaning", "simple"]
+__all__ = ["Context", "Environment", "Meaning", "add_months", "meaning", "simple", "whole_number"]

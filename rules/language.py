@@ -424,7 +424,7 @@ class _Parser:
             return
         if left == GROWTH and right == NUMBER:
             return
-        if left != right:
+        if left != right or left == GROWTH:
             names = f"{_KIND_NAMES.get(left, left)}与{_KIND_NAMES.get(right, right)}"
             raise self.refuse(f"{names}不能比较，请检查单位（金额写作 5000万，比例写作 5%）")
         if left in (TEXT, TRUTH, RECORDS) and op not in ("==", "!="):
@@ -513,6 +513,8 @@ class _Parser:
             raise self.refuse("cagr 只能用于金额或数")
         first = self._whole_number(tree.args[1])
         if len(tree.args) == 2:
+            if not 1 <= first <= 20:
+                raise self.refuse(f"cagr 的步数应在 1 到 20 之间，实为 {first}")
             return CompoundGrowth(GROWTH, inner, -first, 0, absolute=False)
         last = self._whole_number(tree.args[2])
         if last <= first:
@@ -558,6 +560,8 @@ class _Parser:
             )
         for position, argument in enumerate(arguments):
             kind = wanted[min(position, needed - 1)]
+            if kind == "same" and argument.kind == GROWTH:
+                raise self.refuse(f"{name} 不能用于增长率；增长率只能与一个数比较，请分别比较后用 or、and 连接")
             if kind not in ("same", "*") and argument.kind not in (kind, "open", NOTHING):
                 raise self.refuse(
                     f"{name} 的第 {position + 1} 个参数应为{_KIND_NAMES[kind]}，实为{_KIND_NAMES.get(argument.kind, argument.kind)}"

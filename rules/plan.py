@@ -859,6 +859,17 @@ class Plan(Record):
         """The chains of the annex; none in most plans."""
         return () if self.chain_table is None else self.chain_table.chains
 
+    @cached_property
+    def chain_targets(self) -> tuple[Target, ...]:
+        """Each line of the annex as a target of its first target year, so that its figure can be reported.
+
+        They carry the chain's own id and are no part of `targets`: the text's numbers are those of all lines together.
+        """
+        table = self.chain_table
+        if table is None or not table.target_years:
+            return ()
+        return tuple(_chain_target(self, table, chain, table.target_years[0]) for chain in table.chains)
+
     def is_past(self, on: date) -> bool:
         """Whether the plan's last year is over on the day."""
         return on.year > max(self.horizon)
@@ -891,6 +902,19 @@ class Plan(Record):
                 if name not in self.by_id:
                     raise ValueError(f"产业链表提到不存在的目标 {name}")
         return self
+
+
+def _chain_target(plan: Plan, table: ChainTable, chain: Chain, year: int) -> Target:
+    printed = "，".join(f"{one} 年 {plain(value)}" for one, value in sorted(chain.values.items()))
+    return Target.model_validate(
+        {
+            "id": chain.id, "cite": table.cite, "printed": f"{chain.name} {printed}", "name": f"{chain.name}产业链销售收入",
+            "indicator": f"chain_sales_{chain.id[-3:].lower()}", "unit": table.unit, "op": Op.AT_LEAST, "op_inferred": True,
+            "value": chain.values[year], "year": year, "basis": Basis.ANNUAL_LEVEL, "scope": Scope.CHAINS,
+            "baseline": {"year": table.baseline_year, "value": chain.values[table.baseline_year]},
+            "region": plan.territory.code, "class": TargetClass.ENTERED, "count": {"reported_by": "统计部门"},
+        }
+    )  # fmt: skip
 
 
 def _spread_plan(raw: dict[str, Any]) -> dict[str, Any]:

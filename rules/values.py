@@ -81,6 +81,8 @@ class Growth:
 
 Value: TypeAlias = int | Fraction | bool | str | date | None | Growth | list[RecordValue] | Unknown
 Truth: TypeAlias = bool | Unknown
+#: An end of what a value may be; growth is known or not, and never between two.
+Bound: TypeAlias = Number | Growth | None
 
 
 def simple(number: Number) -> Number:
@@ -90,6 +92,8 @@ def simple(number: Number) -> Number:
 
 def ordered(op: str, left: Any, right: Any) -> bool:
     """A comparison of two known, comparable values."""
+    if isinstance(left, Growth):
+        return left.compare(op, right)
     if op == ">=":
         return left >= right
     if op == ">":
@@ -137,7 +141,8 @@ def negate(truth: Truth) -> Truth:
 def conjunction(truths: list[Truth]) -> Truth:
     """And, in three values: one False decides; only the unknowns that are still open are kept."""
     open_ones = [truth for truth in truths if isinstance(truth, Unknown)]
-    if any(truth is False for truth in truths):
+    # A truth that is known not to exist counts as false.
+    if any(not truth for truth in truths if not isinstance(truth, Unknown)):
         return False
     return merge(*open_ones) if open_ones else True
 
@@ -156,8 +161,6 @@ def compare(op: str, left: Value, right: Value) -> Truth:
     A value that is known not to exist (`None`), or a figure of a year before the founding, stands in no order to
     anything: the comparison is False, not unknown.
     """
-    if isinstance(left, Growth):
-        return _compare_growth(op, left, right)
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         return _compare_open(op, left, right)
     if left is None or right is None:
@@ -166,37 +169,37 @@ def compare(op: str, left: Value, right: Value) -> Truth:
     return ordered(op, left, right)
 
 
-def _compare_growth(op: str, growth: Growth, rate: Value) -> Truth:
-    if isinstance(rate, Unknown):
-        return merge(rate)
-    assert isinstance(rate, int | Fraction)
-    return growth.compare(op, rate)
-
-
 def _compare_open(op: str, left: Value, right: Value) -> Truth:
     for side in (left, right):
         if isinstance(side, Unknown) and side.why is Why.BEFORE_FOUNDING:
             return op == "!="
-    if not (_is_number(left) and _is_number(right)):
+    if isinstance(left, Growth):
+        left_lo, left_hi = left, left
+    elif _is_number(left) and _is_number(right):
+        left_lo, left_hi = bounds(left)
+    else:
         return merge(left, right)
-    left_lo, left_hi = bounds(left)
-    right_lo, right_hi = bounds(right)
+    right_lo, right_hi = _rates(right) if isinstance(left, Growth) else bounds(right)
     certain, impossible = _relation(op, left_lo, left_hi, right_lo, right_hi)
     if certain:
         return True
     return False if impossible else merge(left, right)
 
 
+def _rates(rate: Value) -> tuple[Number | None, Number | None]:
+    """The bounds of a rate of growth. Nothing falls by more than all of it, so that a bound below says nothing."""
+    least, most = bounds(rate)
+    return None if least is None or least < -1 else least, None if most is None or most < -1 else most
+
+
 def _is_number(value: Value) -> bool:
     return isinstance(value, Unknown | int | Fraction) and not isinstance(value, bool)
 
 
-def _relation(
-    op: str, left_lo: Number | None, left_hi: Number | None, right_lo: Number | None, right_hi: Number | None
-) -> tuple[bool, bool]:
+def _relation(op: str, left_lo: Bound, left_hi: Bound, right_lo: Bound, right_hi: Bound) -> tuple[bool, bool]:
     """Whether the relation holds for all values within the bounds, and whether for none."""
 
-    def sure(op: str, low: Number | None, high: Number | None) -> bool:
+    def sure(op: str, low: Bound, high: Bound) -> bool:
         return low is not None and high is not None and ordered(op, low, high)
 
     match op:
@@ -212,6 +215,11 @@ def _relation(
             return False, sure(">", left_lo, right_hi) or sure("<", left_hi, right_lo)
         case _:
             return sure(">", left_lo, right_hi) or sure("<", left_hi, right_lo), False
+
+
+def worked_on(value: Value) -> Value:
+    """The value as one to reckon with: with what is known not to exist nothing can be worked out."""
+    return Unknown(why=Why.NOT_COMPUTABLE, note="其中一项不存在") if value is None else value
 
 
 def add(left: Value, right: Value) -> Value:

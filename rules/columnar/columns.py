@@ -203,10 +203,8 @@ def compare(rows: Doubts, op: str, left: Column, right: Column) -> Truths:
     one, other = left.state, right.state
     before = either(one.before_founding, other.before_founding)
     if isinstance(left, Growths):
-        # Known growth waits for its rate, whatever is wrong with that.
-        before = both(before, one.unknown)
         # Compared with the rate's own power, no root is taken.
-        left, right = left.ratio, power(add_numbers(numbers_of(right), constant(1)), left.years)
+        left, right = left.ratio, _compounded(add_numbers(numbers_of(right), constant(1)), left.years)
     open_ones = either(one.unknown, other.unknown)
     true, unknown = _compare_known(rows, op, left, right, open_ones)
     missing = both(either(one.none, other.none), inverse(open_ones))
@@ -218,6 +216,15 @@ def compare(rows: Doubts, op: str, left: Column, right: Column) -> Truths:
     if before is not False:
         true, unknown = pick(before, op == "!=", true), but_not(unknown, before)
     return Truths(merged((one, other), unknown), tidy(but_not(true, unknown)))
+
+
+def _compounded(step: Numbers, years: int) -> Numbers:
+    """The power of a step of growth, its bounds apart; nothing falls by more than all of it."""
+    if step.is_single:
+        return power(step, years)
+    ends = [where_true(both(step.state.unknown, settled(end < 0)), np.nan, end) for end in (step.low, step.high)]
+    low, high = (power(Numbers(KNOWN, end, end, step.error, step.denominator, step.largest), years) for end in ends)
+    return Numbers(step.state, low.low, high.low, np.fmax(low.error, high.error), low.denominator, low.largest)
 
 
 def _compare_known(rows: Doubts, op: str, left: Column, right: Column, open_ones: Mask) -> tuple[Mask, Mask]:

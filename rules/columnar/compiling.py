@@ -55,6 +55,7 @@ from rules.columnar.numbers import (
 )  # fmt: skip
 from rules.columnar.population import field_column, is_yearly
 from rules.columnar.states import KNOWN, NOT_COMPUTABLE, UNDECIDED, UNSAID, Parts, State, by_rows, merged
+from rules.interpret import whole_number
 from rules.language import (
     Arithmetic,
     AsOf,
@@ -316,10 +317,7 @@ def _over_years(frame: Frame, function: str, values: list[tuple[Mask, Column]]) 
     total: Numbers = constant(0)
     existing: Numbers = constant(0)
     for there, value in values:
-        figure = numbers_of(value)
-        if figure.state.none is not False:
-            frame.doubt(figure.state.none)
-        kept = numbers_of(choose_rows(frame, there, figure, constant(0)))
+        kept = numbers_of(choose_rows(frame, there, numbers_of(nothing_left_open(value)), constant(0)))
         total = add(total, kept)
         counted = where_true(there, 1.0, 0.0)
         existing = add(existing, Numbers(KNOWN, counted, counted, 0.0, WHOLE, 1.0))
@@ -344,14 +342,13 @@ def _compound_growth(meanings: Meanings, node: CompoundGrowth) -> Work:
 
     def grow(frame: Frame) -> Column:
         start, end = (first, last) if absolute else (frame.year + first, frame.year + last)
-        base, reached = numbers_of(_at_year(inner, frame, start)), numbers_of(_at_year(inner, frame, end))
+        base, reached = (numbers_of(nothing_left_open(_at_year(inner, frame, year))) for year in (start, end))
         return Growths(_growth_ratio(frame, base, reached), end - start)
 
     return grow
 
 
 def _growth_ratio(frame: Frame, base: Numbers, reached: Numbers) -> Numbers:
-    frame.doubt(either(base.state.none, reached.state.none))
     first, second = base.state.before_founding, but_not(reached.state.before_founding, base.state.before_founding)
     before = either(first, second)
     nothing = but_not(but_not(tidy(np.less_equal(base.low, 0.0)), base.state.absent), before)
@@ -710,7 +707,7 @@ def _of_texts(change: Callable[..., str]) -> Callable[..., Column]:
 
 
 def _whole_number(state: State, texts: Texts) -> Column:
-    read = [float(int(text)) if text.isdecimal() else np.nan for text in texts.words.texts]
+    read = [np.nan if (number := whole_number(text)) is None else float(number) for text in texts.words.texts]
     if any(value >= 2.0**53 for value in read):
         raise Unsupported("a text that is a very large number")
     figures = np.array([*read, np.nan])[np.clip(texts.places, -1, None)]

@@ -27,7 +27,7 @@ from rules.columnar.states import missing_of
 from rules.columnar.verdicts import Judge, judge, make_judge, reported, scores, whole_truth
 from rules.evaluate import Answer, Evaluator, Outcome
 from rules.interpret import Environment
-from rules.programme import Version
+from rules.programme import Version, walk_criteria
 from rules.values import FactKey, Number
 
 #: Rows worked on at once: few enough that columns stay near the processor, enough that Python is not felt.
@@ -43,14 +43,16 @@ class Bitmap:
 
     names: list[str]
     words: NDArray[np.uint64]
+    #: Whether a row's names are said in the order of the alphabet, and not in that of the names.
+    is_sorted: bool = False
 
     @classmethod
-    def of(cls, masks: list[tuple[str, Mask]], size: int) -> "Bitmap":
+    def of(cls, masks: list[tuple[str, Mask]], size: int, *, is_sorted: bool = False) -> "Bitmap":
         words = np.zeros((size, max(1, -(-len(masks) // 64))), dtype=np.uint64)
         for place, (_, mask) in enumerate(masks):
             if mask is not False:
                 words[:, place // 64] |= spread(mask, size).astype(np.uint64) << np.uint64(place % 64)
-        return cls([name for name, _ in masks], words)
+        return cls([name for name, _ in masks], words, is_sorted)
 
     def decoded(self) -> tuple[NDArray[np.int64], list[list[str]]]:
         """For each row the place of its list of names, and the different lists."""
@@ -63,7 +65,8 @@ class Bitmap:
 
     def _names_of(self, words: NDArray[np.uint64]) -> list[str]:
         bits = sum(int(word) << (64 * place) for place, word in enumerate(words))
-        return [name for place, name in enumerate(self.names) if bits >> place & 1]
+        names = [name for place, name in enumerate(self.names) if bits >> place & 1]
+        return sorted(names) if self.is_sorted else names
 
     def names_at(self, row: int) -> list[str]:
         """The names that hold in one row."""
@@ -116,7 +119,7 @@ class Verdicts:
             return self
         places = np.cumsum(where) - 1
         failed, unknown, missing = (
-            Bitmap(one.names, one.words[where]) for one in (self.failed, self.unknown, self.missing)
+            Bitmap(one.names, one.words[where], one.is_sorted) for one in (self.failed, self.unknown, self.missing)
         )
         exact = {int(places[place]): scores for place, scores in self.exact_scores.items() if where[place]}
         return Verdicts(
@@ -237,9 +240,10 @@ class Engine:
         """All rows answered by the reference."""
         size = frame.size
         nothing = np.full(size, np.nan)
+        criteria: list[tuple[str, Mask]] = [(one.id, False) for one in walk_criteria(version.criteria) if one.id]
         verdicts = Verdicts(
             version, row_numbers(frame), np.zeros(size, np.int8), np.zeros(size, np.bool_), nothing, nothing.copy(),
-            Bitmap.of([], size), Bitmap.of([], size), Bitmap.of([], size),
+            Bitmap.of(criteria, size), Bitmap.of(criteria, size), Bitmap.of([], size, is_sorted=True),
         )  # fmt: skip
         for place in range(size):
             self._refer(version, frame, verdicts, place)
@@ -309,7 +313,7 @@ def _judged(
         version, row_numbers(frame), outcomes.astype(np.int8), _only_people_are_asked(missing, environment, size),
         least, most,
         Bitmap.of(reported(verdicts, failed=True), size), Bitmap.of(reported(verdicts, failed=False), size),
-        Bitmap.of(sorted((str(key), mask) for key, mask in missing.items()), size),
+        Bitmap.of([(str(key), mask) for key, mask in missing.items()], size, is_sorted=True),
     ), frame.doubts  # fmt: skip
 
 
@@ -360,7 +364,7 @@ def write(verdicts: Verdicts, place: int, answer: Answer) -> None:
         verdicts.exact_scores[place] = (least, most)
     verdicts.failed.set(place, answer.failed)
     verdicts.unknown.set(place, answer.unknown)
-    verdicts.missing.set(place, sorted(str(key) for key in answer.missing))
+    verdicts.missing.set(place, [str(key) for key in answer.missing])
 
 
 def portions(population: Population, as_of: date, size: int = PORTION) -> Iterator[Portion]:

@@ -123,6 +123,13 @@ def test_every_consistency_rule_is_a_claim_with_a_hint() -> None:
         assert rule.hint.endswith("。"), rule.id
 
 
+def test_every_jump_is_of_yearly_figures_and_has_a_hint() -> None:
+    for jump in catalogue().jumps:
+        assert all(catalogue().by_name[name].period is Period.YEARLY for name in jump.of), jump.id
+        assert jump.below is None or jump.below > jump.at_least, jump.id
+        assert jump.hint.endswith("。"), jump.id
+
+
 def test_records_of_misconduct_are_blacklist_facts() -> None:
     kept_by_authorities = {"major_incidents", "abnormal_list_periods", "dishonesty_list_periods"}
     kept_by_authorities |= {"has_adverse_credit_record", "last_revocation_for_cause_date"}

@@ -264,7 +264,7 @@ def test_the_denominator_of_an_open_quotient_holds_for_both_bounds() -> None:
 def test_the_projections_frames_are_answered_like_the_facts_in_them(name: str) -> None:
     as_of = date(2026, 6, 1)
     version = library().version(name, as_of)
-    facts = invented(version, library().catalogue, as_of, 60, seed=5)
+    facts = invented(version, library().catalogue, as_of, 60, seed=5, chances_of_none=[0.0])
     current, yearly = frames_of(facts, library().catalogue)
     ids = [10 * number for number in range(len(facts))]
 

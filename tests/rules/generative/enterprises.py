@@ -75,14 +75,18 @@ def edges_of(version: Version, catalogue: Catalogue) -> Edges:
 class Inventor:
     """Invents enterprises whose figures lie on the edges of a version or right beside them."""
 
-    def __init__(self, edges: Edges, as_of: date, chance: random.Random) -> None:
+    def __init__(self, edges: Edges, as_of: date, chance: random.Random, chances_of_none: Sequence[float]) -> None:
         self.edges = edges
         self.as_of = as_of
         self.chance = chance
+        self.chances_of_none = chances_of_none
+        self.chance_of_none = 0.0
 
     def enterprise(self) -> Facts:
         """One enterprise; how much is known of it differs."""
         known = self.chance.choice((0.0, 0.3, 0.6, 0.8, 0.95, 1.0, 1.0))
+        # Of anything somebody may say that it is known not to exist.
+        self.chance_of_none = self.chance.choice(self.chances_of_none)
         amount = self.chance.choice(AMOUNTS)
         facts = Facts()
         for indicator in self.edges.indicators:
@@ -102,6 +106,8 @@ class Inventor:
 
     def _value(self, indicator: Indicator | RecordField, amount: int) -> Value:
         chance = self.chance
+        if chance.random() < self.chance_of_none:
+            return None
         match indicator.type:
             case Type.MONEY:
                 return self._money(amount)
@@ -171,9 +177,25 @@ class Inventor:
         return record
 
 
-def invented(version: Version, catalogue: Catalogue, as_of: date, count: int, seed: int) -> list[Facts]:
-    """Some enterprises, the same for the same seed."""
-    inventor = Inventor(edges_of(version, catalogue), as_of, random.Random(seed))
+def invented(
+    version: Version,
+    catalogue: Catalogue,
+    as_of: date,
+    count: int,
+    seed: int,
+    chances_of_none: Sequence[float] = (0.0, 0.0, 0.02, 0.2),
+) -> list[Facts]:
+    """Some enterprises, the same for the same seed.
+
+    Args:
+        version: what they are asked about.
+        catalogue: says what each figure is.
+        as_of: on which day.
+        count: how many.
+        seed: of the chance.
+        chances_of_none: one of these, for each enterprise, is how often a fact is known not to exist.
+    """
+    inventor = Inventor(edges_of(version, catalogue), as_of, random.Random(seed), chances_of_none)
     return [inventor.enterprise() for _ in range(count)]
 
 

@@ -59,8 +59,8 @@ class Writer:
         )  # fmt: skip
 
     def rate(self, depth: int) -> str:
-        """A number that growth is compared with; it always exists."""
-        simple = self.pick("20%", "0", "debt_ratio", "patents / designs")
+        """A number that growth is compared with."""
+        simple = self.pick("20%", "0", "debt_ratio", "patents / designs", "expert_points / 10")
         return simple if depth <= 0 else f"({simple} if {self.truth(depth - 1)} else {self.rate(depth - 1)})"
 
     def date(self, depth: int) -> str:
