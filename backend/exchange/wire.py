@@ -1,0 +1,85 @@
+"""What goes over the wire between the registry and the outside systems that it asks."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from hashlib import sha256
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from backend.exact_json import exact_json
+
+#: Most enterprises that one question may name, and most records that one page may hold.
+MOST_CODES, MOST_RECORDS = 500, 1_000
+
+
+class RemoteRecord(BaseModel):
+    """One form of one enterprise as a system states it; a correction has the same id and a higher revision."""
+
+    #: A field that the envelope does not have today is the changed schema of tomorrow: it is kept, not refused.
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: Annotated[str, Field(min_length=1, max_length=120)]
+    code: Annotated[str, Field(min_length=1, max_length=40)]
+    form: Annotated[str, Field(max_length=40)]
+    layout: Annotated[str, Field(max_length=20)] = "1"
+    year: Annotated[int, Field(ge=1990, le=2999)] | None = None
+    revision: Annotated[int, Field(ge=1)] = 1
+    stated_on: date
+    updated_at: datetime
+    fields: dict[str, Any]
+
+
+class Page(BaseModel):
+    """A page of records. `count` says how many there should be: a page cut short on the way is found out."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    count: int
+    records: list[dict[str, Any]]
+    #: Where to go on; none on the last page.
+    next: str | None = None
+
+
+class Question(BaseModel):
+    """Which records are asked for: of these enterprises (all, if none is named), changed since a moment."""
+
+    codes: Annotated[list[str], Field(max_length=MOST_CODES)] | None = None
+    updated_since: datetime | None = None
+    cursor: str | None = None
+    limit: Annotated[int, Field(ge=1, le=MOST_RECORDS)] = 200
+    #: Why it is asked: the purpose of the authorisations, which the other side logs as we do.
+    purpose: str = ""
+
+
+class Totals(BaseModel):
+    """What a system says it holds of a form and year, for the reconciliation."""
+
+    count: int
+    #: Of all records' digests in the order of their ids.
+    digest: str
+
+
+def digest_of(fields: dict[str, Any], revision: int) -> str:
+    """What identifies the content of a record: its fields in the order of their names, numbers digit for digit."""
+    return sha256(f"{revision}\n{canonical(fields)}".encode()).hexdigest()
+
+
+def digest_of_all(digests: dict[str, str]) -> str:
+    """What identifies many records: their digests in the order of their ids."""
+    return sha256("\n".join(f"{one} {digests[one]}" for one in sorted(digests)).encode()).hexdigest()
+
+
+def canonical(value: Any) -> str:
+    """A value as JSON in one form only."""
+    return exact_json(_sorted(value))
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(name): _sorted(value[name]) for name in sorted(value, key=str)}  # type: ignore[reportUnknownArgumentType]
+    if isinstance(value, list):
+        return [_sorted(one) for one in value]  # type: ignore[reportUnknownVariableType]
+    if isinstance(value, float):
+        return Decimal(str(value))
+    return value
