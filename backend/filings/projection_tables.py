@@ -70,10 +70,29 @@ def rank_sources(connection: Connection, catalogue: Catalogue) -> None:
         connection.execute(text("INSERT INTO source_rank VALUES (:indicator, :source, :rank)"), ranks)
 
 
+def note_tolerances(connection: Connection, catalogue: Catalogue) -> None:
+    """Write down how far sources may differ on each indicator; the search for conflicts reads it."""
+    connection.execute(text("DELETE FROM indicator_tolerance"))
+    tolerances = [
+        {"indicator": one.id, "percent": one.tolerance_percent, "is_compared": _is_compared(one)}
+        for one in catalogue.indicators
+    ]
+    if tolerances:
+        connection.execute(
+            text("INSERT INTO indicator_tolerance VALUES (:indicator, :percent, :is_compared)"), tolerances
+        )
+
+
+def _is_compared(indicator: Indicator) -> bool:
+    """Lists of records complement each other; and what no officer may establish nobody can decide."""
+    return indicator.type is not Type.LIST and "officer" in indicator.sources
+
+
 def follow_catalogue(connection: Connection, catalogue: Catalogue) -> None:
-    """Bring the projection's tables up to the catalogue: columns and the order of sources."""
+    """Bring the projection's tables up to the catalogue: columns, the order of sources, the tolerances."""
     add_missing_columns(connection, catalogue)
     rank_sources(connection, catalogue)
+    note_tolerances(connection, catalogue)
 
 
 def holds_none(indicator: Indicator) -> bool:

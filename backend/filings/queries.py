@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.filings.projection_tables import CURRENT_TABLE, NONE_TEXT, YEARLY_TABLE, from_column, indicators_of
-from backend.filings.service import WINNERS, read_json
+from backend.filings.service import WINNERS, read_json, trust
 from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import Facts, read_value
 from rules.language import FEN_PER_WAN
@@ -61,7 +61,8 @@ async def facts_known_at(
     facts = {number: Facts() for number in enterprise_ids}
     condition = "f.enterprise_id = ANY(:ids) AND f.recorded_at <= :known_at"
     found = await session.execute(
-        text(WINNERS.format(condition=condition)), {"ids": list(enterprise_ids), "known_at": known_at}
+        text(WINNERS.format(condition=condition, known_at=":known_at")),
+        {"ids": list(enterprise_ids), "known_at": known_at},
     )
     for enterprise_id, year, name, value, *_ in found:
         indicator = catalogue.indicator(name)
@@ -110,7 +111,7 @@ async def all_said(
             ' FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v'
             " LEFT JOIN source_rank r ON r.indicator = v.key AND r.source = f.source"
             " WHERE f.enterprise_id = :id AND (CAST(:known_at AS timestamptz) IS NULL OR f.recorded_at <= :known_at)"
-            " ORDER BY f.year, v.key, coalesce(r.rank, 1000), f.received_on DESC, f.id DESC"
+            f" ORDER BY f.year, v.key, {trust(':known_at')}, f.received_on DESC, f.id DESC"
         ),
         {"id": enterprise_id, "known_at": known_at},
     )

@@ -12,6 +12,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import copy_rows
 from backend.exact_json import exact_json
+from backend.filings.conflicts import refresh_conflicts
+from backend.filings.consistency import refresh_flags
 from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, holds_none, to_column
 from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import FEN_PER_WAN, FactError, FactProblem, read_facts, read_value
@@ -78,6 +80,7 @@ async def file_each(
     import_id: int | None = None,
     recorded_at: datetime | None = None,
     is_checked: bool = False,
+    is_said_again: bool = False,
 ) -> list[bool]:
     """Append filings without bringing the projection up to date. Returns, by position, which said something new.
 
@@ -89,13 +92,14 @@ async def file_each(
         import_id: the import that they come from.
         recorded_at: for what was known earlier than now.
         is_checked: the values stand under the catalogue's own ids, and each was found to be of its indicator.
+        is_said_again: append what says nothing new too: a decision counts for when it was made.
 
     Raises:
         FilingRefused: a value is not of its indicator; nothing is written.
     """
     checked = list(drafts) if is_checked else _checked(drafts, catalogue)
     await _lock(session, sorted({one.enterprise_id for one in checked}))
-    is_new = await _say_something_new(session, checked)
+    is_new = [True] * len(checked) if is_said_again else await _say_something_new(session, checked)
     columns = ["enterprise_id", "source", "year", "received_on", "recorded_by", "import_id", "values", "note"]
     rows: list[tuple[Any, ...]] = [
         (one.enterprise_id, one.source, one.year, one.received_on, recorded_by, import_id, exact_json(one.values), one.note)
@@ -240,24 +244,35 @@ def read_json(stored: str) -> Any:
     return _EXACT.decode(stored)
 
 
-WINNERS = """
+def trust(known_at: str, fact: str = "v.key", rank: str = "r.rank") -> str:
+    """How far down a filing `f` stands for a fact. A decision that gave way stands below all (docs/decisions/0006)."""
+    return (
+        f"CASE WHEN f.source = 'officer' AND gave_way(f.enterprise_id, f.year, {fact}, {known_at}) THEN 1001"
+        f" ELSE coalesce({rank}, 1000) END"
+    )
+
+
+WINNERS = f"""
     SELECT DISTINCT ON (f.enterprise_id, f.year, v.key)
         f.enterprise_id, f.year, v.key, v.value::text, f.source, f.received_on, f.id
     FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v
     LEFT JOIN source_rank r ON r.indicator = v.key AND r.source = f.source
-    WHERE {condition}
-    ORDER BY f.enterprise_id, f.year, v.key, coalesce(r.rank, 1000), f.received_on DESC, f.id DESC
+    WHERE {{condition}}
+    ORDER BY f.enterprise_id, f.year, v.key, {trust("{known_at}")}, f.received_on DESC, f.id DESC
 """
 
 
 _WINNERS_TOGETHER = f"""
     SELECT enterprise_id, year, CAST(jsonb_object_agg(key, CAST(value AS jsonb)) AS text)
-    FROM ({WINNERS.format(condition="f.enterprise_id = ANY(:ids)")}) AS winners GROUP BY enterprise_id, year
+    FROM ({WINNERS.format(condition="f.enterprise_id = ANY(:ids)", known_at="NULL")}) AS winners GROUP BY enterprise_id, year
 """
 
 
 async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> None:
-    """Work out anew what holds now for some enterprises: the most trusted source first, then the newest."""
+    """Work out anew what holds now for some enterprises: the most trusted source first, then the newest.
+
+    With it go the conflicts between their sources, and the flags on figures that do not fit together.
+    """
     found = await session.execute(text(_WINNERS_TOGETHER), {"ids": list(enterprise_ids)})
     yearly: dict[tuple[int, ...], dict[str, Any]] = {}
     current: dict[tuple[int, ...], dict[str, Any]] = {}
@@ -274,6 +289,8 @@ async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogu
             yearly[enterprise_id, year] = columns
     await _replace(session, YEARLY_TABLE, ("enterprise_id", "year"), enterprise_ids, yearly)
     await _replace(session, CURRENT_TABLE, ("enterprise_id",), enterprise_ids, current)
+    await refresh_conflicts(session, enterprise_ids)
+    await refresh_flags(session, enterprise_ids, catalogue)
 
 
 def _column(indicator: Indicator, value: Any) -> Any:

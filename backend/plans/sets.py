@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from backend.filings.service import trust
 from rules.plan import (
     CountByFigure,
     CountHolders,
@@ -208,7 +209,7 @@ def _winners(asked: Asked, indicator: str) -> str:
         f'SELECT DISTINCT ON (f.enterprise_id, f.year) f.enterprise_id, f.year, f."values" -> {name} AS value'
         f" FROM filing f LEFT JOIN source_rank k ON k.indicator = {name} AND k.source = f.source"
         f' WHERE jsonb_exists(f."values", {name}) AND f.recorded_at <= :known_at'
-        " ORDER BY f.enterprise_id, f.year, coalesce(k.rank, 1000), f.received_on DESC, f.id DESC"
+        f" ORDER BY f.enterprise_id, f.year, {trust(':known_at', name, 'k.rank')}, f.received_on DESC, f.id DESC"
     )
 
 

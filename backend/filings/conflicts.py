@@ -1,0 +1,119 @@
+"""Where sources disagree: found in the transaction of the filing, settled by an officer with a filing of its own.
+
+Set-based: one statement for one enterprise or for all of an import. What it means is in docs/decisions/0006.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+#: Year of a fact that has none, in the tables of conflicts and flags.
+NO_YEAR = 0
+
+_AGAIN = """
+    EXISTS (
+        SELECT FROM said s WHERE s.enterprise_id = fact.enterprise_id AND s.year IS NOT DISTINCT FROM fact.year
+        AND s.key = fact.key AND s.source <> 'officer' AND s.id > fact.decision_id
+        AND differ(s.value, fact.decided, fact.percent) AND coalesce((
+            SELECT differ(b."values" -> fact.key, s.value, fact.percent) FROM filing b
+            WHERE b.enterprise_id = s.enterprise_id AND b.year IS NOT DISTINCT FROM s.year AND b.source = s.source
+            AND b.id < fact.decision_id AND jsonb_exists(b."values", fact.key)
+            ORDER BY b.received_on DESC, b.id DESC LIMIT 1
+        ), true)
+    )
+"""
+
+# Most periods have one source only: they are left out before any value is looked into.
+_REFRESH = f"""
+    WITH told AS (
+        SELECT enterprise_id, year FROM filing WHERE enterprise_id = ANY(:ids)
+        GROUP BY enterprise_id, year HAVING count(DISTINCT source) > 1
+    ),
+    said AS (
+        SELECT DISTINCT ON (f.enterprise_id, f.year, v.key, f.source)
+            f.enterprise_id, f.year, v.key, f.source, v.value, f.received_on, f.id
+        FROM told JOIN filing f ON f.enterprise_id = told.enterprise_id AND f.year IS NOT DISTINCT FROM told.year
+        CROSS JOIN LATERAL jsonb_each(f."values") v
+        ORDER BY f.enterprise_id, f.year, v.key, f.source, f.received_on DESC, f.id DESC
+    ),
+    fact AS (
+        SELECT said.enterprise_id, said.year, said.key, t.percent,
+            max(said.id) FILTER (WHERE said.source = 'officer') AS decision_id,
+            jsonb_agg(said.value) FILTER (WHERE said.source = 'officer') -> 0 AS decided,
+            bool_and(jsonb_typeof(said.value) = 'number') AS is_number,
+            min(CASE jsonb_typeof(said.value) WHEN 'number' THEN said.value::numeric END) AS least,
+            max(CASE jsonb_typeof(said.value) WHEN 'number' THEN said.value::numeric END) AS most,
+            max(said.id) AS latest_filing_id,
+            jsonb_agg(jsonb_build_object('source', said.source, 'value', said.value, 'received_on', said.received_on,
+                'filing_id', said.id) ORDER BY coalesce(r.rank, 1000), said.source) AS said
+        FROM said JOIN indicator_tolerance t ON t.indicator = said.key AND t.is_compared
+        LEFT JOIN source_rank r ON r.indicator = said.key AND r.source = said.source
+        GROUP BY said.enterprise_id, said.year, said.key, t.percent
+        HAVING count(*) > 1 AND count(DISTINCT said.value) > 1
+    ),
+    apart AS (
+        SELECT enterprise_id, key AS indicator, coalesce(year, {NO_YEAR}) AS year, said, latest_filing_id,
+            decision_id IS NOT NULL AS is_reopened,
+            CASE WHEN is_number THEN round((most - least) * 100 / greatest(abs(most), abs(least)), 2) ELSE 100 END AS spread,
+            CASE WHEN is_number AND least * most > 0
+                THEN round(greatest(abs(most), abs(least)) / least(abs(most), abs(least)), 2) END AS ratio
+        FROM fact
+        WHERE (NOT is_number OR (most - least) * 100 > greatest(abs(most), abs(least)) * percent)
+        AND (decision_id IS NULL OR {_AGAIN})
+    ),
+    gone AS (
+        DELETE FROM fact_conflict c WHERE c.enterprise_id = ANY(:ids)
+        AND NOT EXISTS (
+            SELECT FROM apart a WHERE a.enterprise_id = c.enterprise_id AND a.indicator = c.indicator AND a.year = c.year
+        )
+    )
+    INSERT INTO fact_conflict (enterprise_id, indicator, year, spread, ratio, said, is_reopened, latest_filing_id)
+    SELECT enterprise_id, indicator, year, spread, ratio, said, is_reopened, latest_filing_id FROM apart
+    ON CONFLICT (enterprise_id, indicator, year) DO UPDATE SET spread = excluded.spread, ratio = excluded.ratio,
+        said = excluded.said, is_reopened = excluded.is_reopened, latest_filing_id = excluded.latest_filing_id
+    WHERE fact_conflict.latest_filing_id <> excluded.latest_filing_id OR fact_conflict.said <> excluded.said
+"""
+
+
+async def refresh_conflicts(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:
+    """Find the conflicts of some enterprises anew; part of working out what holds now."""
+    await session.execute(text(_REFRESH), {"ids": list(enterprise_ids)})
+
+
+async def conflict_of(
+    session: AsyncSession, enterprise_id: int, indicator: str, year: int | None
+) -> Mapping[str, Any] | None:
+    """One conflict; None where there is none (any more)."""
+    found = await session.execute(
+        text("SELECT * FROM fact_conflict WHERE enterprise_id = :id AND indicator = :indicator AND year = :year"),
+        {"id": enterprise_id, "indicator": indicator, "year": year or NO_YEAR},
+    )
+    row = found.mappings().first()
+    return dict(row) if row is not None else None
+
+
+async def conflicts_of(session: AsyncSession, enterprise_id: int) -> list[Mapping[str, Any]]:
+    """The conflicts of one enterprise, the newest year first, the largest first."""
+    found = await session.execute(
+        text("SELECT * FROM fact_conflict WHERE enterprise_id = :id ORDER BY year DESC, spread DESC, indicator"),
+        {"id": enterprise_id},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def last_decision(
+    session: AsyncSession, enterprise_id: int, indicator: str, year: int | None
+) -> Mapping[str, Any] | None:
+    """The latest filing by which an officer established a fact: value, reason, when, who."""
+    found = await session.execute(
+        text(
+            'SELECT id, "values" -> :indicator AS value, note, received_on, recorded_at, recorded_by FROM filing'
+            " WHERE enterprise_id = :id AND year IS NOT DISTINCT FROM :year AND source = 'officer'"
+            ' AND jsonb_exists("values", :indicator) ORDER BY received_on DESC, id DESC LIMIT 1'
+        ),
+        {"id": enterprise_id, "indicator": indicator, "year": year},
+    )
+    row = found.mappings().first()
+    return dict(row) if row is not None else None

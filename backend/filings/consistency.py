@@ -1,0 +1,164 @@
+"""Figures that should not stand beside each other: the catalogue's consistency rules and jumps, as one SQL statement.
+
+The rules are the catalogue's expressions. They are flagged, never in the way of anything: what is not known is never
+flagged, for a comparison with NULL is neither true nor false. A yearly rule is asked of every year that has figures.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from rules.catalogue import Catalogue, Consistency, Indicator, Jump, Period, Type
+from rules.language import FEN_PER_WAN, Arithmetic, AsOf, Call, Compare, Fact, Literal, Logic, Node, Not, parse, walk
+
+_OPERATORS = {"==": "=", "!=": "<>"}
+#: What the registry itself knows goes before what was filed of it.
+_IDENTITY = {"established_on": "e.established_on"}
+
+
+class NotInColumns(Exception):
+    """A consistency rule uses a word of the language that this translation does not know; the message names it."""
+
+
+def to_sql(node: Node) -> str:
+    """An expression over the columns of one enterprise and year.
+
+    Raises:
+        NotInColumns: the rule asks for more than a comparison of figures.
+    """
+    match node:
+        case Fact():
+            return _column(node.indicator)
+        case Literal(value=str() as value):
+            return "'" + value.replace("'", "''") + "'"
+        case Literal(value=bool() as value):
+            return str(value).upper()
+        case Literal(value=int() | Fraction() as value):
+            number = Fraction(value)
+            return f"({number.numerator}::numeric / {number.denominator})"
+        case AsOf():
+            return "current_date"
+        case Arithmetic():
+            right = to_sql(node.right)
+            return f"({to_sql(node.left)} {node.op} {f'nullif({right}, 0)' if node.op == '/' else right})"
+        case Compare():
+            return f"({to_sql(node.left)} {_OPERATORS.get(node.op, node.op)} {to_sql(node.right)})"
+        case Logic():
+            return "(" + f" {node.op.upper()} ".join(to_sql(part) for part in node.parts) + ")"
+        case Not():
+            return f"(NOT {to_sql(node.inner)})"
+        case Call(function="months_between", arguments=(first, last)):
+            age = f"age({to_sql(last)}, {to_sql(first)})"
+            return f"(extract(year FROM {age}) * 12 + extract(month FROM {age}))"
+        case _:
+            raise NotInColumns(f"{type(node).__name__} cannot be asked of columns")
+
+
+def _column(indicator: Indicator) -> str:
+    column = f'{"y" if indicator.period is Period.YEARLY else "c"}."{indicator.id}"'
+    if indicator.type is Type.DATE:
+        # The first day of all stands for “there is none”, which is before nothing.
+        column = f"nullif({column}, '-infinity')"
+    return f"coalesce({_IDENTITY[indicator.id]}, {column})" if indicator.id in _IDENTITY else column
+
+
+def _facts_of(rule: Consistency, catalogue: Catalogue) -> list[Indicator]:
+    nodes = walk(parse(rule.require, catalogue))
+    return list({node.indicator.id: node.indicator for node in nodes if isinstance(node, Fact)}.values())
+
+
+def _case(rule: str, indicator: str, broken: str, figures: dict[str, str]) -> tuple[str, str]:
+    """A row of the list of rules, and how its figures are told."""
+    told = ", ".join(f"'{name}', {column}" for name, column in figures.items())
+    return (
+        f"('{rule}', '{indicator}', {broken})",
+        f"WHEN v.rule = '{rule}' AND v.indicator = '{indicator}' THEN jsonb_build_object({told})",
+    )
+
+
+def _rule(rule: Consistency, catalogue: Catalogue) -> tuple[str, str]:
+    figures = {one.id: _column(one) for one in _facts_of(rule, catalogue)}
+    return _case(rule.id, "", f"NOT {to_sql(parse(rule.require, catalogue))}", figures)
+
+
+def _jump(jump: Jump, indicator: Indicator) -> tuple[str, str]:
+    now, before = (f'abs({table}."{indicator.id}")' for table in ("y", "p"))
+    larger, smaller = f"greatest({now}, {before})", f"least({now}, {before})"
+    scale = FEN_PER_WAN if indicator.type is Type.MONEY else 1
+    conditions = [
+        f"{smaller} > 0",
+        f"{larger} >= {smaller}::numeric * {jump.at_least}",
+        f"{now} IS NOT NULL AND {before} IS NOT NULL",
+    ]
+    if jump.below is not None:
+        conditions.append(f"{larger} < {smaller}::numeric * {jump.below}")
+    if jump.larger_at_least:
+        conditions.append(f"{larger} >= {jump.larger_at_least * scale}")
+    figures = {"this": f'y."{indicator.id}"', "before": f'p."{indicator.id}"'}
+    return _case(jump.id, indicator.id, "(" + " AND ".join(conditions) + ")", figures)
+
+
+@lru_cache(maxsize=4)
+def _refresh_statement(catalogue: "_Kept") -> str:
+    yearly: list[tuple[str, str]] = []
+    current: list[tuple[str, str]] = []
+    for rule in catalogue.value.consistency:
+        is_yearly = any(one.period is Period.YEARLY for one in _facts_of(rule, catalogue.value))
+        (yearly if is_yearly else current).append(_rule(rule, catalogue.value))
+    yearly += [_jump(jump, catalogue.value.by_name[name]) for jump in catalogue.value.jumps for name in jump.of]
+    return f"""
+        WITH found AS (
+            {
+        _broken(
+            yearly,
+            "y.year",
+            "fact_yearly y JOIN enterprise e ON e.id = y.enterprise_id"
+            " LEFT JOIN fact_current c ON c.enterprise_id = y.enterprise_id"
+            " LEFT JOIN fact_yearly p ON p.enterprise_id = y.enterprise_id AND p.year = y.year - 1",
+            "y",
+        )
+    }
+            UNION ALL
+            {_broken(current, "0", "fact_current c JOIN enterprise e ON e.id = c.enterprise_id", "c")}
+        ),
+        gone AS (
+            DELETE FROM fact_flag f WHERE f.enterprise_id = ANY(:ids) AND NOT EXISTS (
+                SELECT FROM found n WHERE n.enterprise_id = f.enterprise_id AND n.rule = f.rule
+                AND n.indicator = f.indicator AND n.year = f.year
+            )
+        )
+        INSERT INTO fact_flag (enterprise_id, rule, indicator, year, figures)
+        SELECT enterprise_id, rule, indicator, year, figures FROM found
+        ON CONFLICT (enterprise_id, rule, indicator, year) DO UPDATE SET figures = excluded.figures, noted_at = now()
+        WHERE fact_flag.figures <> excluded.figures
+    """
+
+
+def _broken(rules: Sequence[tuple[str, str]], year: str, tables: str, first: str) -> str:
+    rows, told = ", ".join(row for row, _ in rules), " ".join(case for _, case in rules)
+    return (
+        f"SELECT {first}.enterprise_id, v.rule, v.indicator, {year} AS year, CASE {told} END AS figures FROM {tables}"
+        f" CROSS JOIN LATERAL (VALUES {rows}) AS v (rule, indicator, is_broken)"
+        f" WHERE {first}.enterprise_id = ANY(:ids) AND v.is_broken"
+    )
+
+
+class _Kept:
+    """The catalogue as an argument that is remembered by its identity: it cannot be hashed itself."""
+
+    def __init__(self, value: Catalogue) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Kept) and other.value is self.value
+
+
+async def refresh_flags(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> None:
+    """Look through the figures of some enterprises anew; part of working out what holds now."""
+    await session.execute(text(_refresh_statement(_Kept(catalogue))), {"ids": list(enterprise_ids)})

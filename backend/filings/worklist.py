@@ -1,0 +1,118 @@
+"""The work list of figures: where sources disagree, and what does not fit together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+ROWS_A_PAGE = 50
+
+
+@dataclass(frozen=True)
+class WorkFilters:
+    """What is asked of the work list."""
+
+    region: str = ""
+    #: The indicator of a conflict, or the rule of a flag.
+    subject: str = ""
+    #: Conflicts that are at least so large, in percent of the larger figure.
+    at_least: int = 0
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class WorkFound:
+    """One page of the list, and how many there are in all."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // ROWS_A_PAGE))
+
+
+#: A flag that nobody has answered for these very figures.
+UNANSWERED = (
+    "NOT EXISTS (SELECT FROM fact_flag_answer a WHERE a.enterprise_id = f.enterprise_id AND a.rule = f.rule"
+    " AND a.indicator = f.indicator AND a.year = f.year AND a.figures = f.figures)"
+)
+_WHERE_REGION = (
+    "(:region = '' OR EXISTS (SELECT FROM enterprise w WHERE w.id = f.enterprise_id AND w.region_code = :region))"
+)
+
+
+async def open_conflicts(session: AsyncSession, asked: WorkFilters) -> WorkFound:
+    """Conflicts that wait for a decision, the largest first."""
+    return await _page(
+        session,
+        f"FROM fact_conflict f WHERE {_WHERE_REGION} AND (:subject = '' OR f.indicator = :subject)"
+        " AND f.spread >= :at_least",
+        "f.spread DESC, f.enterprise_id DESC, f.indicator, f.year",
+        {"region": asked.region, "subject": asked.subject, "at_least": asked.at_least},
+        asked.page,
+    )
+
+
+async def open_flags(session: AsyncSession, asked: WorkFilters) -> WorkFound:
+    """Flags that nobody has answered, rule by rule."""
+    return await _page(
+        session,
+        f"FROM fact_flag f WHERE {_WHERE_REGION} AND (:subject = '' OR f.rule = :subject) AND {UNANSWERED}",
+        "f.rule, f.enterprise_id, f.indicator, f.year",
+        {"region": asked.region, "subject": asked.subject},
+        asked.page,
+    )
+
+
+async def _page(session: AsyncSession, source: str, order: str, values: dict[str, Any], page: int) -> WorkFound:
+    total = (await session.execute(text(f"SELECT count(*) {source}"), values)).scalar_one()
+    page = min(max(page, 1), max(1, -(-total // ROWS_A_PAGE)))
+    found = await session.execute(
+        # Names are looked up for the rows shown only.
+        text(
+            f"SELECT f.*, e.name, e.credit_code, e.region_code FROM (SELECT f.* {source} ORDER BY {order}"
+            f" LIMIT :limit OFFSET :offset) AS f JOIN enterprise e ON e.id = f.enterprise_id ORDER BY {order}"
+        ),
+        values | {"limit": ROWS_A_PAGE, "offset": (page - 1) * ROWS_A_PAGE},
+    )
+    return WorkFound([dict(row) for row in found.mappings()], total, page)
+
+
+async def flags_of(session: AsyncSession, enterprise_id: int) -> list[dict[str, Any]]:
+    """The flags of one enterprise that nobody has answered, the newest year first."""
+    found = await session.execute(
+        text(
+            f"SELECT f.* FROM fact_flag f WHERE f.enterprise_id = :id AND {UNANSWERED} ORDER BY f.year DESC, f.rule, f.indicator"
+        ),
+        {"id": enterprise_id},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def counts(session: AsyncSession) -> tuple[int, int]:
+    """How many conflicts and how many flags wait."""
+    found = await session.execute(
+        text(f"SELECT (SELECT count(*) FROM fact_conflict), (SELECT count(*) FROM fact_flag f WHERE {UNANSWERED})")
+    )
+    row = found.one()
+    return row[0], row[1]
+
+
+async def history_of(
+    session: AsyncSession, enterprise_id: int, indicator: str, year: int | None
+) -> list[dict[str, Any]]:
+    """Every statement about one fact, the newest first: who said what, when, on which paper."""
+    found = await session.execute(
+        text(
+            'SELECT f.id, f.source, CAST(f."values" -> :indicator AS text) AS value, f.received_on, f.recorded_at, f.note,'
+            " f.import_id, o.name AS recorded_by FROM filing f LEFT JOIN officers() o ON o.id = f.recorded_by"
+            " WHERE f.enterprise_id = :id AND f.year IS NOT DISTINCT FROM CAST(:year AS integer)"
+            ' AND jsonb_exists(f."values", :indicator) ORDER BY f.received_on DESC, f.id DESC'
+        ),
+        {"id": enterprise_id, "indicator": indicator, "year": year},
+    )
+    return [dict(row) for row in found.mappings()]
