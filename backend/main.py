@@ -39,6 +39,8 @@ ROUTERS: Final = (
     "backend.eligibility.pages",
     "backend.eligibility.api",
     "backend.plans.pages",
+    "backend.plans.reporting_pages",
+    "backend.plans.bulletin_pages",
     "backend.plans.api",
     "backend.spreadsheets.pages",
     "backend.spreadsheets.api",

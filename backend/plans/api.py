@@ -12,7 +12,7 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.plans import service
 from backend.plans.documents import plan_named, plans, target_named
-from backend.plans.queries import plan_report, region_of_plan, titles_of
+from backend.plans.queries import plan_report, region_of_plan, revisions_of, titles_of
 from backend.plans.rollup import PARTS
 from backend.plans.rollup import members as list_members
 from backend.plans.schemas import (
@@ -21,6 +21,7 @@ from backend.plans.schemas import (
     members_as_json,
     mode_of,
     moment_of,
+    number,
     plan_as_json,
     targets_as_json,
 )
@@ -112,6 +113,23 @@ async def members(
         raise NotFound(f"{found.id} {found.name}不是由企业名单统计的，没有名单。")
     titles = await titles_of(session, [row.id for row in listed.rows], found, day, moment, mode)
     return {"target": found.id, "total": listed.total, "members": members_as_json(listed.rows, titles)}
+
+
+@router.get("/targets/{target}/figures")
+async def figures(session: Work, person: SignedIn, target: str, region: str = "") -> list[dict[str, Any]]:
+    """All that was reported of a target, every revision, the newest period and the newest word first."""
+    plan, found = target_named(target)
+    where = person.region_code or region
+    region_of_plan(plan, where)
+    kept = "" if where == plan.territory.code else where
+    return [
+        {
+            "id": one.id, "period_end": one.period_end.isoformat(), "region": one.region_code, "value": number(one.value),
+            "unit": found.unit, "source": one.source, "released_on": one.released_on and one.released_on.isoformat(),
+            "note": one.note, "recorded_at": one.recorded_at.isoformat(), "is_latest": one.is_latest,
+        }
+        for one in await revisions_of(session, found, kept)
+    ]  # fmt: skip
 
 
 @router.post("/targets/{target}/figures", status_code=201)

@@ -92,7 +92,7 @@ def target_named(name: str) -> tuple[Plan, Target]:
     wanted = name.strip()
     for plan in plans().values():
         # The letters at the end of an id are small, the first one is not.
-        for target in plan.targets:
+        for target in (*plan.targets, *plan.chain_targets):
             if target.id.casefold() == wanted.casefold():
                 return plan, target
     raise UnknownTarget(name)

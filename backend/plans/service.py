@@ -111,7 +111,7 @@ async def report_figure(
             f"{target.id} {draft.period_end} 的数据已经填报：{plain(before[0])} {target.unit}（{before[1]}）。"
             "如是发布单位修订，请勾选“这是修订”后再保存，原数会保留。"
         )
-    if before is not None and (before[0], before[1], before[2]) == (draft.value, draft.source, draft.released_on):
+    if before is not None and before == (draft.value, draft.source.strip(), draft.released_on):
         raise SameAsBefore(f"与现有数据相同（{plain(before[0])} {target.unit}），没有需要修订的内容。")
     written = await session.execute(
         text(
@@ -131,6 +131,12 @@ async def report_figure(
         },
     )
     return written.scalar_one()
+
+
+async def stands_already(session: AsyncSession, target: Target, draft: FigureDraft) -> bool:
+    """Whether the very figure stands already, so that the same workbook may come twice."""
+    before = await _standing(session, target, draft)
+    return before is not None and before == (draft.value, draft.source.strip(), draft.released_on)
 
 
 def _check(target: Target, draft: FigureDraft, today: date) -> None:
