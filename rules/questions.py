@@ -5,11 +5,11 @@ stand-ins for the facts: a value that is there, but of which nothing is known. W
 facts settle the criterion whatever they turn out to be. Facts of one indicator for several years are one question.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, product
 from math import comb
 
 from rules.catalogue import Indicator, Nature, Type
@@ -28,6 +28,8 @@ _MOST_WAYS = 12
 #: Facts beyond those that are needed in any case that are tried together, and how many such choices at most.
 _MOST_TOGETHER = 2
 _MOST_CHOICES = 100
+#: Points of a score that are tried in every mixture of least and greatest.
+_MOST_MIXED = 4
 #: Criteria of which it is remembered what settles them, those of all programmes together.
 _MOST_PROVED = 20_000
 _PROVED: dict[tuple[str, tuple[int, ...], Keys, Keys], tuple[Keys, ...]] = {}
@@ -199,20 +201,27 @@ class Prober:
 
     def _is_settled(self, path: tuple[int, ...], given: Keys) -> bool:
         """Whether nothing is missing once these facts are given, whatever they are."""
-        overriding = any(key.indicator in self._overriding for key in given)
-        return all(self._leaves_nothing_open(path, given, high) for high in ((False, True) if overriding else (False,)))
+        overriding = sorted(key for key in given if key.indicator in self._overriding)
+        ends = (False, True)
+        # A few that add up are tried in every mixture, many only all low and all high.
+        mixtures = (
+            product(ends, repeat=len(overriding))
+            if len(overriding) <= _MOST_MIXED
+            else ((end,) * len(overriding) for end in ends)
+        )
+        return all(self._leaves_nothing_open(path, given, dict(zip(overriding, one, strict=True))) for one in mixtures)
 
-    def _leaves_nothing_open(self, path: tuple[int, ...], given: Keys, high: bool) -> bool:
-        reason = self._evaluator.part(path, self._with_stand_ins(given, high), self._answer.as_of)
+    def _leaves_nothing_open(self, path: tuple[int, ...], given: Keys, is_high: Mapping[FactKey, bool]) -> bool:
+        reason = self._evaluator.part(path, self._with_stand_ins(given, is_high), self._answer.as_of)
         return reason.missing <= _GIVEN
 
-    def _with_stand_ins(self, given: Keys, high: bool) -> Facts:
+    def _with_stand_ins(self, given: Keys, is_high: Mapping[FactKey, bool]) -> Facts:
         current = dict(self._facts.current)
         yearly = {name: dict(years) for name, years in self._facts.yearly.items()}
         by_name = self._evaluator.environment.catalogue.by_name
         for key in given:
             indicator = by_name[key.indicator]
-            value: Value = _end_of(indicator, high) if key.indicator in self._overriding else Unknown(_GIVEN)
+            value: Value = _end_of(indicator, is_high[key]) if key in is_high else Unknown(_GIVEN)
             if key.year is None:
                 current[key.indicator] = value
             else:
