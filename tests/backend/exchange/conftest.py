@@ -1,0 +1,109 @@
+"""Simulated systems on the loopback interface, and clients that ask them without waiting long."""
+
+import socket
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from backend.exchange.client import Credentials, Patience, SystemClient
+from backend.exchange.credit.fake import credit_simulator
+from backend.exchange.simulation import PRACTICE_KEY, PRACTICE_SECRET, Faults, Simulator, simulator_app
+from backend.exchange.tax.fake import tax_simulator
+
+DAY = date(2026, 6, 30)
+#: Patient enough for every fault of a test, and quick about it.
+QUICK = Patience(attempts=60, timeout=5, first_wait=0.001, longest_wait=0.01, jitter=0.005)
+ClientOf = Callable[..., SystemClient]
+
+
+@contextmanager
+def served(simulator: Simulator) -> Generator[str]:
+    """The simulator as a server of its own thread; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        config = uvicorn.Config(simulator_app(simulator), log_config=None, lifespan="off", server_header=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        while not server.started:
+            time.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+@dataclass
+class Outside:
+    """A simulator that serves for the whole run; each test gets it as new."""
+
+    simulator: Simulator
+    url: str
+    records: dict[str, dict[str, list[dict[str, Any]]]]
+
+    def fresh(self) -> Simulator:
+        self.simulator.behave(Faults())
+        self.simulator.records = deepcopy(self.records)
+        self.simulator.told, self.simulator.asked = {}, []
+        return self.simulator
+
+
+@pytest.fixture(scope="session")
+def tax_server() -> Generator[Outside]:
+    simulator = tax_simulator(12, DAY)
+    with served(simulator) as url:
+        yield Outside(simulator, url, deepcopy(simulator.records))
+
+
+@pytest.fixture(scope="session")
+def credit_server() -> Generator[Outside]:
+    simulator = credit_simulator(12, DAY)
+    with served(simulator) as url:
+        yield Outside(simulator, url, deepcopy(simulator.records))
+
+
+@pytest.fixture
+def tax(tax_server: Outside) -> Simulator:
+    return tax_server.fresh()
+
+
+@pytest.fixture
+def tax_url(tax_server: Outside) -> str:
+    return tax_server.url
+
+
+@pytest.fixture
+def credit(credit_server: Outside) -> Simulator:
+    return credit_server.fresh()
+
+
+@pytest.fixture
+def credit_url(credit_server: Outside) -> str:
+    return credit_server.url
+
+
+@pytest.fixture
+async def http() -> AsyncGenerator[httpx.AsyncClient]:
+    async with httpx.AsyncClient() as client:
+        yield client
+
+
+@pytest.fixture
+def client_of(http: httpx.AsyncClient) -> ClientOf:
+    def make(url: str, patience: Patience = QUICK) -> SystemClient:
+        return SystemClient(http, Credentials(url, PRACTICE_KEY, PRACTICE_SECRET), patience)
+
+    return make
+
+
+def faulty(**given: object) -> Faults:
+    return Faults.model_validate(given)
