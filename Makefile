@@ -27,8 +27,9 @@ demo: install
 serve: install
 	$(BIN)/tidu serve $(ARGS)
 
+# A worker a core, each with a PostgreSQL of its own; a file's tests stay together, since they share what they load.
 test: tools
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 check: tools
 	$(BIN)/ruff check .
