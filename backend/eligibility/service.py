@@ -19,6 +19,8 @@ from rules.library import Library, NotInForce
 
 #: Enterprises whose facts are held in memory at once.
 PORTION = 2_000
+#: From so many enterprises on, laying them out in columns takes less time than it saves.
+_WORTH_COLUMNS = 100
 #: What the registry knows by itself of any enterprise; a programme of which nothing else is known is left out.
 _ALWAYS_KNOWN = frozenset(
     {
@@ -74,6 +76,18 @@ async def evaluate(
         results += len(rows)
     await _finish(session, run_id, len(enterprise_ids), changes)
     return RunResult(run_id, len(enterprise_ids), results, changes)
+
+
+async def evaluate_touched(
+    session: AsyncSession, enterprise_ids: Sequence[int], library: Library, as_of: date
+) -> RunResult:
+    """The same for however many an import touched: a few one after the other, many in columns."""
+    if len(enterprise_ids) < _WORTH_COLUMNS:
+        return await evaluate(session, enterprise_ids, library, as_of)
+    run_id = await _begin(session, library, as_of, is_whole=False)
+    written = await run_batch(session, enterprise_ids, library, as_of, run_id, _ALWAYS_KNOWN)
+    await _finish(session, run_id, len(enterprise_ids), written.changes)
+    return RunResult(run_id, len(enterprise_ids), written.results, written.changes)
 
 
 async def _begin(session: AsyncSession, library: Library, as_of: date, is_whole: bool) -> int:

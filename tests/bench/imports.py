@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
 from time import perf_counter
@@ -14,9 +15,11 @@ from backend.database.engine import make_engine
 from backend.database.migrate import upgrade
 from backend.database.session import owner_unit_of_work
 from backend.demo.population import population
+from backend.eligibility.service import evaluate_touched
 from backend.spreadsheets.fates import Importer
+from backend.spreadsheets.keeping import keep_outcome, keep_run
 from backend.spreadsheets.reading import ReadOptions, read_file
-from backend.spreadsheets.service import run_import
+from backend.spreadsheets.service import digest, dry_run, run_import
 from rules.library import library
 from tests.bench.figure import Figure
 from tests.conftest import open_folder
@@ -30,12 +33,24 @@ COLUMNS = {
 
 
 def figures() -> Iterator[Figure]:
-    """From the bytes of the workbook to the end of the transaction."""
+    """From the bytes of the workbook to the end of the transaction, as the pages go about it."""
     content = ledger()
     with open_folder() as folder, embedded_server(folder, durable=False) as server:
-        reading, writing = asyncio.run(_import(server.url(), content))
-    yield Figure(f"{ROWS:,} ledger rows read", reading, "s")
-    yield Figure(f"{ROWS:,} ledger rows imported, reading included", reading + writing, "s", GOAL_SECONDS)
+        took = asyncio.run(_import(server.url(), content))
+    yield Figure(f"{ROWS:,} ledger rows read", took.reading, "s")
+    yield Figure(f"{ROWS:,} ledger rows tried out and reported", took.trying, "s")
+    yield Figure(f"{ROWS:,} ledger rows written and evaluated", took.writing, "s")
+    total = took.reading + took.trying + took.writing
+    yield Figure(f"{ROWS:,} ledger rows read, tried out and imported", total, "s", GOAL_SECONDS)
+
+
+@dataclass(frozen=True)
+class Took:
+    """Seconds."""
+
+    reading: float
+    trying: float
+    writing: float
 
 
 def ledger() -> bytes:
@@ -59,17 +74,23 @@ def ledger() -> bytes:
     return content.getvalue()
 
 
-async def _import(url: str, content: bytes) -> tuple[float, float]:
+async def _import(url: str, content: bytes) -> Took:
     engine = make_engine(url)
     await upgrade(engine)
     rules = library()
+    by = Importer(rules.catalogue, rules, today())
     start = perf_counter()
     result = read_file(content, rules.catalogue, ReadOptions(within="321200", year=2025), "台账.xlsx")
     read = perf_counter()
     async with owner_unit_of_work(engine) as session:
-        report = await run_import(session, result, Importer(rules.catalogue, rules, today()), good_rows_only=True)
+        number = await keep_run(session, await dry_run(session, result, by), content, digest(content), {}, by)
+    tried = perf_counter()
+    async with owner_unit_of_work(engine) as session:
+        report = await run_import(session, result, by, good_rows_only=True)
+        await evaluate_touched(session, report.touched, rules, today())
+        await keep_outcome(session, number, report, {})
     written = perf_counter()
     await engine.dispose()
     if report.counts["new"] != ROWS:
         raise AssertionError(f"of {ROWS} rows {report.counts} were taken in")
-    return read - start, written - read
+    return Took(read - start, tried - read, written - tried)

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.database.session import owner_unit_of_work
 from backend.demo.service import load
 from backend.eligibility.batch import run_batch
-from backend.eligibility.service import _ALWAYS_KNOWN, _begin, evaluate  # pyright: ignore[reportPrivateUsage]
+from backend.eligibility.service import _ALWAYS_KNOWN, _begin, evaluate, evaluate_touched  # pyright: ignore[reportPrivateUsage]
 from rules.library import library
 
 TODAY = date(2026, 11, 20)
@@ -51,6 +51,11 @@ async def test_both_ways_of_running_write_the_same(engine: AsyncEngine, as_of: d
         assert await rows_of(session) == expected
         assert await changes_of(session, run_id) == expected_changes
         assert (written.results, written.changes) == (one_by_one.results, one_by_one.changes)
+
+        await session.execute(text("DELETE FROM eligibility"))
+        touched = await evaluate_touched(session, ids, rules, as_of)
+        assert await rows_of(session) == expected
+        assert (touched.enterprises, touched.changes) == (len(ids), written.changes)
 
         again = await _begin(session, rules, as_of, True)
         assert (await run_batch(session, ids, rules, as_of, again, _ALWAYS_KNOWN)).changes == 0
