@@ -1,13 +1,16 @@
 """The unit of work: one request, one transaction, one commit, under row-level security."""
 
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from asyncpg.exceptions import OperatorInterventionError, PostgresConnectionError
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.errors import DatabaseUnreachable
 from backend.database.roles import APP_ROLE
 from backend.database.scope import Scope
 
@@ -31,6 +34,33 @@ async def owner_unit_of_work(engine: AsyncEngine) -> AsyncGenerator[AsyncSession
     """The same without row-level security: for the command line's bulk jobs and for signing in."""
     async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
         yield session
+
+
+@asynccontextmanager
+async def reached(opening: AbstractAsyncContextManager[AsyncSession]) -> AsyncGenerator[AsyncSession]:
+    """The unit of work, with a database that does not answer, or goes away meanwhile, told as what it is.
+
+    Raises DatabaseUnreachable.
+    """
+    try:
+        async with AsyncExitStack() as held:
+            try:
+                session = await held.enter_async_context(opening)
+                # Any statement would connect; here nobody else's OSError can be taken for the database's.
+                await session.connection()
+            except OSError as problem:
+                raise DatabaseUnreachable(f"数据库连接不上：{problem}") from problem
+            yield session
+    except DBAPIError as problem:
+        if problem.connection_invalidated:
+            raise DatabaseUnreachable(_CUT_OFF) from problem
+        raise
+    except (PostgresConnectionError, OperatorInterventionError) as problem:
+        # COPY goes past SQLAlchemy, and so does what it meets.
+        raise DatabaseUnreachable(_CUT_OFF) from problem
+
+
+_CUT_OFF = "数据库连接中断，本次操作没有保存。"
 
 
 async def enter_scope(session: AsyncSession, scope: Scope) -> None:

@@ -42,8 +42,9 @@ def import_file(
 ) -> None:
     """导入台账：先逐行检查，再全部导入；有一行有问题就一行也不写入，除非选择只导入没有问题的行。"""
     from backend.clock import today
-    from backend.database.session import owner_unit_of_work
-    from backend.eligibility.service import evaluate
+    from backend.database.errors import DatabaseUnreachable
+    from backend.database.session import owner_unit_of_work, reached
+    from backend.eligibility.service import evaluate_touched
     from backend.spreadsheets.problems_workbook import problems_workbook
     from backend.spreadsheets.reading import ReadOptions, read_file
     from backend.spreadsheets.service import Importer, ImportRefused, run_import
@@ -64,18 +65,20 @@ def import_file(
     importer = Importer(rules.catalogue, rules, today())
 
     async def work(engine: "AsyncEngine") -> "Report":
-        async with owner_unit_of_work(engine) as session:
+        async with reached(owner_unit_of_work(engine)) as session:
             if dry_run:
                 return await try_import(session, result, importer)
             report = await run_import(session, result, importer, good_rows_only=good_rows_only)
             if report.touched:
-                await evaluate(session, report.touched, rules, importer.today)
+                await evaluate_touched(session, report.touched, rules, importer.today)
             return report
 
     try:
         report = with_database(context, work)
     except ImportRefused as error:
         raise Refused(str(error)) from error
+    except DatabaseUnreachable as error:
+        raise Refused(f"{error}数据库恢复后请重新导入；同一份文件导入两次不会重复。") from error
     handed_back = ""
     if report.refused and good_rows_only and not dry_run:
         place = problems_to or file.with_name(f"{file.stem}-有问题的行.xlsx")

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import Officer
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
-from backend.eligibility.service import evaluate
+from backend.eligibility.service import evaluate_touched
 from backend.enterprises.labels import programme_choices
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.keeping import bad_rows, claim, keep_outcome, keep_run
@@ -36,8 +36,6 @@ LAYOUTS = (
     ("ledger", "台账（多表、合并表头）"), ("notice", "公示公告名单"), ("enterprises", "企业名单"), ("figures", "逐年数据"),
     ("recognitions", "认定清单"),
 )  # fmt: skip
-#: Touched enterprises that are evaluated in the same request; more wait for the next run.
-MOST_EVALUATED_AT_ONCE = 3_000
 
 
 class WrongEntry(Exception):
@@ -153,8 +151,8 @@ async def commit(
     await claim(session, import_id)
     result = await _read_again(session, run, person, settings.upload_megabytes)
     report = await run_import(session, result, _importer(person, import_id), good_rows_only=bool(good_rows_only))
-    if len(report.touched) <= MOST_EVALUATED_AT_ONCE and report.touched:
-        await evaluate(session, report.touched, library(), today())
+    if report.touched:
+        await evaluate_touched(session, report.touched, library(), today())
     await keep_outcome(session, import_id, report, run["report"]["options"])
     return redirect(request, f"/imports/{import_id}")
 

@@ -7,7 +7,6 @@ A streamed answer begins after the commit and must not use the session.
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
@@ -18,9 +17,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.access.schemas import PersonSignedIn
-from backend.database.errors import DatabaseUnreachable
 from backend.database.scope import Scope
-from backend.database.session import owner_unit_of_work, unit_of_work
+from backend.database.session import owner_unit_of_work, reached, unit_of_work
 from backend.settings import Settings
 from backend.web.csrf import SAFE_METHODS, demand_proof
 from backend.web.errors import Forbidden, Refusal
@@ -71,27 +69,6 @@ async def owner_work(request: Request, engine: Engine) -> AsyncGenerator[AsyncSe
     async with reached(owner_unit_of_work(engine)) as session:
         yield session
         await _drop_if_refused(request, session)
-
-
-@asynccontextmanager
-async def reached(opening: AbstractAsyncContextManager[AsyncSession]) -> AsyncGenerator[AsyncSession]:
-    """The unit of work, with a database that does not answer, or goes away meanwhile, told as what it is.
-
-    Raises DatabaseUnreachable.
-    """
-    try:
-        async with AsyncExitStack() as held:
-            try:
-                session = await held.enter_async_context(opening)
-                # Any statement would connect; here nobody else's OSError can be taken for the database's.
-                await session.connection()
-            except OSError as problem:
-                raise DatabaseUnreachable(f"数据库连接不上：{problem}") from problem
-            yield session
-    except DBAPIError as problem:
-        if problem.connection_invalidated:
-            raise DatabaseUnreachable("数据库连接中断，本次操作没有保存。") from problem
-        raise
 
 
 async def _drop_if_refused(request: Request, session: AsyncSession) -> None:

@@ -30,6 +30,9 @@ class Ledger:
         titled = _TITLE.search(f"{context.title} {table.sheet.name}") is not None
         score = 68 if titled else 20
         score += 10 * (len(table.figures) > 0) + min(15, 5 * identity)
+        if table.figures and (table.has(Field.NUMBER) or table.has(Field.DATE)):
+            # Only a ledger has certificates beside figures; read as either alone, the other would be lost.
+            return max(score, 80)
         if table.has(Field.PROGRAMME) or table.has(Field.EVENT):
             score -= 20
         return score if titled or identity + len(table.figures) >= 3 else min(score, 40)
@@ -51,7 +54,8 @@ def _certificate(row: RowReader) -> tuple[RecognitionRecord, ...]:
     cell = row.row.cell(number)
     if (number is None or says_nothing(cell)) and (day is None or says_nothing(row.row.cell(day))):
         return ()
-    programme = (number.programme if number else "") or (day.programme if day else "") or row.context.programme
+    named = row.programme() if row.table.has(Field.PROGRAMME) else ""
+    programme = named or (number.programme if number else "") or (day.programme if day else "") or row.context.programme
     if not programme and number is not None and looks_like_hnte_number(cell):
         programme = "hnte"
     if not programme:

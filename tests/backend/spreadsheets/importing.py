@@ -1,5 +1,6 @@
 """Importing files in tests, and counting what the registry holds afterwards."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,7 +12,9 @@ from httpx import AsyncClient, Response
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
+from typer.testing import CliRunner, Result
 
+from backend.cli import app
 from backend.database.engine import make_engine
 from backend.spreadsheets.fates import Importer, Report, RowFate
 from backend.spreadsheets.reading import ReadOptions, read_file
@@ -101,3 +104,11 @@ async def report_of(client: AsyncClient, content: bytes, file_name: str = "æµ‹è¯
     answer = await hand_in(client, content, file_name, **entered)
     assert answer.status_code == 303, answer.text
     return await client.get(answer.headers["location"])
+
+
+async def tidu(database_url: str, *words: str | Path) -> Result:
+    """Run a command against a database."""
+    # A command has a loop of its own, and so needs a thread of its own.
+    return await asyncio.to_thread(
+        CliRunner().invoke, app, [str(word) for word in words], env={"TIDU_DATABASE_URL": database_url}
+    )
