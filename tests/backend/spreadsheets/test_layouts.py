@@ -297,3 +297,19 @@ def test_a_file_without_a_head_is_refused_with_what_is_looked_for(read: Read) ->
 def test_a_head_without_rows_is_refused(read: Read) -> None:
     with pytest.raises(NoDataRows):
         read([["企业名称", "统一社会信用代码"]])
+
+
+def test_a_table_with_figures_and_certificates_is_a_ledger_and_loses_neither(read: Read) -> None:
+    head = [
+        "企业名称",
+        "2024年营业收入（万元）",
+        "2025年营业收入（万元）",
+        "研发费用（万元）",
+        "高企证书编号",
+        "发证日期",
+    ]
+    result = read([head, [FIRMS[0], 1, 2, "", "GR202432000001", "2024-11-06"]])
+    assert result.layout == "ledger"
+    (row,) = result.rows
+    assert [figure.year for figure in row.figures] == [2024, 2025]
+    assert [(one.programme, one.number) for one in row.recognitions] == [("hnte", "GR202432000001")]
