@@ -2,17 +2,19 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any
 
 from rules.evaluate import Answer, Outcome, Reason
-from rules.facts import FactError, read_date, read_facts
+from rules.facts import MOST_TOLD, FactError, read_date, read_facts, told
 from rules.language import FEN_PER_WAN
 from rules.library import Library, NotInForce, UnknownProgramme
 from rules.receipt import receipt
+from rules.requests import Line
 from rules.values import FactKey, Growth, Unknown, Value
 
 _REQUIRED = ("programme", "as_of", "facts")
@@ -27,17 +29,18 @@ def answer_line(line: str, library: Library) -> dict[str, Any]:
     twice: list[str] = []
 
     def keep_names_given_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        twice.extend(name for name in dict.fromkeys(names) if names.count(name) > 1)
-        return dict(pairs)
+        kept = dict(pairs)
+        if len(kept) < len(pairs):
+            twice.extend(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+        return kept
 
     try:
         # NaN and infinity are no JSON, but the rest of the line is worth an answer: read as figures they are dropped.
         request = json.loads(
-            line, parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=keep_names_given_twice
+            line, parse_float=_decimal, parse_constant=Decimal, object_pairs_hook=keep_names_given_twice
         )
     except (ValueError, RecursionError) as error:
-        return {"id": _id_in(line), "error": f"不是有效的 JSON：{error}。每行应为一个测评请求"}
+        return {"id": id_in(line), "error": f"不是有效的 JSON：{_json_problem(error)}。每行应为一个测评请求"}
     if not isinstance(request, dict):
         return {
             "id": None,
@@ -45,7 +48,8 @@ def answer_line(line: str, library: Library) -> dict[str, Any]:
         }
     request["id"] = _written_again(request.get("id"))
     if twice:
-        return {"id": request["id"], "error": f"{'、'.join(f'“{name}”' for name in twice)}出现了两次，请只保留一个"}
+        names = "、".join(f"“{name}”" for name in twice[:MOST_TOLD])
+        return {"id": request["id"], "error": f"{names}出现了两次，请只保留一个"}
     try:
         return answer_request(request, library)  # type: ignore[reportUnknownArgumentType]
     except CheckError as error:
@@ -55,7 +59,21 @@ def answer_line(line: str, library: Library) -> dict[str, Any]:
 _ID = re.compile(r'"id"\s*:\s*("(?:[^"\\]|\\.)*"|-?\d{1,18})')
 
 
-def _id_in(line: str) -> str | int | None:
+def _decimal(written: str) -> Decimal:
+    """A number as it was written; one with an exponent beyond all reckoning stays beyond what is accepted."""
+    try:
+        return Decimal(written)
+    except InvalidOperation:
+        return Decimal("1e-999999" if "e-" in written.lower() else "1e999999")
+
+
+def _json_problem(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"第 {error.pos + 1} 个字符处写法不对（{error.msg}）"
+    return "嵌套过深" if isinstance(error, RecursionError) else "有过长的数字"
+
+
+def id_in(line: str) -> str | int | None:
     """The id of a line that is no JSON, where it can still be made out."""
     found = _ID.search(line)
     try:
@@ -126,7 +144,7 @@ def present(answer: Answer, library: Library) -> dict[str, Any]:
         "criteria": [_criterion(reason, library) for reason in answer.reasons],
     }
     if answer.dropped:
-        shown["error"] = "；".join(problem.message for problem in answer.dropped)
+        shown["error"] = told(answer.dropped)
     return shown
 
 
@@ -207,11 +225,17 @@ def _span(points: Value) -> Any:
     return plain(points)
 
 
-_BLANK = re.compile(r"\s*$")
-
-
-def answer_lines(lines: Iterable[str], library: Library) -> Iterator[dict[str, Any]]:
-    """Answer many lines; blank ones are passed over."""
+def answer_lines(lines: Iterable[Line], library: Library) -> Iterator[dict[str, Any]]:
+    """Answer many lines; one that is no text is answered with its problem."""
     for line in lines:
-        if not _BLANK.match(line):
-            yield answer_line(line, library)
+        yield {"id": id_in(line.text), "error": line.problem} if line.problem else answer_line(line.text, library)
+
+
+def as_line(answer: Mapping[str, Any]) -> str:
+    """An answer as a line of NDJSON that every encoding can hold."""
+    written = json.dumps(answer, ensure_ascii=False)
+    try:
+        written.encode()
+    except UnicodeEncodeError:  # half of a character, which JSON can say and no text can
+        written = json.dumps(answer)
+    return written + "\n"

@@ -7,7 +7,7 @@ found nothing.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -20,7 +20,7 @@ from rules.values import FactKey, RecordValue, Value, simple
 
 #: No enterprise reports more than 100 万亿 yuan; whatever is larger was typed in the wrong unit.
 MOST_MONEY_FEN = 10_000_000_000 * FEN_PER_WAN
-_INTERIM = re.compile(r"\d{4}(H[12]|Q[1-4]|M\d{1,2})$")
+_INTERIM = re.compile(r"[0-9]{4}(H[12]|Q[1-4]|M[0-9]{1,2})")
 #: Powers of ten beyond any figure; `1e999999999` would fill the memory before it could be compared.
 _MOST_DIGITS = 30
 #: Days outside are typing errors, and the calendar has no room to count from them.
@@ -42,7 +42,17 @@ class FactError(Exception):
 
     def __init__(self, problems: list[FactProblem]) -> None:
         self.problems = problems
-        super().__init__("；".join(problem.message for problem in problems))
+        super().__init__(told(problems))
+
+
+#: How many problems are told of one enterprise; who has more has sent another file.
+MOST_TOLD = 20
+
+
+def told(problems: Sequence[FactProblem]) -> str:
+    """All problems in one sentence, as far as anybody reads."""
+    more = f"；另有 {len(problems) - MOST_TOLD} 处" if len(problems) > MOST_TOLD else ""
+    return "；".join(problem.message for problem in problems[:MOST_TOLD]) + more
 
 
 @dataclass
@@ -117,6 +127,7 @@ def _read_one(
         else:
             facts.current[indicator.id] = read_value(indicator, value)
             _check_range(indicator, name, facts.current[indicator.id])
+            _check_year(indicator, name, facts.current[indicator.id], as_of)
     except _Impossible as error:
         facts.current.pop(indicator.id, None)
         problems.append(_dropped(name, str(error)))
@@ -157,8 +168,8 @@ def _read_years(
         label = str(written)  # type: ignore[reportUnknownArgumentType]
         if _INTERIM.fullmatch(label) or one is None:
             continue  # half-year and quarterly figures never stand for a year
-        if not re.fullmatch(r"\d{4}", label):
-            message = f"“{indicator.name}”（{name}）的年度“{label}”应为四位年份，如 {as_of.year - 1}；该年未采用"
+        if not re.fullmatch(r"[0-9]{4}", label):
+            message = f"“{indicator.name}”（{name}）的年度“{label[:20]}”应为四位年份，如 {as_of.year - 1}；该年未采用"
             problems.append(_dropped(name, message))
             continue
         year = int(label)
@@ -176,6 +187,15 @@ def _read_years(
             message = f"“{indicator.name}”（{name}）{year} 年的数{error}，已按缺失处理，请更正"
             problems.append(_dropped(name, message))
     return years
+
+
+def _check_year(indicator: Indicator, name: str, value: Value, as_of: date) -> None:
+    if indicator.type is not Type.YEAR or not isinstance(value, int):
+        return
+    if not FIRST_DAY.year <= value <= as_of.year:
+        raise _Impossible(
+            f"“{indicator.name}”（{name}）应为不晚于测评日 {as_of} 的年份，实为 {value}，已按缺失处理，请更正"
+        )
 
 
 def _check_range(indicator: Indicator, name: str, value: Value) -> None:
@@ -196,7 +216,8 @@ def read_value(indicator: Indicator | RecordField, value: Any) -> Value:
         ValueError: with the Chinese reason, to be put behind the indicator's name.
     """
     if isinstance(value, str) and value == "none" and "none" not in indicator.choices:
-        return None
+        # That there is no such thing is what false says of a statement.
+        return False if indicator.type is Type.BOOLEAN else None
     match indicator.type:
         case Type.MONEY:
             return read_money(value)
@@ -235,11 +256,13 @@ def _read_number(value: Any) -> int | Fraction:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError(f"应为数字，实为 {_seen(value)}")
     try:
-        number = Decimal(str(value))
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
         if not number.is_finite():
             raise ValueError(f"应为有限的数，实为 {value}")
         if number and abs(number.adjusted()) > _MOST_DIGITS:
             raise ValueError(f"数值过大或过小（{_seen(value)}），请核对单位")
+        if len(number.as_tuple().digits) > 2 * _MOST_DIGITS:
+            raise ValueError(f"位数过多（{_seen(value)}），请核对")
         return simple(Fraction(number))
     except InvalidOperation as error:
         raise ValueError(f"应为数字，实为 {_seen(value)}") from error
@@ -275,7 +298,7 @@ def read_date(value: Any) -> date:
     """
     if isinstance(value, date):
         return _within_calendar(value)
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         raise ValueError(f"应为日期，写作 2024-05-01，实为 {_seen(value)}")
     try:
         day = date.fromisoformat(value)

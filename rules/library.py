@@ -120,7 +120,7 @@ class Library:
         """
         name, _, label = wanted.partition("@")
         programme = self.programme(name)
-        return programme.pinned(label) if label else programme.in_force(day, facts)
+        return programme.pinned(label) if "@" in wanted else programme.in_force(day, facts)
 
     def evaluator(self, version: Version) -> Evaluator:
         """The version made ready; kept, because making it ready takes longer than an answer."""

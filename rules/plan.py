@@ -403,6 +403,11 @@ class Register(Record):
     name: str
     unit: str
     types: dict[str, str]
+    #: What its day is called: 认定日期, 立项日期; and its amount, where it has one: 合同金额.
+    dated: str = "认定日期"
+    amount: str = ""
+    #: Whether a promotion ends the level before: a zone is of one level at a time, an institution keeps both titles.
+    one_level_at_a_time: bool = False
     #: Names for several types together, which counts may use instead of listing them.
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict[str, tuple[str, ...]])
 

@@ -35,7 +35,7 @@ def receipt(version: Version, as_of: date, raw_facts: Mapping[str, Any]) -> dict
 def facts_hash(raw_facts: Mapping[str, Any]) -> str:
     """A hash of facts as given; the order of keys and the way a number is written do not matter."""
     canonical = json.dumps(raw_facts, sort_keys=True, ensure_ascii=False, default=_plain, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:

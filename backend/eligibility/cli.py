@@ -15,7 +15,7 @@ from rich.table import Table
 from backend.clock import today
 from backend.console import Refused, print_json, with_database
 from backend.enterprises.cli import parse_day
-from rules.answers import answer_lines
+from rules.answers import answer_lines, as_line
 from rules.cases import Case, baseline, read_cases
 from rules.catalogue import CatalogueError
 from rules.comparison import compare_versions
@@ -23,6 +23,7 @@ from rules.handbook import programme_page
 from rules.library import Library, NotInForce, Programme, UnknownProgramme, library
 from rules.programme import Criterion, RuleError, Version
 from rules.receipt import differences
+from rules.requests import Line, read_lines
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -53,7 +54,7 @@ def check(
     refused = 0
     for answer in answers:
         refused += "error" in answer
-        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        sys.stdout.write(as_line(answer))
     if refused:
         raise Refused(f"有 {refused} 行不能完整回答，原因见各行的 error。")
 
@@ -83,47 +84,19 @@ def _library() -> Library:
         raise Refused(str(error)) from error
 
 
-def _lines(file: str) -> Iterator[str]:
-    """The lines of a file; a JSON array of checks is taken apart."""
+def _lines(file: str) -> Iterator[Line]:
+    """The lines of a file, or of standard input."""
     if file == "-":
-        yield from sys.stdin
+        yield from read_lines(sys.stdin.buffer)
         return
     path = Path(file)
     if not path.is_file():
         raise Refused(f"没有文件 {file}，请核对路径。")
     try:
-        with path.open(encoding="utf-8-sig") as opened:
-            first = opened.readline()
-            if first.lstrip().startswith("["):
-                yield from _array(first + opened.read(), file)
-                return
-            yield first
-            yield from opened
-    except UnicodeDecodeError as error:
-        raise Refused(f"{file} 不是 UTF-8 文本，请另存为 UTF-8 编码。") from error
-
-
-def _array(content: str, file: str) -> Iterator[str]:
-    try:
-        requests: list[Any] = json.loads(content, parse_float=_Written)
-    except ValueError as error:
-        raise Refused(f"{file} 不是有效的 JSON：{error}") from error
-    for request in requests:
-        yield json.dumps(request, ensure_ascii=False)
-
-
-class _Written(float):
-    """A number that is written again as it was read."""
-
-    def __new__(cls, text: str) -> "_Written":
-        made = super().__new__(cls, text)
-        made.text = text
-        return made
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
+        with path.open("rb") as opened:
+            yield from read_lines(opened)
+    except OSError as error:
+        raise Refused(f"不能读取 {file}：{error.strerror}。") from error
 
 
 @rules_app.command("list")

@@ -1,5 +1,6 @@
 """The contract of `tidu check`: one JSON line in, one out, whatever stands in it."""
 
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner, Result
 from backend.cli import app
 from rules.answers import answer_line, answer_lines
 from rules.library import library
+from rules.requests import read_lines
 
 FACTS: dict[str, Any] = {
     "registered_in_mainland": True, "is_resident_enterprise": True, "accounting_sound": True,
@@ -331,7 +333,7 @@ def test_an_id_that_is_a_decimal_comes_back_as_text() -> None:
 
 def test_each_line_has_its_own_error_and_the_rest_go_on() -> None:
     lines = [line(id=1), "{broken", "", line(id=2, programme="nothing"), "   ", line(id=3)]
-    given = list(answer_lines(lines, library()))
+    given = list(answer_lines(read_lines(io.BytesIO("\n".join(lines).encode())), library()))
     assert [(one["id"], "error" in one) for one in given] == [(1, False), (None, True), (2, True), (3, False)]
 
 
@@ -408,7 +410,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "workbook.xlsx").write_bytes(b"PK\x03\x04\xff\xfe\x00")
     result = CliRunner().invoke(app, ["check", str(tmp_path / "workbook.xlsx")])
     assert result.exit_code == 1
-    assert "不是 UTF-8 文本" in result.stderr
+    assert "不是 UTF-8 文本" in answers_of(result)[0]["error"]
 
 
 def test_no_file_named_is_wrong_usage() -> None:
