@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Numeric, func
+from sqlalchemy import BigInteger, Column, DateTime, Index, LargeBinary, Numeric, Text, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -108,3 +108,42 @@ class FactFlagAnswer(SQLModel, table=True):
     reason: str
     answered_by: int | None = None
     answered_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+
+
+class Paper(SQLModel, table=True):
+    """The content of a file, once, however often and to whatever it is attached. Never changed."""
+
+    __tablename__ = "paper"  # type: ignore[assignment]
+
+    #: SHA-256 of the content, worked out by the database.
+    digest: str = Field(max_length=64, primary_key=True)
+    #: As its content shows it to be, not as it was called.
+    media_type: str
+    #: In bytes.
+    size: int
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    kept_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+
+
+class Attachment(SQLModel, table=True):
+    """A paper attached to an enterprise's file, perhaps to one filing. It can be withdrawn, and stays known."""
+
+    __tablename__ = "attachment"  # type: ignore[assignment]
+    __table_args__ = (
+        Index("attachment_of_enterprise", "enterprise_id", "filing_id"),
+        Index("attachment_of_paper", "digest"),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
+    enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id")
+    digest: str = Field(max_length=64, foreign_key="paper.digest")
+    filing_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="filing.id")
+    #: A kind of `attachments.KINDS`.
+    kind: str = Field(max_length=30)
+    file_name: str = Field(max_length=200)
+    about: str = ""
+    attached_by: int | None = None
+    attached_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+    withdrawn_by: int | None = None
+    withdrawn_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    withdrawal_reason: str = Field(default="", sa_column=Column(Text, nullable=False, server_default=""))

@@ -1,9 +1,7 @@
 """A figure that an officer has established, filed by hand. Works without JavaScript."""
 
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -13,17 +11,19 @@ from backend.access.dependencies import Officer
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
+from backend.filings import attachment_pages, fact_pages, worklist_pages
+from backend.filings.forms import told, typed_value
 from backend.filings.schemas import FilingForm
 from backend.filings.service import FilingDraft, FilingRefused, file
+from backend.filings.settling import OFFICER
 from backend.web.dependencies import Work
 from backend.web.responses import redirect
 from rules.catalogue import Indicator, Period, Type
-from rules.facts import FactProblem
 from rules.library import library
 
 router = APIRouter()
-#: The source of what an officer confirms: the most trusted of every figure.
-OFFICER = "officer"
+for _pages in (worklist_pages, fact_pages, attachment_pages):
+    router.include_router(_pages.router)
 #: So many years back figures are usually filed for.
 YEARS_BACK = 6
 
@@ -52,7 +52,7 @@ async def file_figure(
         errors["received_on"] = f"{received_on} 在今天之后，请核对。"
     if not form.note.strip():
         errors["note"] = "请写明依据：看了什么材料，谁核实的。"
-    value = _value(indicator, form, errors)
+    value = typed_value(indicator, form.value, errors, is_none=form.is_none)
     year = _year(indicator, form.year, errors)
     if errors:
         return _filing_page(request, row, form, errors)
@@ -60,13 +60,9 @@ async def file_figure(
     try:
         await file(session, [draft], library().catalogue, recorded_by=person.id)
     except FilingRefused as refusal:
-        return _filing_page(request, row, form, {"value": _told(refusal.problems)})
+        return _filing_page(request, row, form, {"value": told(refusal.problems)})
     await evaluate(session, [row["id"]], library(), today())
     return redirect(request, f"{address_of(row)}?done=filed#figures")
-
-
-def _told(problems: Sequence[FactProblem]) -> str:
-    return "；".join(dict.fromkeys(problem.message for problem in problems)) + "。"
 
 
 def _year(indicator: Indicator, written: str, errors: Errors) -> int | None:
@@ -76,25 +72,6 @@ def _year(indicator: Indicator, written: str, errors: Errors) -> int | None:
         errors["year"] = f"年度“{written}”应为四位年份，如 {today().year - 1}。"
         return None
     return int(written)
-
-
-def _value(indicator: Indicator, form: FilingForm, errors: Errors) -> Any:
-    """What was typed, as a filing holds it."""
-    if form.is_none:
-        return "none"
-    written = unicodedata.normalize("NFKC", form.value).strip()
-    if not written:
-        errors["value"] = "请填写数值。不清楚的不要填 0，留着不填即为待补。"
-        return None
-    if indicator.type is Type.BOOLEAN:
-        return {"yes": True, "no": False}.get(written, written)
-    if indicator.type in (Type.DATE, Type.CHOICE, Type.TEXT):
-        return written
-    try:
-        return Decimal(written.replace(",", "").replace(" ", ""))
-    except InvalidOperation:
-        errors["value"] = f"“{form.value}”不是数字，请改为数字，如 3000。"
-        return None
 
 
 def _filing_page(request: Request, row: Mapping[str, Any], form: FilingForm, errors: Errors) -> HTMLResponse:

@@ -13,3 +13,25 @@ class FilingForm(BaseModel):
     is_none: bool = False
     received_on: str = ""
     note: str = ""
+
+
+class DecisionForm(BaseModel):
+    """What an officer decides where sources disagree."""
+
+    #: The source whose figure is right, or `other`.
+    choice: str = ""
+    value: str = ""
+    reason: str = ""
+    #: The newest filing that the page showed.
+    seen: int = 0
+
+
+class FlagForm(BaseModel):
+    """That figures which look wrong are right."""
+
+    rule: str = ""
+    indicator: str = ""
+    year: int = 0
+    reason: str = ""
+    #: When the flag that the page showed was noted.
+    noted: str = ""
