@@ -477,11 +477,20 @@ def _end(sheet: Sheet, vocabulary: Vocabulary, table: Table) -> int:
         if _holds_values(row):
             continue
         own = [column for column, cell in enumerate(row) if not is_blank(cell)]
-        if len(own) < 3 or table.repeats_head(row, own):
+        if len(own) < 3 or (table.repeats_head(row, own) and not _adds_a_title(row, own, table, vocabulary)):
             continue
         if _is_head_row(row, vocabulary, least=3):
             return _lines_start(sheet, table.head[1] + 1, index)
     return len(sheet.rows)
+
+
+def _adds_a_title(row: Sequence[Cell], own: Sequence[int], table: Table, vocabulary: Vocabulary) -> bool:
+    """Whether a row much like the head has a title that the head has not: the head of another table."""
+    stems = table.head_stems
+    return any(
+        (column >= len(stems) or stem_of(str(row[column])) not in stems[column]) and vocabulary.knows(str(row[column]))
+        for column in own
+    )
 
 
 def _holds_values(row: Sequence[Cell]) -> bool:

@@ -169,6 +169,18 @@ def test_two_tables_on_one_sheet_are_both_read(read: Read) -> None:
     assert [table.layout for table in result.tables] == ["enterprises", "figures"]
 
 
+def test_a_second_table_is_one_though_its_head_differs_in_one_title_only(read: Read) -> None:
+    rows = [
+        ["企业名称", "统一社会信用代码", "所在地区"],
+        [FIRMS[0], CODES[0], "海陵区"],
+        ["企业名称", "统一社会信用代码", "2025年营业收入（万元）"],
+        [FIRMS[1], CODES[1], 12.5],
+    ]
+    result = read(rows)
+    assert len(result.tables) == 2
+    assert _figures(result) == {(FIRMS[1], "operating_revenue", 2025): Decimal("12.5")}
+
+
 def test_sheets_that_are_hidden_empty_obsolete_or_instructions_are_left_out_with_the_reason(read: Read) -> None:
     table = [["企业名称", "地址"], [FIRMS[0], "东路"]]
     sheets = {"数据": table, "藏": table, "空": [], "废": table, "填报说明": table, "Sheet3": [["旧版，勿用"], *table]}
