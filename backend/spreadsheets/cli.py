@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backend.console import Refused, print_json, with_database
+from backend.console import Refused, print_json, settings_of, with_database
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -46,7 +46,7 @@ def import_file(
     from backend.database.session import owner_unit_of_work, reached
     from backend.eligibility.service import evaluate_touched
     from backend.spreadsheets.problems_workbook import problems_workbook
-    from backend.spreadsheets.reading import ReadOptions, read_file
+    from backend.spreadsheets.reading import ReadOptions, UnknownLayout, read_file
     from backend.spreadsheets.service import Importer, ImportRefused, run_import
     from backend.spreadsheets.service import dry_run as try_import
     from backend.spreadsheets.workbook import WorkbookError
@@ -55,11 +55,14 @@ def import_file(
     if not file.is_file():
         raise Refused(f"没有文件 {file}，请核对路径。")
     options = ReadOptions(
-        layout=layout, programme=programme, dated_on=_day(dated), batch=batch, year=year, within=city or None
-    )
+        layout=layout, programme=programme, dated_on=_day(dated), batch=batch, year=year, within=city or None,
+        limit_megabytes=settings_of(context).upload_megabytes,
+    )  # fmt: skip
     rules = library()
     try:
         result = read_file(file, rules.catalogue, options)
+    except UnknownLayout as error:
+        raise typer.BadParameter(str(error)) from error
     except WorkbookError as error:
         raise Refused(f"{error} 本次未写入任何数据。") from error
     importer = Importer(rules.catalogue, rules, today())

@@ -17,7 +17,6 @@ from backend.eligibility.service import evaluate_touched
 from backend.enterprises.labels import programme_choices
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.keeping import bad_rows, claim, keep_outcome, keep_run
-from backend.spreadsheets.layouts import LAYOUT_IDS
 from backend.spreadsheets.problems_workbook import problems_workbook
 from backend.spreadsheets.queries import content_of, import_rows, import_run, recent_imports, refused_rows
 from backend.spreadsheets.reading import ReadOptions, read_file
@@ -97,10 +96,9 @@ def _options(entered: Mapping[str, str], person: PersonSignedIn, limit_megabytes
     year = entered["year"].strip()
     if year and not (year.isdecimal() and 1990 <= int(year) <= today().year):
         raise WrongEntry(f"“年度”填的是“{year}”，请改为 1990 至 {today().year} 之间的年份。")
-    layout = entered["layout"] if entered["layout"] in LAYOUT_IDS else None
     city = f"{person.region_code[:4]}00" if person.region_code else "321200"
     return ReadOptions(
-        layout=layout, programme=entered["programme"], dated_on=day, batch=entered["batch"][:120], year=int(year) if year else None,
+        layout=entered["layout"] or None, programme=entered["programme"], dated_on=day, batch=entered["batch"][:120], year=int(year) if year else None,
         within=city, limit_megabytes=limit_megabytes,
     )  # fmt: skip
 

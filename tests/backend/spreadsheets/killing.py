@@ -11,16 +11,21 @@ import random
 import signal
 import sys
 import time
+from importlib import import_module
 
 from backend.cli import app
-from backend.eligibility import service as _evaluating  # noqa: F401 – what an import needs, loaded once for all
-from backend.spreadsheets import service as _importing  # noqa: F401
 from rules.library import library
 
 
 def main(file: str, seed: str) -> None:
     """Answer each line."""
     library()
+    for needed in (
+        "backend.spreadsheets.service",
+        "backend.spreadsheets.problems_workbook",
+        "backend.eligibility.service",
+    ):
+        import_module(needed)
     chance = random.Random(seed)
     for line in sys.stdin:
         child = os.fork()
