@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -68,6 +68,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Largest workbook taken, in MB: 100,000 rows fit, and a request stays in memory.",
     )
+    public_posts_per_minute: int = Field(
+        default=300,
+        ge=1,
+        description="Posts a minute that one address may send without signing in: a whole office behind one line.",
+    )
     database_connections: int = Field(
         default=10,
         ge=1,
@@ -77,4 +82,8 @@ class Settings(BaseSettings):
         default=10,
         ge=1,
         description="Seconds to wait for a connection before saying that the database does not answer.",
+    )
+    exchange_secret: SecretStr | None = Field(
+        default=None,
+        description="What the exchange's signing keys are worked out of; without it a file in `data` that is made once.",
     )
