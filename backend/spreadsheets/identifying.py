@@ -62,9 +62,7 @@ def _settle_by_code(one: RowFate, known: KnownEnterprises, importer: Importer) -
         one.enterprise_id = _id_by_code(one, known)
         is_new = one.enterprise_id is None
     else:
-        one.enterprise_id = next(
-            (known.by_number[n.value] for n in who.other_numbers if n.value in known.by_number), None
-        )
+        one.enterprise_id = _id_by_number(one, known)
     _refuse_foreign(one, importer)
     if is_new and not who.name:
         one.refuse("库内没有这个代码，本行也没有企业名称，无法登记", "请补填企业名称")
@@ -85,6 +83,14 @@ def _id_by_code(one: RowFate, known: KnownEnterprises) -> int | None:
         others = "、".join(str(bearer.credit_code) for bearer in named)
         one.warn(f"库内已有同名企业，代码是 {others}，与本行的 {who.credit_code} 不同", "如是同一家企业，请核对代码")
     return None
+
+
+def _id_by_number(one: RowFate, known: KnownEnterprises) -> int | None:
+    who = one.row.enterprise
+    held = next((known.by_number[n.value] for n in who.other_numbers if n.value in known.by_number), None)
+    if held is not None and who.name and not known.keys_of(held.id, [who.name]):
+        one.warn(f"按旧号码对应到库内的“{held.name}”，名称未改", "如已更名，请补填统一社会信用代码")
+    return held.id if held is not None else None
 
 
 def _refuse_foreign(one: RowFate, importer: Importer) -> None:

@@ -62,15 +62,15 @@ class KnownEnterprises:
     """What the registry knows of the enterprises that a file may speak of; who may not see them sees none."""
 
     by_code: Mapping[str, Bearer] = field(default_factory=dict[str, Bearer])
-    #: Old registration numbers and the like → id.
-    by_number: Mapping[str, int] = field(default_factory=dict[str, int])
+    #: By old registration numbers and the like.
+    by_number: Mapping[str, Bearer] = field(default_factory=dict[str, Bearer])
     #: Codes registered where the importing person may not look.
     elsewhere: frozenset[str] = frozenset()
     by_name: dict[str, list[Bearer]] = field(default_factory=dict[str, list[Bearer]])
     _by_id: dict[int, Bearer] = field(default_factory=dict[int, Bearer])
 
     def __post_init__(self) -> None:
-        self._by_id = {one.id: one for one in self.by_code.values()}
+        self._by_id = {one.id: one for one in (*self.by_number.values(), *self.by_code.values())}
         self.hold(self.by_name)
 
     def hold(self, by_name: Mapping[str, list[Bearer]]) -> None:
@@ -110,25 +110,27 @@ def names_in(row: ReadRow) -> Iterable[str]:
     yield from (one.new_name for one in row.recognitions if one.new_name)
 
 
+_BEARER = "e.id, e.credit_code, e.name, e.region_code, e.established_on, NULL::date, NULL::date"
+
+
 async def _by_code(session: AsyncSession, codes: set[str]) -> dict[str, Bearer]:
     found = await session.execute(
-        text(
-            "SELECT id, credit_code, name, region_code, established_on, NULL::date, NULL::date FROM enterprise"
-            " WHERE credit_code = ANY(:codes)"
-        ),
-        {"codes": sorted(codes)},
+        text(f"SELECT {_BEARER} FROM enterprise e WHERE credit_code = ANY(:codes)"), {"codes": sorted(codes)}
     )
     return {row[1]: Bearer(*row) for row in found}
 
 
-async def _by_number(session: AsyncSession, numbers: set[str]) -> dict[str, int]:
+async def _by_number(session: AsyncSession, numbers: set[str]) -> dict[str, Bearer]:
     if not numbers:
         return {}
     found = await session.execute(
-        text("SELECT value, enterprise_id FROM enterprise_identifier WHERE value = ANY(:numbers)"),
+        text(
+            f"SELECT i.value, {_BEARER} FROM enterprise_identifier i JOIN enterprise e ON e.id = i.enterprise_id"
+            " WHERE i.value = ANY(:numbers)"
+        ),
         {"numbers": sorted(numbers)},
     )
-    return {row[0]: row[1] for row in found}
+    return {row[0]: Bearer(*row[1:]) for row in found}
 
 
 async def _elsewhere(session: AsyncSession, codes: set[str]) -> frozenset[str]:
