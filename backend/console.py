@@ -42,14 +42,16 @@ def load_settings(**chosen: Any) -> Settings:
 
 def with_database(context: typer.Context, work: "Callable[[AsyncEngine], Awaitable[T]]", *, migrated: bool = True) -> T:
     """Run `work` on the database, migrated first, starting the embedded server around it if it is that one."""
+    from backend.database.actor import acting_as, operator
     from backend.database.engine import open_engine
     from backend.database.migrate import upgrade
 
     async def run() -> T:
-        async with open_engine(settings_of(context)) as engine:
-            if migrated:
-                await upgrade(engine)
-            return await work(engine)
+        with acting_as(operator()):
+            async with open_engine(settings_of(context)) as engine:
+                if migrated:
+                    await upgrade(engine)
+                return await work(engine)
 
     return asyncio.run(run())
 

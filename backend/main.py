@@ -10,8 +10,9 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backend.access.dependencies import PasswordChangeNeeded
+from backend.access.dependencies import NotTheirPage, PasswordChangeNeeded
 from backend.access.sessions import SignedInSession
+from backend.access.trace.sealing import sealing
 from backend.database.engine import open_engine
 from backend.database.migrate import upgrade
 from backend.demo.service import is_demo
@@ -29,6 +30,7 @@ API: Final = "/api/v1"
 ROUTERS: Final = (
     "backend.web.health",
     "backend.access.pages",
+    "backend.access.trace.pages",
     "backend.web.workbench",
     "backend.enterprises.pages",
     "backend.enterprises.api",
@@ -66,6 +68,7 @@ def create_app(settings: Settings | None = None, engine: AsyncEngine | None = No
     _add_middleware(app, app.state.settings)
     install_error_handlers(app)
     app.add_exception_handler(PasswordChangeNeeded, _to_the_password_page)
+    app.add_exception_handler(NotTheirPage, _to_their_own_page)
     mount_assets(app)
     for module in ROUTERS:
         _include(app, module)
@@ -79,6 +82,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             app.state.engine = await held.enter_async_context(open_engine(app.state.settings))
             await upgrade(app.state.engine)
         app.state.is_demo = await is_demo(app.state.engine)
+        await held.enter_async_context(sealing(app.state.engine))
         yield
 
 
@@ -107,3 +111,11 @@ async def _to_the_password_page(request: Request, error: Exception) -> Response:
     if wants_json(request):
         return tell(request, Problem(error.status, error.slug, error.title, str(error)))
     return redirect(request, "/me")
+
+
+async def _to_their_own_page(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotTheirPage)
+    # Everybody's first address is "/"; any other one was asked for on purpose.
+    if request.url.path == "/" and not wants_json(request):
+        return redirect(request, error.home)
+    return tell(request, Problem(error.status, error.slug, error.title, str(error)))

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Hours after which one must sign in again in any case: a working day, not more.",
     )
+    trace_days: int = Field(
+        default=1096,
+        ge=184,
+        description="Days that the trace is kept: three years for records of handling personal data, never under 184.",
+    )
     upload_megabytes: int = Field(
         default=50,
         ge=1,

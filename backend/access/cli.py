@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from backend.access.trace.cli import audit
 from backend.console import Refused, print_json, with_database
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ FromStdin = Annotated[bool, typer.Option("--password-stdin", help="从标准输�
 
 def register(app: typer.Typer) -> None:
     app.add_typer(user, name="user")
+    app.add_typer(audit, name="audit")
 
 
 @user.command("add")

@@ -12,17 +12,27 @@ class Role(StrEnum):
 
     An administrator manages people and, in this first form, sees and changes everything: in a small bureau one person
     does both. A city officer works on the whole city, a district officer on the own district only. A viewer reads, the
-    whole city or one district, and never writes.
+    whole city or one district, and never writes. An auditor reads the trace and nothing else.
     """
 
     ADMINISTRATOR = "administrator"
     CITY_OFFICER = "city_officer"
     DISTRICT_OFFICER = "district_officer"
     VIEWER = "viewer"
+    AUDITOR = "auditor"
+
+    @property
+    def reads_registry(self) -> bool:
+        return self is not Role.AUDITOR
 
     @property
     def may_write(self) -> bool:
-        return self is not Role.VIEWER
+        return self not in (Role.VIEWER, Role.AUDITOR)
+
+    @property
+    def home(self) -> str:
+        """The first page of whoever has this role."""
+        return "/audit" if self is Role.AUDITOR else "/"
 
     @property
     def needs_region(self) -> bool:

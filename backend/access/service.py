@@ -21,6 +21,8 @@ from backend.access.models import Person, WebSession
 from backend.access.passwords import fault_of, generate_password, hash_password, verify_password
 from backend.access.queries import SESSION_ID_LENGTH, lock_active_administrators
 from backend.access.schemas import Role
+from backend.access.trace.service import Deed, note
+from backend.database.session import in_the_name_of
 from backend.enterprises.regions import Regions
 
 FAILURES_ALLOWED: Final = 5
@@ -75,24 +77,32 @@ async def sign_in(session: AsyncSession, login: str, password: str, now: datetim
     judged_by = person.password_hash if person else None
     matches, renewed = await verify_password(password, judged_by)
     if person is None:
+        # Not what was typed: it may be a password in the wrong field.
+        await note(session, Deed("sign_in_failed", "session", outcome="failed", reason="没有这个用户名"))
         return None
+    await in_the_name_of(session, person.login, person.id)
     # Read again under a lock: of many guesses at once, only as many count as are allowed.
     await session.refresh(person, with_for_update=True)
     if not person.is_active or (person.locked_until is not None and person.locked_until > now):
+        why = "账号锁定中" if person.is_active else "账号已停用"
+        await note(session, Deed("sign_in_failed", "session", outcome="failed", reason=why))
         return None
     if not matches or person.password_hash != judged_by:
-        _count_failure(person, now)
+        await _count_failure(session, person, now)
         return None
     person.failed_sign_ins, person.locked_until, person.last_sign_in_at = 0, None, now
     person.password_hash = renewed or person.password_hash
     await session.flush()
+    await note(session, Deed("sign_in", "session"))
     return person
 
 
-def _count_failure(person: Person, now: datetime) -> None:
+async def _count_failure(session: AsyncSession, person: Person, now: datetime) -> None:
     person.failed_sign_ins += 1
+    await note(session, Deed("sign_in_failed", "session", outcome="failed", reason="口令不对"))
     if person.failed_sign_ins >= FAILURES_ALLOWED:
         person.failed_sign_ins, person.locked_until = 0, now + LOCK_OUT
+        await note(session, Deed("lock", "person", str(person.id), reason=f"连续 {FAILURES_ALLOWED} 次口令不对"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +153,7 @@ async def end_session(session: AsyncSession, person_id: int, session_id: str) ->
     """Sign one browser out. One that is out already stays so."""
     if len(session_id) != SESSION_ID_LENGTH:
         return
+    await note(session, Deed("sign_out", "session", session_id))
     await session.exec(
         delete(WebSession).where(
             col(WebSession.person_id) == person_id,

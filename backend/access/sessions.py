@@ -11,10 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.access import queries, service
+from backend.access.schemas import PersonSignedIn
+from backend.database.actor import Actor, acting_as
 from backend.database.errors import DatabaseUnreachable
 from backend.database.session import owner_unit_of_work
 from backend.settings import Settings
 from backend.web.dependencies import reached
+from backend.web.responses import trace_id
 
 _NOBODY_ASKED_FOR: Final = ("/assets/", "/static/", "/healthz", "/readyz")
 
@@ -30,8 +33,12 @@ class SignedInSession:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["path"].startswith(_NOBODY_ASKED_FOR):
-            await _recognise(Request(scope))
-        await self.app(scope, receive, send)
+            request = Request(scope)
+            await _recognise(request)
+            with acting_as(actor_of(request, getattr(request.state, "visitor", None))):
+                await self.app(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 async def _recognise(request: Request) -> None:
@@ -53,6 +60,14 @@ async def _recognise(request: Request) -> None:
         return
     request.state.visitor = found.person
     request.state.csrf_token = found.csrf_token
+
+
+def actor_of(request: Request, person: PersonSignedIn | None) -> Actor:
+    """What the trace says of whoever sends a request."""
+    address = request.client.host if request.client else ""
+    if person is None:
+        return Actor("nobody", address=address, request_id=trace_id(request))
+    return Actor(person.login, person.id, person.role, address, trace_id(request))
 
 
 def is_secure(request: Request) -> bool:

@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend.database.trace import follow_tables
 from backend.filings.projection_tables import follow_catalogue
 from rules.catalogue import load_catalogue
 
@@ -27,6 +28,7 @@ async def upgrade(engine: AsyncEngine) -> None:
         await connection.run_sync(_upgrade)
         # The projection's columns follow the catalogue, which changes with the law and not with the program.
         await connection.run_sync(follow_catalogue, load_catalogue())
+        await connection.run_sync(follow_tables)
 
 
 async def missing_migrations(engine: AsyncEngine) -> list[str]:

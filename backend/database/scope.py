@@ -11,12 +11,13 @@ class Scope:
     """The region is `*` for the whole city, a region's code for that district, empty for nothing.
 
     `user_id` is the person in whose name it happens (for the audit log); `enterprise_id` is set for an
-    enterprise's own account, which sees itself only.
+    enterprise's own account, which sees itself only. `may_audit` opens the trace, and nothing else.
     """
 
     region: str = NOTHING
     user_id: int | None = None
     enterprise_id: int | None = None
+    may_audit: bool = False
 
     @classmethod
     def city(cls, user_id: int | None = None) -> "Scope":
@@ -31,3 +32,7 @@ class Scope:
     @classmethod
     def enterprise(cls, enterprise_id: int, user_id: int | None = None) -> "Scope":
         return cls(NOTHING, user_id, enterprise_id)
+
+    @classmethod
+    def trace(cls, user_id: int | None = None) -> "Scope":
+        return cls(NOTHING, user_id, may_audit=True)

@@ -10,21 +10,24 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.actor import Actor, acting
 from backend.database.errors import DatabaseUnreachable
 from backend.database.roles import APP_ROLE
 from backend.database.scope import Scope
 
 # `true`: until the transaction ends, so that the connection goes back to the pool knowing nothing of us.
+_SETTINGS = ("scope", "enterprise_id", "may_audit", "user_id", "actor", "role", "address", "request_id")
 _ENTER = text(
-    "SELECT set_config('role', :role, true), set_config('tidu.scope', :region, true),"
-    " set_config('tidu.user_id', :user_id, true), set_config('tidu.enterprise_id', :enterprise_id, true)"
+    "SELECT set_config('role', :db_role, true), "
+    + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS)
 )
+_ACT = text("SELECT " + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS[3:]))
 
 
 @asynccontextmanager
 async def unit_of_work(engine: AsyncEngine, scope: Scope) -> AsyncGenerator[AsyncSession]:
     """A session that sees what `scope` may see. Commits when the block ends well, else writes nothing."""
-    async with owner_unit_of_work(engine) as session:
+    async with _transaction(engine) as session:
         await enter_scope(session, scope)
         yield session
 
@@ -32,6 +35,14 @@ async def unit_of_work(engine: AsyncEngine, scope: Scope) -> AsyncGenerator[Asyn
 @asynccontextmanager
 async def owner_unit_of_work(engine: AsyncEngine) -> AsyncGenerator[AsyncSession]:
     """The same without row-level security: for the command line's bulk jobs and for signing in."""
+    async with _transaction(engine) as session:
+        if acting() is not None:
+            await session.execute(_ACT, _told(None))
+        yield session
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncSession]:
     async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
         yield session
 
@@ -65,15 +76,42 @@ _CUT_OFF = "数据库连接中断，本次操作没有保存。"
 
 async def enter_scope(session: AsyncSession, scope: Scope) -> None:
     """Bind the rest of the running transaction to what `scope` may see."""
+    limits = {
+        "db_role": APP_ROLE,
+        "scope": scope.region,
+        "enterprise_id": _written(scope.enterprise_id),
+        "may_audit": "yes" if scope.may_audit else "",
+    }
+    await session.execute(_ENTER, limits | _told(scope.user_id))
+
+
+def _told(user_id: int | None) -> dict[str, str]:
+    """What the trace is told of whoever acts."""
+    actor = acting() or Actor("")
+    return {
+        "user_id": _written(actor.person_id if user_id is None else user_id),
+        "actor": actor.login,
+        "role": actor.role,
+        "address": actor.address,
+        "request_id": actor.request_id,
+    }
+
+
+def _written(number: int | None) -> str:
+    return "" if number is None else str(number)
+
+
+async def in_the_name_of(session: AsyncSession, login: str, person_id: int | None) -> None:
+    """Let the trace of the rest of the transaction name somebody who was nobody when it began: who just signed in."""
     await session.execute(
-        _ENTER,
-        {
-            "role": APP_ROLE,
-            "region": scope.region,
-            "user_id": "" if scope.user_id is None else str(scope.user_id),
-            "enterprise_id": "" if scope.enterprise_id is None else str(scope.enterprise_id),
-        },
+        text("SELECT set_config('tidu.actor', :login, true), set_config('tidu.user_id', :person_id, true)"),
+        {"login": login, "person_id": _written(person_id)},
     )
+
+
+async def because(session: AsyncSession, reason: str) -> None:
+    """Let the trace of all that the transaction does from here on say why."""
+    await session.execute(text("SELECT set_config('tidu.reason', :reason, true)"), {"reason": reason})
 
 
 async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

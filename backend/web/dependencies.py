@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.access.schemas import PersonSignedIn
+from backend.access.trace.reads import note_read
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, reached, unit_of_work
 from backend.settings import Settings
@@ -29,6 +30,8 @@ _READ_ONLY = "25006"  # read_only_sql_transaction
 
 def scope_of(person: PersonSignedIn) -> Scope:
     """Which rows somebody may see: those of the own region, without one the whole city's."""
+    if not person.role.reads_registry:
+        return Scope(user_id=person.id)
     return Scope.district(person.region_code, person.id) if person.region_code else Scope.city(person.id)
 
 
@@ -93,6 +96,7 @@ async def guard(request: Request) -> AsyncGenerator[None]:
         await demand_proof(request, request.state.csrf_token)
     try:
         yield
+        await note_read(request, request.app.state.engine)
     except (HTTPException, Refusal):
         raise
     except Exception as problem:

@@ -54,6 +54,7 @@ ROLES: Final[dict[str, str]] = {
     "city_officer": "市级工作人员",
     "district_officer": "市（区）工作人员",
     "viewer": "查看人员",
+    "auditor": "审计员",
     "enterprise": "企业用户",
 }
 

@@ -45,12 +45,14 @@ class Destination:
     roles: frozenset[str] = frozenset()
 
     def is_open_to(self, role: str) -> bool:
-        return not self.roles or role in self.roles
+        return role in self.roles or not (self.roles or role in _APART)
 
     def holds(self, path: str) -> bool:
         return path == self.href or (self.href != "/" and path.startswith(f"{self.href}/"))
 
 
+#: Roles that have to do with no enterprise.
+_APART: Final = frozenset({"auditor"})
 _WRITERS: Final = frozenset({"administrator", "city_officer", "district_officer"})
 
 NAVIGATION: Final = (
@@ -62,6 +64,7 @@ NAVIGATION: Final = (
     Destination("导入", "/imports", "table-import", _WRITERS),
     Destination("规则库", "/rules", "book-2"),
     Destination("用户", "/people", "users", frozenset({"administrator"})),
+    Destination("操作留痕", "/audit", "history", frozenset({"auditor"})),
 )
 
 

@@ -1,0 +1,38 @@
+"""Which addresses show what the law protects, so that looking there leaves an entry.
+
+Tax figures and what enterprises report in confidence (数据安全法 第三十八条: trade secrets that an authority learns of),
+and whatever leaves the house as a file. Lists of names and titles that were announced publicly are not among them.
+"""
+
+from typing import Final
+
+from fastapi import Request
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.access.trace.service import Deed, note
+from backend.database.session import owner_unit_of_work
+
+#: Address of the route → what was done, to what, and which part of the address says to which one.
+READS: Final = {
+    "/enterprises/{code}": ("read", "enterprise", "code"),
+    "/api/v1/enterprises/{code}": ("read", "enterprise", "code"),
+    "/enterprises/export": ("export", "enterprise", ""),
+    "/plans/{plan_id}/targets/{target_id}/members.{kind}": ("export", "enterprise", "target_id"),
+    "/imports/{import_id}": ("read", "import_run", "import_id"),
+    "/imports/{import_id}/problems": ("export", "import_run", "import_id"),
+}
+_ENTERPRISE = text("SELECT id FROM enterprise WHERE credit_code = :code OR CAST(id AS text) = :code")
+
+
+async def note_read(request: Request, engine: AsyncEngine) -> None:
+    """Leave the entry, if the request was for such an address. Raises what the database does: unnoted, nothing is shown."""
+    path = getattr(request.scope.get("route"), "path", "")
+    if request.method != "GET" or path not in READS or getattr(request.state, "answered_with", 200) >= 400:
+        return
+    action, subject, part = READS[path]
+    which = str(request.path_params.get(part, ""))
+    async with owner_unit_of_work(engine) as session:
+        enterprise_id = await session.scalar(_ENTERPRISE, {"code": which}) if part == "code" else None
+        asked = dict(request.query_params)
+        await note(session, Deed(action, subject, which, enterprise_id, after=asked or None))
