@@ -150,7 +150,7 @@ def _read_sheet(
         reader = TableReader(table, context)
         reading.rows += [replace(row, layout=layout.id) for row in layout.read(reader)]
         reading.skipped_rows += table.skipped
-        reading.notes += [*reader.notes, *_notes_on(table)]
+        reading.notes += [*reader.notes, *_notes_on(table, layout)]
         reading.tables.append(_described(table, layout, context))
 
 
@@ -200,7 +200,10 @@ def _described(table: Table, layout: Layout, context: Context) -> TableRead:
     )
 
 
-def _notes_on(table: Table) -> Iterable[TableNote]:
+def _notes_on(table: Table, layout: Layout) -> Iterable[TableNote]:
+    left = "、".join(f"{column.letter} 列“{column.title}”" for column in table.columns if column.field in layout.leaves)
+    if left:
+        yield TableNote(table.sheet.name, "", f"按“{layout.title}”不导入的列：{left}。如需要，请另选版式。")
     unknown = [column for column in table.columns if column.field is None]
     if unknown:
         listed = "、".join(f"{column.letter} 列“{column.title}”" for column in unknown)

@@ -1,11 +1,20 @@
 """What a layout is: it says how well a table fits it, and reads the table's rows."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
+from backend.spreadsheets.columns import Field
 from backend.spreadsheets.context import Context
 from backend.spreadsheets.header import Table
 from backend.spreadsheets.records import ReadRow
 from backend.spreadsheets.row_reader import TableReader
+
+#: What a table says of a title.
+OF_TITLES: Final = frozenset(
+    {
+        Field.PROGRAMME, Field.EVENT, Field.DATE, Field.BATCH, Field.NUMBER, Field.VALID_FROM, Field.VALID_TO, Field.LEVEL,
+        Field.LIST_TITLE, Field.REASON, Field.NEW_NAME,
+    }
+)  # fmt: skip
 
 
 class Layout(Protocol):
@@ -19,6 +28,11 @@ class Layout(Protocol):
     @property
     def title(self) -> str:
         """The name on the pages."""
+        ...
+
+    @property
+    def leaves(self) -> frozenset[Field]:
+        """Columns that are understood and, in this layout, not taken; the user is told."""
         ...
 
     def matches(self, table: Table, context: Context) -> int:

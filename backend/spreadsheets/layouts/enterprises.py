@@ -5,6 +5,7 @@ from typing import Final
 from backend.spreadsheets.columns import Field
 from backend.spreadsheets.context import Context
 from backend.spreadsheets.header import Table
+from backend.spreadsheets.layouts.base import OF_TITLES
 from backend.spreadsheets.records import ReadRow
 from backend.spreadsheets.row_reader import RowReader, TableReader
 
@@ -19,6 +20,7 @@ class Enterprises:
 
     id = "enterprises"
     title = "企业基本信息表"
+    leaves: frozenset[Field] = OF_TITLES
 
     def matches(self, table: Table, context: Context) -> int:
         """Names or codes, with what says who they are, and nothing else."""

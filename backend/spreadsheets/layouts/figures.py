@@ -10,6 +10,7 @@ from backend.spreadsheets.cells import CellProblem, MoneyUnit
 from backend.spreadsheets.columns import Column, Field, Vocabulary, is_yearly, parse_title
 from backend.spreadsheets.context import Context
 from backend.spreadsheets.header import Table
+from backend.spreadsheets.layouts.base import OF_TITLES
 from backend.spreadsheets.records import Figure, FigureValue, ReadRow
 from backend.spreadsheets.row_reader import RowReader, TableReader
 from rules.catalogue import Indicator, Period
@@ -20,6 +21,7 @@ class Figures:
 
     id = "figures"
     title = "年度数据表"
+    leaves: frozenset[Field] = OF_TITLES
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary

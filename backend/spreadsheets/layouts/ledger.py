@@ -21,6 +21,7 @@ class Ledger:
 
     id = "ledger"
     title = "企业台账"
+    leaves: frozenset[Field] = frozenset({Field.EVENT, Field.REASON, Field.NEW_NAME})
 
     def matches(self, table: Table, context: Context) -> int:
         """Its title says ledger, or who they are stands beside how they do."""

@@ -17,6 +17,7 @@ class Notice:
 
     id = "notice"
     title = "公示公告名单"
+    leaves: frozenset[Field] = frozenset({Field.FIGURE})
 
     def matches(self, table: Table, context: Context) -> int:
         """A programme is named above, and each row names an enterprise."""

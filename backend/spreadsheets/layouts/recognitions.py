@@ -13,6 +13,7 @@ class Recognitions:
 
     id = "recognitions"
     title = "认定记录表"
+    leaves: frozenset[Field] = frozenset({Field.FIGURE})
 
     def matches(self, table: Table, context: Context) -> int:
         """A column says which programme or which event, or the certificates speak for themselves."""

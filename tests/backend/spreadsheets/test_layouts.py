@@ -313,3 +313,14 @@ def test_a_table_with_figures_and_certificates_is_a_ledger_and_loses_neither(rea
     (row,) = result.rows
     assert [figure.year for figure in row.figures] == [2024, 2025]
     assert [(one.programme, one.number) for one in row.recognitions] == [("hnte", "GR202432000001")]
+
+
+def said(result: ReadResult) -> str:
+    return "".join(note.text for note in result.notes)
+
+
+def test_columns_that_a_layout_does_not_take_are_named(read: Read) -> None:
+    rows = [["企业名称", "认定项目", "发证日期", "营业收入（万元）"], [FIRMS[0], "高新技术企业", "2024-11-06", 5]]
+    result = read(rows, layout="recognitions")
+    assert "按“认定记录表”不导入的列：D 列“营业收入（万元）”" in said(result)
+    assert "按“年度数据表”不导入的列：B 列“认定项目”、C 列“发证日期”" in said(read(rows, layout="figures", year=2024))
