@@ -40,10 +40,13 @@ ROUTERS: Final = (
     "backend.recognitions.api",
     "backend.eligibility.pages",
     "backend.eligibility.api",
+    "backend.self_check.pages",
     "backend.plans.pages",
     "backend.plans.reporting_pages",
     "backend.plans.bulletin_pages",
     "backend.plans.api",
+    "backend.subregisters.pages",
+    "backend.subregisters.api",
     "backend.spreadsheets.pages",
     "backend.spreadsheets.api",
 )

@@ -15,6 +15,7 @@ SLICES = (
     "plans",
     "recognitions",
     "spreadsheets",
+    "subregisters",
 )
 
 for _slice in SLICES:

@@ -12,9 +12,9 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.plans import service
 from backend.plans.documents import plan_named, plans, target_named
+from backend.plans.members import PARTS, things_behind
+from backend.plans.members import members as list_members
 from backend.plans.queries import plan_report, region_of_plan, revisions_of, titles_of
-from backend.plans.rollup import PARTS
-from backend.plans.rollup import members as list_members
 from backend.plans.schemas import (
     BadQuestion,
     day_of,
@@ -25,6 +25,7 @@ from backend.plans.schemas import (
     plan_as_json,
     targets_as_json,
 )
+from backend.subregisters.schemas import as_json as entry_as_json
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 
@@ -90,7 +91,7 @@ async def targets(
 async def members(
     session: Work, person: SignedIn, target: str, question: Annotated[ListQuestion, Query()]
 ) -> dict[str, Any]:
-    """The enterprises behind a count; `total` is the count itself."""
+    """The enterprises (or the entries of a sub-register) behind a count; `total` is the count itself."""
     plan, found = target_named(target)
     region = _region(question, person)
     region_of_plan(plan, region)
@@ -110,7 +111,12 @@ async def members(
         offset=question.offset,
     )
     if listed is None:
-        raise NotFound(f"{found.id} {found.name}不是由企业名单统计的，没有名单。")
+        behind = await things_behind(
+            session, found, day, region=region, known_at=moment, limit=question.limit, offset=question.offset
+        )
+        if behind is None:
+            raise NotFound(f"{found.id} {found.name}不是由名单统计的，没有名单。")
+        return {"target": found.id, "total": behind.total, "entries": [entry_as_json(one) for one in behind.rows]}
     titles = await titles_of(session, [row.id for row in listed.rows], found, day, moment, mode)
     return {"target": found.id, "total": listed.total, "members": members_as_json(listed.rows, titles)}
 

@@ -75,8 +75,8 @@ def members(
 ) -> None:
     """一项目标的数由哪些企业组成：名单条数总与数相等。"""
     from backend.plans.documents import target_named
+    from backend.plans.members import PARTS
     from backend.plans.queries import region_of_plan
-    from backend.plans.rollup import PARTS
     from backend.plans.schemas import members_as_json, mode_of
 
     day, moment = _when(on, known_at)
@@ -87,8 +87,8 @@ def members(
     chosen = _or_refuse(lambda: mode_of(found, mode))
 
     async def read(session: "AsyncSession") -> Any:
+        from backend.plans.members import members as list_members
         from backend.plans.queries import titles_of
-        from backend.plans.rollup import members as list_members
 
         listed = await list_members(session, found, day, region=region, known_at=moment, mode=chosen, part=part)
         if listed is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import xlsxwriter
 
-from backend.plans.rollup import Member
+from backend.plans.members import Member
 from backend.plans.schemas import region_name
 
 HEADS = ("统一社会信用代码", "企业名称", "市（区）", "认定", "证书或登记编号", "起", "止")

@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.plans.asked_days import Asked
 from backend.plans.progress import months_gone
 from backend.plans.rollup import moved_sql
-from backend.plans.sets import Asked
 from backend.plans.territory import territory_of
 from rules.plan import CountHolders, Mode, Target, Window
 

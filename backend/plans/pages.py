@@ -15,9 +15,10 @@ from backend.plans.documents import findings, findings_on, registers
 from backend.plans.export import as_csv, as_workbook, rows_of
 from backend.plans.forecast import can_be_forecast
 from backend.plans.forecast import forecast as work_out
+from backend.plans.members import PARTS, Members, Things, members, things_behind
 from backend.plans.progress import LIGHT_RULES, Progress
 from backend.plans.queries import Row, all_reports, plan_report, programmes_of, titles_of
-from backend.plans.rollup import PARTS, members
+from backend.plans.rollup import State
 from backend.plans.schemas import amount_in_words, counting_in_words, mode_of, number, region_name
 from backend.plans.sets import is_countable
 from backend.plans.territory import territory_of
@@ -109,6 +110,10 @@ async def target(
         session, wanted, question.on, region=question.region, known_at=question.known_at, mode=mode, part=part,
         limit=MEMBERS_A_PAGE, offset=(page - 1) * MEMBERS_A_PAGE,
     )  # fmt: skip
+    behind = await things_behind(
+        session, wanted, question.on, region=question.region, known_at=question.known_at,
+        limit=MEMBERS_A_PAGE, offset=(page - 1) * MEMBERS_A_PAGE,
+    ) if row.progress.figure.state is State.COUNTED and listed is None else None  # fmt: skip
     titles = await titles_of(
         session, [one.id for one in listed.rows] if listed else [], wanted, question.on, question.known_at, mode
     )
@@ -116,7 +121,7 @@ async def target(
         request, "plans/target.html", page_title=wanted.name,
         breadcrumb=[("规划目标", "/plans"), (found.id, f"/plans/{found.id}?{question.query()}"), (wanted.id, None)],
         plan=found, report=report, row=row, asked=question, definition=_definition(wanted, mode), listed=listed, titles=titles,
-        page=page, pages=-(-listed.total // MEMBERS_A_PAGE) if listed else 0, parts=_parts(wanted), part=part, mode=asked.mode,
+        page=page, pages=_pages(listed or behind), things=behind, parts=_parts(wanted), part=part, mode=asked.mode,
         region_name=region_name, programme_names=_programme_names(wanted), regions=regions_of(found, person), trend_chart=_chart(row),
         districts_chart=_districts_chart(row), findings=[one for one in findings() if wanted.id in one.targets],
         can_forecast=mode is None and can_be_forecast(wanted, question.on),
@@ -124,6 +129,10 @@ async def target(
         can_report=person.role.may_write and not is_countable(wanted) and wanted.count is not None,
         is_future=question.on > today(),
     )  # fmt: skip
+
+
+def _pages(listed: Members | Things | None) -> int:
+    return 0 if listed is None else -(-listed.total // MEMBERS_A_PAGE)
 
 
 @router.get("/plans/{plan_id}/targets/{target_id}/forecast", response_class=HTMLResponse)

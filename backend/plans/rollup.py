@@ -7,15 +7,19 @@ the figures reported; what nobody reported stays unreported, and a placeholder s
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.plans.asked_days import Asked
 from backend.plans.documents import registers
-from backend.plans.sets import Asked, Sets, sets_of
+from backend.plans.register_sets import kept_types, things, wanted_of
+from backend.plans.sets import Sets, sets_of
 from backend.plans.territory import Territory, territory_of
+from backend.subregisters.queries import declarations, kept_register_types
 from rules.plan import (
     Basis,
     CountInstitutions,
@@ -28,6 +32,7 @@ from rules.plan import (
     ShareOfEnterprises,
     ShareOfRegions,
     Target,
+    plain,
 )
 
 
@@ -106,7 +111,10 @@ async def roll_up(
     """
     asked = Asked(tuple(sorted(set(days))), known_at)
     counts = await _count_targets(session, targets, asked, modes or {})
-    reported = await _reported(session, [one.id for one in targets if one.id not in counts], known_at)
+    in_registers = await _count_things(session, targets, asked)
+    counts |= in_registers
+    reported = await _reported(session, [one.id for one in targets if _may_be_reported(one, counts)], known_at)
+    declared = frozenset(await declarations(session, known_at)) if in_registers else frozenset[str]()
     figures: dict[tuple[str, date, str], Figure] = {}
     unplaced: dict[str, int] = {}
     for target in targets:
@@ -114,12 +122,15 @@ async def roll_up(
         tallies = counts.get(target.id)
         for place in ("", *(district.code for district in territory.districts)):
             for number, day in enumerate(asked.days):
-                if tallies is not None:
+                # Figures of the plan's own territory are kept without a region.
+                where = place or ("" if territory.code == target.region else territory.code)
+                reports = reported.get((target.id, where), ())
+                if target.id in in_registers and tallies is not None:
+                    figure = _of_register(target, tallies, territory, place, number, reports, day, declared)
+                elif tallies is not None:
                     figure = _counted(target, tallies, territory, place, number)
                 else:
-                    # Figures of the plan's own territory are kept without a region.
-                    where = place or ("" if territory.code == target.region else territory.code)
-                    figure = _from_reports(target, reported.get((target.id, where), ()), day)
+                    figure = _from_reports(target, reports, day)
                 figures[target.id, day, place] = figure
         if tallies is not None:
             unplaced[target.id] = tallies.in_no_district(territory, len(asked.days) - 1)
@@ -219,6 +230,79 @@ async def _count(session: AsyncSession, sets: Mapping[str, Sets], asked: Asked) 
     return tallies
 
 
+def _may_be_reported(target: Target, counts: Mapping[str, object]) -> bool:
+    return target.id not in counts or wanted_of(target) is not None
+
+
+async def _count_things(session: AsyncSession, targets: Sequence[Target], asked: Asked) -> dict[str, _Tallies]:
+    """The tallies of targets that a sub-register counts, where what they count is kept there at all."""
+    asking = {target.id: (target, wanted) for target in targets if (wanted := wanted_of(target)) is not None}
+    if not asking:
+        return {}
+    kept = await kept_register_types(session, asked.known_at)
+    declared = await declarations(session, asked.known_at)
+    parts = [
+        (name, things(asked, wanted, target.window, target.since))
+        for name, (target, wanted) in asking.items()
+        if kept_types(kept, wanted) or wanted.register in declared
+    ]
+    tallies = {name: _Tallies() for name, _ in parts}
+    if not parts:
+        return tallies
+    union = " UNION ALL ".join(f"SELECT {number} AS part, x.* FROM ({sql}) x" for number, (_, sql) in enumerate(parts))
+    found = await session.execute(
+        text(
+            f"SELECT s.part, s.region_code, s.days, count(*) FROM ({union}) s WHERE s.days <> 0"
+            " GROUP BY s.part, s.region_code, s.days"
+        ),
+        asked.parameters,
+    )
+    for number, region, days, many in found:
+        tallies[parts[number][0]].add("counted", (), region, days, many)
+    return tallies
+
+
+def _of_register(
+    target: Target,
+    tallies: _Tallies,
+    territory: Territory,
+    place: str,
+    number: int,
+    reports: Sequence["_Report"],
+    day: date,
+    declared: frozenset[str],
+) -> Figure:
+    """A figure out of a register, with what to know about it; what was reported besides is said and not used."""
+    wanted = wanted_of(target)
+    assert wanted is not None
+    counted = tallies.count("counted", territory, place, number)
+    told = [f"由“{registers().by_id[wanted.register].name}”台账统计"]
+    if wanted.register not in declared:
+        told.append("台账尚未声明完整")
+    if (said := _from_reports(target, reports, day)).value is not None:
+        told.append(f"另有填报数 {plain_fraction(said.value)}（{said.source}，{said.period_end} 止），未采用")
+    reason = "；".join(told) + "。"
+    if wanted.by_district:
+        districts = [one.code for one in territory.districts] if not place else []
+        places = districts or [place or territory.code]
+        having = sum(
+            1 for one in places if tallies.count("counted", territory, one if districts or place else "", number)
+        )
+        return Figure(State.COUNTED, Fraction(having * 100, len(places)), reason, having, len(places), len(places))
+    if target.basis is Basis.AVG_ANNUAL:
+        return _average(target, counted, day, reason)
+    return Figure(State.COUNTED, Fraction(counted), reason, counted=counted)
+
+
+def _average(target: Target, counted: int, day: date, reason: str) -> Figure:
+    """Counted a year since the first day of the accumulation; without one there is no average."""
+    if target.since is None:
+        told = f"原文未印起算日，不能算年均；台账累计 {counted} {target.unit.partition('/')[0]}。"
+        return Figure(State.NOT_COMPUTABLE, reason=told, counted=counted)
+    years = Fraction((day - target.since).days + 1, 365)
+    return Figure(State.COUNTED, counted / max(years, Fraction(1)), reason, counted=counted)
+
+
 def _counted(target: Target, tallies: _Tallies, territory: Territory, place: str, number: int) -> Figure:
     counted = tallies.count("counted", territory, place, number)
     if not isinstance(target.count, ShareOfEnterprises):
@@ -297,92 +381,17 @@ def _nothing(target: Target) -> Figure:
         case GrowthOfCount() | MultipleOfCount():
             reason = "原文未印基期，无法由登记的认定推算；可按发布数填报。"
             return Figure(State.NOT_COMPUTABLE, reason=reason)
-        case CountZones() | ShareOfRegions():
-            return Figure(State.NOT_REPORTED, reason="园区台账尚未建立，可先填报。")
-        case CountInstitutions():
-            return Figure(State.NOT_REPORTED, reason="研发机构台账尚未建立，可先填报。")
-        case CountRegister(register_id=name):
-            register = registers().by_id[name]
-            return Figure(State.NOT_REPORTED, reason=f"“{register.name}”台账尚未建立，可先填报。")
+        case CountZones() | ShareOfRegions() | CountInstitutions() | CountRegister():
+            wanted = wanted_of(target)
+            assert wanted is not None
+            name = registers().by_id[wanted.register].name
+            return Figure(State.NOT_REPORTED, reason=f"“{name}”台账里还没有这类记录，可登记台账，也可先填报。")
         case Reported(reported_by=publisher):
             return Figure(State.NOT_REPORTED, reason=f"尚未填报，通常由{publisher}发布。")
         case _:
             return Figure(State.NOT_REPORTED, reason="尚未填报。")
 
 
-# --- The list behind a number ----------------------------------------------------------------------------
-
-#: Parts of a ratio that a list may show; for a count there is only the first.
-PARTS = {"counted": "已计入", "whole": "分母", "missing": "分母中未计入"}
-
-
-@dataclass(frozen=True)
-class Member:
-    """An enterprise on a target's list, with where it was registered on the day."""
-
-    id: int
-    credit_code: str | None
-    name: str
-    region_code: str
-
-
-@dataclass(frozen=True)
-class Members:
-    """A part of a list, and how long the whole list is."""
-
-    rows: tuple[Member, ...]
-    total: int
-
-
-async def members(
-    session: AsyncSession,
-    target: Target,
-    on: date,
-    *,
-    region: str | None = None,
-    known_at: datetime | None = None,
-    mode: Mode | None = None,
-    part: str = "counted",
-    limit: int | None = None,
-    offset: int = 0,
-) -> Members | None:
-    """The enterprises that a target counts on a day, by region and name; None where it counts no enterprises.
-
-    The list is read from the very subquery that the number is counted from.
-    """
-    asked = Asked((on,), known_at)
-    sets = sets_of(target, asked, mode)
-    if sets is None:
-        return None
-    territory = territory_of(region or target.region)
-    parameters = asked.parameters | {"codes": list(territory.codes), "like": f"{territory.prefix}%"}
-    chosen = _part(sets, part)
-    found = await session.execute(
-        text(
-            "SELECT e.id, e.credit_code, e.name, p.region_code, count(*) OVER () AS total"
-            f" FROM ({chosen}) s JOIN enterprise e ON e.id = s.enterprise_id"
-            f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
-            " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
-            " WHERE s.days <> 0 AND (p.region_code = ANY(CAST(:codes AS text[])) OR p.region_code LIKE :like)"
-            " ORDER BY p.region_code, e.name, e.id LIMIT :limit OFFSET :offset"
-        ),
-        parameters | {"limit": limit, "offset": offset},
-    )
-    rows = found.all()
-    total = rows[0].total if rows else 0
-    if not rows and offset:
-        # Beyond the last page the window has nothing to stand on.
-        first = await members(session, target, on, region=region, known_at=known_at, mode=mode, part=part, limit=1)
-        total = first.total if first is not None else 0
-    return Members(tuple(Member(*row[:4]) for row in rows), total)
-
-
-def _part(sets: Sets, part: str) -> str:
-    if sets.whole is None or part == "counted":
-        return sets.counted
-    if part == "whole":
-        return sets.whole
-    return (
-        f"SELECT w.enterprise_id, w.days & ~coalesce(c.days, 0) AS days FROM ({sets.whole}) w"
-        f" LEFT JOIN ({sets.counted}) c ON c.enterprise_id = w.enterprise_id"
-    )
+def plain_fraction(value: Fraction) -> str:
+    """A fraction as people write it."""
+    return plain(Decimal(value.numerator) / Decimal(value.denominator))

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from backend.clock import CHINA
 from backend.enterprises.regions import Regions
+from backend.plans.members import Member
 from backend.plans.progress import Progress
 from backend.plans.queries import Report, Row
-from backend.plans.rollup import Member
+from backend.plans.rollup import plain_fraction
 from backend.web.errors import Refusal
-from rules.plan import CountHolders, Mode, Plan, Target, Window, plain
+from rules.plan import CountHolders, Mode, Plan, Target, Window
 
 
 class BadQuestion(Refusal):
@@ -209,8 +209,3 @@ def amount_in_words(fen: int) -> str:
         if yuan >= size:
             return f"{plain_fraction(yuan / size)} {unit}"
     return f"{plain_fraction(yuan)} 元"
-
-
-def plain_fraction(value: Fraction) -> str:
-    """A fraction as people write it."""
-    return plain(Decimal(value.numerator) / Decimal(value.denominator))

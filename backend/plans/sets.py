@@ -6,11 +6,12 @@ and the list behind a number is read from the very same subquery as the number.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import date
 
 from backend.filings.service import trust
+from backend.plans.asked_days import Asked, between, one_day
+from backend.plans.register_sets import all_answered, hosts
 from rules.plan import (
     CountByFigure,
     CountHolders,
@@ -23,9 +24,6 @@ from rules.plan import (
     Window,
 )
 
-#: The bits of an integer are the limit.
-MOST_DAYS = 30
-
 #: Enterprise files name some types of institutions otherwise than the plans' register.
 _TYPE_IN_FILES = {
     "enterprise_key_laboratory": "key_laboratory",
@@ -35,60 +33,6 @@ _TYPE_IN_FILES = {
     "graduate_station": "graduate_workstation",
     "other_enterprise_rd": "other",
 }
-
-
-@dataclass
-class Asked:
-    """The days asked about, the knowledge they are answered from, and the parameters gathered on the way.
-
-    `days` are in order and each once; `known_at` None is now.
-    """
-
-    days: tuple[date, ...]
-    known_at: datetime | None = None
-    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
-
-    def __post_init__(self) -> None:
-        if list(self.days) != sorted(set(self.days)) or not 0 < len(self.days) <= MOST_DAYS:
-            raise ValueError(f"days must be 1 to {MOST_DAYS}, in order and each once: {self.days}")
-        self.parameters["days"] = list(self.days)
-        if self.known_at is not None:
-            self.parameters["known_at"] = self.known_at
-
-    @property
-    def first(self) -> date:
-        return self.days[0]
-
-    @property
-    def last(self) -> date:
-        return self.days[-1]
-
-    @property
-    def all(self) -> int:
-        """The mask of what belongs on every day."""
-        return (1 << len(self.days)) - 1
-
-    def add(self, value: Any) -> str:
-        """A parameter's name for SQL."""
-        name = f"p{len(self.parameters)}"
-        self.parameters[name] = value
-        return f":{name}"
-
-    def known(self, row: str) -> str:
-        """Whether a row of a table that is never overwritten was known at the moment."""
-        if self.known_at is None:
-            return f"{row}.superseded_at IS NULL"
-        return f"{row}.recorded_at <= :known_at AND ({row}.superseded_at IS NULL OR {row}.superseded_at > :known_at)"
-
-
-def _between(first: str, last: str) -> str:
-    """The mask of the days from `first` to `last`, both included; NULL as the last day is no end.
-
-    `width_bucket` counts how many of the days lie before, so one expression does for any number of days.
-    """
-    days = "CAST(:days AS date[])"
-    last = f"coalesce({last}, DATE '9999-12-31')"
-    return f"greatest((1 << width_bucket({last}, {days})) - (1 << width_bucket({first} - 1, {days})), 0)"
 
 
 # --- Holders of recognitions -----------------------------------------------------------------------------
@@ -127,20 +71,20 @@ def holders(
         end_of_year = "make_date(CAST(extract(year FROM r.granted_on) AS integer), 12, 31)"
         first, last = "r.granted_on", f"least({_LAST_DAY}, {end_of_year})"
         conditions += [
-            f"r.granted_on >= {_day(asked, date(asked.first.year, 1, 1))}",
+            f"r.granted_on >= {one_day(asked, date(asked.first.year, 1, 1))}",
             "r.kind <> 'renewed'",
             f"NOT EXISTS ({_held_at_end_of_year_before(asked)})",
         ]
     elif window is Window.SINCE:
         first = f"greatest({first}, r.granted_on)"
         if since is not None:
-            conditions.append(f"r.granted_on >= {_day(asked, since)}")
-    conditions.append(f"{first} <= {_day(asked, asked.last)}")
+            conditions.append(f"r.granted_on >= {one_day(asked, since)}")
+    conditions.append(f"{first} <= {one_day(asked, asked.last)}")
     if mode is not Mode.EVER:
-        start = _day(asked, asked.first)
+        start = one_day(asked, asked.first)
         conditions.append(f"(r.valid_to IS NULL OR r.valid_to >= {start})")
     return (
-        f"SELECT r.enterprise_id, bit_or({_between(first, last)}) AS days FROM recognition r{editions}"
+        f"SELECT r.enterprise_id, bit_or({between(first, last)}) AS days FROM recognition r{editions}"
         f" WHERE {' AND '.join(conditions)} GROUP BY r.enterprise_id"
     )
 
@@ -158,16 +102,12 @@ def _held_at_end_of_year_before(asked: Asked) -> str:
     )
 
 
-def _day(asked: Asked, day: date) -> str:
-    return f"CAST({asked.add(day)} AS date)"
-
-
 # --- Other facts of an enterprise ------------------------------------------------------------------------
 
 
 def listed(asked: Asked, boards: Sequence[str]) -> str:
     """Enterprises listed or quoted on any of the boards; where the day is not known, since always."""
-    days = _between("coalesce(e.listed_on, DATE '0001-01-02')", "CAST(NULL AS date)")
+    days = between("coalesce(e.listed_on, DATE '0001-01-02')", "CAST(NULL AS date)")
     return (
         f"SELECT e.id AS enterprise_id, {days} AS days FROM enterprise e"
         f" WHERE e.listing_board <> '' AND e.listing_board = ANY(CAST({asked.add(list(boards))} AS text[]))"
@@ -180,7 +120,7 @@ def reaching(asked: Asked, indicator: str, at_least: int) -> str:
     year_over = "make_date(f.year + 1, 1, 1)"
     until_next = "make_date(f.next_year, 12, 31)"
     return (
-        f"SELECT f.enterprise_id, bit_or({_between(year_over, until_next)}) AS days FROM ("
+        f"SELECT f.enterprise_id, bit_or({between(year_over, until_next)}) AS days FROM ("
         " SELECT v.enterprise_id, v.year, v.value, lead(v.year) OVER (PARTITION BY v.enterprise_id ORDER BY v.year)"
         f" AS next_year FROM ({_yearly(asked, indicator, amount)}) v) f"
         f" WHERE f.value >= {amount} GROUP BY f.enterprise_id"
@@ -214,9 +154,16 @@ def _winners(asked: Asked, indicator: str) -> str:
 
 
 def hosting(asked: Asked, institutions: Institutions, numerator: str = "registered") -> str:
-    """Enterprises with an R&D institution of the types and levels: as recognised, or as the statistics have it."""
+    """Enterprises with an R&D institution of the types and levels: as recognised, or as the statistics have it.
+
+    Recognised are those of the register of institutions, and those that enterprises' own files name.
+    """
     if numerator == "statistical":
         return _stating(asked, "has_rd_institution", "= 'true'")
+    return either(_hosting_by_files(asked, institutions), hosts(asked, institutions))
+
+
+def _hosting_by_files(asked: Asked, institutions: Institutions) -> str:
     conditions = ["TRUE"]
     if institutions.types:
         types = [_TYPE_IN_FILES.get(name, name) for name in institutions.types]
@@ -229,7 +176,7 @@ def hosting(asked: Asked, institutions: Institutions, numerator: str = "register
     first = f"coalesce({_day_in('granted_on')}, DATE '0001-01-02')"
     last = f"{_day_in('revoked_on')} - 1"
     return (
-        f"SELECT s.enterprise_id, bit_or({_between(first, last)}) AS days"
+        f"SELECT s.enterprise_id, bit_or({between(first, last)}) AS days"
         f" FROM ({_current(asked, 'rd_institutions')}) s CROSS JOIN LATERAL jsonb_array_elements("
         "CASE jsonb_typeof(s.value) WHEN 'array' THEN s.value ELSE '[]' END) AS i (one)"
         f" WHERE {' AND '.join(conditions)} GROUP BY s.enterprise_id"
@@ -242,7 +189,10 @@ def _day_in(name: str) -> str:
 
 def having_said(asked: Asked, numerator: str = "registered") -> str:
     """Enterprises of which it is known whether they have an R&D institution."""
-    return _stating(asked, "has_rd_institution" if numerator == "statistical" else "rd_institutions", "IS NOT NULL")
+    if numerator == "statistical":
+        return _stating(asked, "has_rd_institution", "IS NOT NULL")
+    stated = _stating(asked, "rd_institutions", "IS NOT NULL")
+    return either(stated, hosts(asked, Institutions()), all_answered(asked))
 
 
 def _stating(asked: Asked, indicator: str, condition: str) -> str:

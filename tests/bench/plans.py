@@ -13,8 +13,8 @@ from backend.database.session import unit_of_work
 from backend.plans.bulletin import bulletin, last_quarter
 from backend.plans.bulletin_files import as_word
 from backend.plans.documents import plan_named, target_named
+from backend.plans.members import members
 from backend.plans.queries import plan_report, workbench_plans
-from backend.plans.rollup import members
 from tests.bench.figure import Figure, percentile
 from tests.bench.large_registry import loaded
 

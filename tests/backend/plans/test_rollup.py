@@ -11,7 +11,8 @@ import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.documents import target_named
-from backend.plans.rollup import Figure, State, members, roll_up
+from backend.plans.members import members
+from backend.plans.rollup import Figure, State, roll_up
 from rules.plan import CountHolders, Mode, Window
 from tests.backend.plans.conftest import MakeEnterprise, MakeTitle, insert
 

@@ -1,0 +1,67 @@
+"""The days a count is asked for, as SQL: one statement answers for all of them with a mask of bits."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+#: The bits of an integer are the limit.
+MOST_DAYS = 30
+
+
+@dataclass
+class Asked:
+    """The days asked about, the knowledge they are answered from, and the parameters gathered on the way.
+
+    `days` are in order and each once; `known_at` None is now.
+    """
+
+    days: tuple[date, ...]
+    known_at: datetime | None = None
+    parameters: dict[str, Any] = field(default_factory=dict[str, Any])
+
+    def __post_init__(self) -> None:
+        if list(self.days) != sorted(set(self.days)) or not 0 < len(self.days) <= MOST_DAYS:
+            raise ValueError(f"days must be 1 to {MOST_DAYS}, in order and each once: {self.days}")
+        self.parameters["days"] = list(self.days)
+        if self.known_at is not None:
+            self.parameters["known_at"] = self.known_at
+
+    @property
+    def first(self) -> date:
+        return self.days[0]
+
+    @property
+    def last(self) -> date:
+        return self.days[-1]
+
+    @property
+    def all(self) -> int:
+        """The mask of what belongs on every day."""
+        return (1 << len(self.days)) - 1
+
+    def add(self, value: Any) -> str:
+        """A parameter's name for SQL."""
+        name = f"p{len(self.parameters)}"
+        self.parameters[name] = value
+        return f":{name}"
+
+    def known(self, row: str) -> str:
+        """Whether a row of a table that is never overwritten was known at the moment."""
+        if self.known_at is None:
+            return f"{row}.superseded_at IS NULL"
+        return f"{row}.recorded_at <= :known_at AND ({row}.superseded_at IS NULL OR {row}.superseded_at > :known_at)"
+
+
+def between(first: str, last: str) -> str:
+    """The mask of the days from `first` to `last`, both included; NULL as the last day is no end.
+
+    `width_bucket` counts how many of the days lie before, so one expression does for any number of days.
+    """
+    days = "CAST(:days AS date[])"
+    last = f"coalesce({last}, DATE '9999-12-31')"
+    return f"greatest((1 << width_bucket({last}, {days})) - (1 << width_bucket({first} - 1, {days})), 0)"
+
+
+def one_day(asked: Asked, day: date) -> str:
+    """A day as a parameter."""
+    return f"CAST({asked.add(day)} AS date)"

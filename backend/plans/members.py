@@ -1,0 +1,143 @@
+"""The list behind a number: the enterprises, or the things of a sub-register, read from the number's own subquery."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.plans.asked_days import Asked
+from backend.plans.register_sets import things, wanted_of
+from backend.plans.rollup import moved_sql
+from backend.plans.sets import Sets, sets_of
+from backend.plans.territory import territory_of
+from backend.subregisters.queries import entries_of_things
+from backend.subregisters.schemas import Entry
+from rules.plan import Mode, Target
+
+#: Parts of a ratio that a list may show; for a count there is only the first.
+PARTS = {"counted": "已计入", "whole": "分母", "missing": "分母中未计入"}
+
+
+@dataclass(frozen=True)
+class Member:
+    """An enterprise on a target's list, with where it was registered on the day."""
+
+    id: int
+    credit_code: str | None
+    name: str
+    region_code: str
+
+
+@dataclass(frozen=True)
+class Members:
+    """A part of a list, and how long the whole list is."""
+
+    rows: tuple[Member, ...]
+    total: int
+
+
+async def members(
+    session: AsyncSession,
+    target: Target,
+    on: date,
+    *,
+    region: str | None = None,
+    known_at: datetime | None = None,
+    mode: Mode | None = None,
+    part: str = "counted",
+    limit: int | None = None,
+    offset: int = 0,
+) -> Members | None:
+    """The enterprises that a target counts on a day, by region and name; None where it counts no enterprises.
+
+    The list is read from the very subquery that the number is counted from.
+    """
+    asked = Asked((on,), known_at)
+    sets = sets_of(target, asked, mode)
+    if sets is None:
+        return None
+    territory = territory_of(region or target.region)
+    parameters = asked.parameters | {"codes": list(territory.codes), "like": f"{territory.prefix}%"}
+    chosen = _part(sets, part)
+    found = await session.execute(
+        text(
+            "SELECT e.id, e.credit_code, e.name, p.region_code, count(*) OVER () AS total"
+            f" FROM ({chosen}) s JOIN enterprise e ON e.id = s.enterprise_id"
+            f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
+            " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
+            " WHERE s.days <> 0 AND (p.region_code = ANY(CAST(:codes AS text[])) OR p.region_code LIKE :like)"
+            " ORDER BY p.region_code, e.name, e.id LIMIT :limit OFFSET :offset"
+        ),
+        parameters | {"limit": limit, "offset": offset},
+    )
+    rows = found.all()
+    total = rows[0].total if rows else 0
+    if not rows and offset:
+        # Beyond the last page the window has nothing to stand on.
+        first = await members(session, target, on, region=region, known_at=known_at, mode=mode, part=part, limit=1)
+        total = first.total if first is not None else 0
+    return Members(tuple(Member(*row[:4]) for row in rows), total)
+
+
+def _part(sets: Sets, part: str) -> str:
+    if sets.whole is None or part == "counted":
+        return sets.counted
+    if part == "whole":
+        return sets.whole
+    return (
+        f"SELECT w.enterprise_id, w.days & ~coalesce(c.days, 0) AS days FROM ({sets.whole}) w"
+        f" LEFT JOIN ({sets.counted}) c ON c.enterprise_id = w.enterprise_id"
+    )
+
+
+# --- Things of a sub-register ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Things:
+    """A part of a list of things, each with the title by which it counts, and how long the whole list is."""
+
+    rows: tuple[Entry, ...]
+    total: int
+
+
+async def things_behind(
+    session: AsyncSession,
+    target: Target,
+    on: date,
+    *,
+    region: str | None = None,
+    known_at: datetime | None = None,
+    limit: int | None = None,
+    offset: int = 0,
+) -> Things | None:
+    """The things of a register that a target counts on a day, by region and name; None where it counts none.
+
+    Where enterprises are counted, one entry of each stands for it; where districts are, all things in them are shown.
+    """
+    wanted = wanted_of(target)
+    if wanted is None:
+        return None
+    asked = Asked((on,), known_at)
+    territory = territory_of(region or target.region)
+    key = "enterprise_id" if wanted.by_enterprise else "thing_id"
+    found = await session.execute(
+        text(
+            "SELECT s.thing_id, count(*) OVER () AS total FROM"
+            f" ({things(asked, wanted, target.window, target.since)}) s WHERE s.days <> 0"
+            " AND (s.region_code = ANY(CAST(:codes AS text[])) OR s.region_code LIKE :like)"
+            " ORDER BY s.region_code, s.thing_id LIMIT :limit OFFSET :offset"
+        ),
+        asked.parameters
+        | {"codes": list(territory.codes), "like": f"{territory.prefix}%", "limit": limit, "offset": offset},
+    )
+    rows = found.all()
+    if not rows and offset:
+        first = await things_behind(session, target, on, region=region, known_at=known_at, limit=1)
+        return Things((), first.total if first is not None else 0)
+    entries = await entries_of_things(
+        session, [row.thing_id for row in rows], wanted.register, key=key, types=wanted.types, levels=wanted.levels,
+        on=on, known_at=known_at,
+    )  # fmt: skip
+    return Things(tuple(entries[row.thing_id] for row in rows if row.thing_id in entries), rows[0].total if rows else 0)
