@@ -1,0 +1,129 @@
+"""Whom the engine proposes for a pool: out of the standings that the last runs wrote, with what each still lacks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.eligibility.registry_facts import registry_facts
+from backend.enterprises.labels import Names
+from backend.web.filters import number
+from rules.answers import show, unit_of
+from rules.evaluate import Answer, Outcome, Reason
+from rules.library import Library, NotInForce
+
+#: So many are shown at once: each is asked anew for its gap.
+MOST = 25
+
+#: How near an enterprise is → what its standing must say.
+NEARNESS = {
+    "ready": ("符合或基本符合", "(x.outcome = 'eligible' OR x.is_likely)"),
+    "near": ("只差一两项", "x.outcome = 'ineligible' AND cardinality(x.failed) BETWEEN 1 AND 2"),
+    "open": (
+        "只缺一两个数",
+        "x.outcome = 'undetermined' AND NOT x.is_likely AND cardinality(x.missing) BETWEEN 1 AND 2",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An enterprise that might enter a pool, and what it lacks in words."""
+
+    row: dict[str, Any]
+    lacks: list[str]
+
+
+async def candidates(
+    session: AsyncSession,
+    library: Library,
+    programme: str,
+    year: int,
+    nearness: str,
+    on: date,
+    region: str = "",
+    after: int = 0,
+) -> list[Candidate]:
+    """Enterprises that are not in the pool and do not hold the title beyond the year, in the order of their ids.
+
+    Args:
+        session: within the reader's scope.
+        library: the rules.
+        programme: whose pool.
+        year: which year's.
+        nearness: a key of `NEARNESS`.
+        on: today.
+        region: of this district only.
+        after: those with a greater id: the next page.
+    """
+    found = await session.execute(
+        text(
+            "SELECT x.enterprise_id AS id, e.name, e.credit_code, e.region_code, x.outcome, x.is_likely, x.failed, x.missing,"
+            " x.as_of FROM eligibility x JOIN enterprise e ON e.id = x.enterprise_id WHERE x.programme = :programme"
+            f" AND {NEARNESS[nearness][1]} AND x.enterprise_id > :after AND e.status = 'active'"
+            " AND (:region = '' OR e.region_code = :region)"
+            " AND NOT EXISTS (SELECT FROM pool_entry p WHERE p.enterprise_id = x.enterprise_id AND p.programme = :programme"
+            " AND p.year = :year)"
+            # A title that ends within the year is to be renewed, and so is cultivated for again.
+            " AND NOT EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = x.enterprise_id AND r.programme = :programme"
+            " AND r.superseded_at IS NULL AND r.valid_from <= make_date(:year, 12, 31)"
+            " AND coalesce(r.valid_to, 'infinity') >= make_date(:year, 12, 31) AND r.revoked_on IS NULL"
+            # And who stands on an earlier list must come onto the year's own.
+            " AND (NOT :by_edition OR r.edition >= :year))"
+            " ORDER BY x.enterprise_id LIMIT :limit"
+        ),
+        {
+            "programme": programme,
+            "year": year,
+            "region": region,
+            "after": after,
+            "limit": MOST,
+            "by_edition": library.programme(programme).source.validity == "edition",
+        },
+    )
+    rows = [dict(row) for row in found.mappings()]
+    lacks = await gaps(session, library, programme, [row["id"] for row in rows], on)
+    return [Candidate(row, lacks.get(row["id"], [])) for row in rows]
+
+
+async def gaps(
+    session: AsyncSession, library: Library, programme: str, enterprise_ids: Sequence[int], on: date
+) -> dict[int, list[str]]:
+    """What each enterprise lacks for a programme, in words, out of the figures of today."""
+    if not enterprise_ids:
+        return {}
+    names = Names(library)
+    words: dict[int, list[str]] = {}
+    for enterprise, facts in (await registry_facts(session, enterprise_ids, library.catalogue)).items():
+        try:
+            version = library.version(programme, on, facts)
+        except NotInForce:
+            continue
+        words[enterprise] = lacking(library.evaluator(version).answer(facts, on), names)
+    return words
+
+
+def lacking(answer: Answer, names: Names) -> list[str]:
+    """What an answer says is missing: criteria that are not met with their gap, or facts that would settle it."""
+    failed = [_gap(reason) for reason in answer.reasons if reason.outcome is Outcome.FAILED]
+    if failed:
+        return failed
+    return [f"缺“{names.fact(key)}”" for key in sorted(answer.missing, key=str)]
+
+
+def _gap(reason: Reason) -> str:
+    name = reason.criterion.name
+    leaf = next((one for one in _leaves(reason) if one.outcome is Outcome.FAILED and one.gap is not None), None)
+    if leaf is None or leaf.gap is None:
+        return name
+    shown = leaf.criterion.shown
+    return f"{leaf.criterion.name or name}（差 {number(show(leaf.gap, shown), 2)} {unit_of(shown)}）".replace(
+        " ）", "）"
+    )
+
+
+def _leaves(reason: Reason) -> list[Reason]:
+    return [leaf for child in reason.children for leaf in _leaves(child)] or [reason]

@@ -1,0 +1,186 @@
+"""Reading the pool: the board, the list, one enterprise's entries, what moved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cultivation.service import is_recognised
+from backend.cultivation.stages import STAGES, Stage
+
+ROWS_A_PAGE = 50
+CARDS_A_STAGE = 20
+
+
+@dataclass(frozen=True)
+class PoolFilters:
+    """What is asked of a pool."""
+
+    programme: str
+    year: int
+    region: str = ""
+    stage: str = ""
+    #: Digits of an officer's id, `none` for entries without one, empty for all.
+    officer: str = ""
+    page: int = 1
+
+    def where(self) -> tuple[str, dict[str, Any]]:
+        """The condition on an entry `p` and its enterprise `e`, and its values."""
+        conditions = ["p.programme = :programme", "p.year = :year"]
+        values: dict[str, Any] = {"programme": self.programme, "year": self.year}
+        if self.region:
+            conditions.append("e.region_code = :region")
+            values["region"] = self.region
+        if self.stage in STAGES:
+            conditions.append("p.stage = :stage")
+            values["stage"] = self.stage
+        if self.officer == "none":
+            conditions.append("p.officer_id IS NULL")
+        elif self.officer.isascii() and self.officer.isdecimal():
+            conditions.append("p.officer_id = :officer")
+            values["officer"] = int(self.officer[:9])
+        return " AND ".join(conditions), values
+
+
+@dataclass(frozen=True)
+class PoolFound:
+    """One page of a pool, and how many entries there are in all."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // ROWS_A_PAGE))
+
+
+_FIELDS = (
+    "p.*, e.name, e.credit_code, e.region_code, e.town, x.outcome, x.is_likely, x.failed, x.missing, x.as_of AS checked_on,"
+    " o.name AS officer"
+)
+_JOINS = (
+    " FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id"
+    " LEFT JOIN eligibility x ON x.enterprise_id = p.enterprise_id AND x.programme = p.programme"
+    " LEFT JOIN officers() o ON o.id = p.officer_id"
+)
+
+
+async def stage_counts(session: AsyncSession, asked: PoolFilters) -> dict[Stage, int]:
+    """How many entries stand at each stage."""
+    where, values = asked.where()
+    found = await session.execute(
+        text(
+            f"SELECT p.stage, count(*) FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id WHERE {where}"
+            " GROUP BY p.stage"
+        ),
+        values,
+    )
+    counted = {row[0]: row[1] for row in found}
+    return {stage: counted.get(stage, 0) for stage in STAGES}
+
+
+async def board(session: AsyncSession, asked: PoolFilters, on: date) -> dict[Stage, list[dict[str, Any]]]:
+    """The entries of each stage that moved last, a handful of each."""
+    where, values = asked.where()
+    found = await session.execute(
+        text(
+            f"SELECT * FROM (SELECT {_FIELDS}, {is_recognised()} AS is_recognised,"
+            " row_number() OVER (PARTITION BY p.stage ORDER BY p.moved_at DESC, p.id DESC) AS place"
+            f"{_JOINS} WHERE {where}) AS ranked WHERE place <= :cards ORDER BY stage, place"
+        ),
+        values | {"cards": CARDS_A_STAGE, "on": on},
+    )
+    cards: dict[Stage, list[dict[str, Any]]] = {stage: [] for stage in STAGES}
+    for row in found.mappings():
+        cards[Stage(row["stage"])].append(dict(row))
+    return cards
+
+
+async def list_entries(session: AsyncSession, asked: PoolFilters, on: date) -> PoolFound:
+    """One page of the list, in the order of stages, then who waits longest."""
+    where, values = asked.where()
+    total = (
+        await session.execute(
+            text(f"SELECT count(*) FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id WHERE {where}"), values
+        )
+    ).scalar_one()
+    page = min(max(asked.page, 1), max(1, -(-total // ROWS_A_PAGE)))
+    order = "array_position(ARRAY['discovered', 'cultivated', 'recommended', 'recognised', 'out'], p.stage::text)"
+    found = await session.execute(
+        text(
+            f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE {where}"
+            f" ORDER BY {order}, p.moved_at, p.id LIMIT :limit OFFSET :offset"
+        ),
+        values | {"on": on, "limit": ROWS_A_PAGE, "offset": (page - 1) * ROWS_A_PAGE},
+    )
+    return PoolFound([dict(row) for row in found.mappings()], total, page)
+
+
+async def entries_of(session: AsyncSession, enterprise_id: int, on: date) -> list[dict[str, Any]]:
+    """The entries of one enterprise, the latest year first."""
+    found = await session.execute(
+        text(
+            f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE p.enterprise_id = :id"
+            " ORDER BY p.year DESC, p.programme"
+        ),
+        {"id": enterprise_id, "on": on},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def recognised_meanwhile(session: AsyncSession, programme: str, year: int, on: date) -> int:
+    """How many entries of a pool have got their title and still stand at an earlier stage."""
+    found = await session.execute(
+        text(
+            "SELECT count(*) FROM pool_entry p WHERE p.programme = :programme AND p.year = :year"
+            f" AND p.stage NOT IN ('recognised', 'out') AND {is_recognised()}"
+        ),
+        {"programme": programme, "year": year, "on": on},
+    )
+    return found.scalar_one()
+
+
+_MOVES = (
+    "SELECT m.*, p.programme, p.year, e.name, e.credit_code, e.region_code, w.name AS moved_by_name, o.name AS officer"
+    " FROM pool_move m JOIN pool_entry p ON p.id = m.entry_id JOIN enterprise e ON e.id = m.enterprise_id"
+    " LEFT JOIN officers() w ON w.id = m.moved_by LEFT JOIN officers() o ON o.id = m.officer_id"
+)
+
+
+async def moves_since(
+    session: AsyncSession, since: datetime, programme: str = "", region: str = "", limit: int = 300
+) -> list[Mapping[str, Any]]:
+    """What moved since a moment, the latest first; changes of the officer alone are left out."""
+    found = await session.execute(
+        text(
+            f"{_MOVES} WHERE m.moved_at >= :since AND m.from_stage <> m.to_stage AND (:programme = '' OR p.programme = :programme)"
+            " AND (:region = '' OR e.region_code = :region) ORDER BY m.moved_at DESC, m.id DESC LIMIT :limit"
+        ),
+        {"since": since, "programme": programme, "region": region, "limit": limit},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def moves_of(session: AsyncSession, enterprise_id: int) -> list[Mapping[str, Any]]:
+    """All that became of the entries of one enterprise, the latest first."""
+    found = await session.execute(
+        text(f"{_MOVES} WHERE m.enterprise_id = :id ORDER BY m.id DESC"), {"id": enterprise_id}
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def officers(session: AsyncSession, region: str = "") -> list[tuple[str, str]]:
+    """The officers one may choose from: the city's, and the district's own, as (id, name)."""
+    found = await session.execute(
+        text(
+            "SELECT id, name FROM officers() WHERE is_active AND role IN ('administrator', 'city_officer', 'district_officer')"
+            " AND (:region = '' OR region_code IN ('', :region)) ORDER BY region_code, name, id"
+        ),
+        {"region": region},
+    )
+    return [(str(row[0]), row[1]) for row in found]

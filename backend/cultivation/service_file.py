@@ -1,0 +1,103 @@
+"""The service file of one enterprise (一企一策), read: what is planned, said, asked for, answered, enjoyed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cultivation.queries import entries_of, moves_of
+from backend.cultivation.stages import CLOSED
+
+
+@dataclass(frozen=True)
+class ServiceFile:
+    """All that was done for an enterprise."""
+
+    entries: list[dict[str, Any]]
+    moves: list[Mapping[str, Any]]
+    steps: list[Mapping[str, Any]]
+    visits: list[Mapping[str, Any]]
+    actions: list[Mapping[str, Any]]
+    policies: list[Mapping[str, Any]]
+    changes: list[Mapping[str, Any]]
+
+    @property
+    def open_steps(self) -> list[Mapping[str, Any]]:
+        """Steps still to be taken, the most urgent first."""
+        return [one for one in self.steps if one["status"] not in CLOSED]
+
+    @property
+    def open_actions(self) -> list[Mapping[str, Any]]:
+        """Needs and problems without an answer yet, the most urgent first."""
+        return [one for one in self.actions if one["status"] not in CLOSED]
+
+    @property
+    def standing_visits(self) -> list[Mapping[str, Any]]:
+        """Visits as last corrected."""
+        corrected = {one["corrects_id"] for one in self.visits}
+        return [one for one in self.visits if one["id"] not in corrected]
+
+
+async def service_file(session: AsyncSession, enterprise_id: int, on: date) -> ServiceFile:
+    """Put together the service file of an enterprise."""
+    known = {"id": enterprise_id}
+    return ServiceFile(
+        entries=await entries_of(session, enterprise_id, on),
+        moves=await moves_of(session, enterprise_id),
+        steps=await _rows(
+            session,
+            "SELECT s.*, o.name AS officer FROM service_step s LEFT JOIN officers() o ON o.id = s.officer_id"
+            " WHERE s.enterprise_id = :id ORDER BY s.status = 'open' DESC, s.due_on, s.id",
+            known,
+        ),
+        visits=await _rows(
+            session,
+            "SELECT v.*, o.name AS recorded_by_name FROM service_visit v LEFT JOIN officers() o ON o.id = v.recorded_by"
+            " WHERE v.enterprise_id = :id ORDER BY v.visited_on DESC, v.id DESC",
+            known,
+        ),
+        actions=await _rows(
+            session,
+            "SELECT * FROM service_action WHERE enterprise_id = :id"
+            " ORDER BY status IN ('solved', 'unsolvable'), due_on NULLS LAST, id",
+            known,
+        ),
+        policies=await _rows(
+            session,
+            "SELECT * FROM policy_enjoyed WHERE enterprise_id = :id AND withdrawn_at IS NULL ORDER BY enjoyed_on DESC, id DESC",
+            known,
+        ),
+        changes=await _rows(
+            session,
+            "SELECT c.*, o.name AS changed_by_name FROM service_change c LEFT JOIN officers() o ON o.id = c.changed_by"
+            " WHERE c.enterprise_id = :id ORDER BY c.id DESC LIMIT 100",
+            known,
+        ),
+    )
+
+
+async def _rows(session: AsyncSession, query: str, values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [dict(row) for row in (await session.execute(text(query), dict(values))).mappings()]
+
+
+async def due_items(
+    session: AsyncSession, until: date, officer_id: int | None = None, limit: int = 100
+) -> list[Mapping[str, Any]]:
+    """Open steps and actions due by a day, overdue ones included, the most urgent first; those of one officer's entries."""
+    found = await session.execute(
+        text(
+            "SELECT d.*, e.name, e.credit_code, e.region_code FROM ("
+            "SELECT 'step' AS thing, id, enterprise_id, title AS words, due_on, officer_id FROM service_step"
+            " WHERE status = 'open' AND due_on <= :until UNION ALL"
+            " SELECT kind, id, enterprise_id, content, due_on, NULL FROM service_action"
+            " WHERE status NOT IN ('solved', 'unsolvable') AND due_on <= :until) AS d"
+            " JOIN enterprise e ON e.id = d.enterprise_id WHERE CAST(:officer AS integer) IS NULL OR d.officer_id = :officer"
+            " OR EXISTS (SELECT FROM pool_entry p WHERE p.enterprise_id = d.enterprise_id AND p.officer_id = :officer)"
+            " ORDER BY d.due_on, d.enterprise_id, d.id LIMIT :limit"
+        ),
+        {"until": until, "officer": officer_id, "limit": limit},
+    )
+    return [dict(row) for row in found.mappings()]
