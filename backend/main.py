@@ -23,6 +23,7 @@ from backend.web.errors import Problem, install_error_handlers, tell
 from backend.web.logs import configure_logs
 from backend.web.responses import ResponseHeaders, redirect, wants_json
 from backend.web.security import BodyLimit, OnlyHttps, UnexpectedErrors
+from backend.web.warm_up import warm_up
 
 API: Final = "/api/v1"
 
@@ -44,6 +45,7 @@ ROUTERS: Final = (
     "backend.plans.pages",
     "backend.plans.reporting_pages",
     "backend.plans.bulletin_pages",
+    "backend.plans.breakdown_pages",
     "backend.plans.api",
     "backend.subregisters.pages",
     "backend.subregisters.api",
@@ -86,6 +88,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             await upgrade(app.state.engine)
         app.state.is_demo = await is_demo(app.state.engine)
         await held.enter_async_context(sealing(app.state.engine))
+        warm_up()
         yield
 
 

@@ -6,12 +6,23 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from backend.access.dependencies import SignedIn
-from backend.web.errors import NotFound
+from backend.web.errors import NotFound, Refusal
 from rules.answers import CheckError, answer_request
 from rules.library import UnknownProgramme, library
 
 router = APIRouter(tags=["checks"])
 MOST_CHECKS = 1_000
+
+
+class TooManyChecks(Refusal):
+    """More checks at once than one request answers in good time; none is answered."""
+
+    status = 413
+    slug = "too-many-checks"
+    title = "一次测评太多"
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"一次最多测评 {MOST_CHECKS:,} 条，这次是 {count:,} 条，均未测评。请分批提交。")
 
 
 class CheckRequest(BaseModel):
@@ -30,7 +41,9 @@ async def checks(
     """Answer one check or up to 1,000; each that cannot be answered says why, the others are answered."""
     if isinstance(requests, CheckRequest):
         return _answer(requests)
-    return [_answer(one) for one in requests[:MOST_CHECKS]]
+    if len(requests) > MOST_CHECKS:
+        raise TooManyChecks(len(requests))
+    return [_answer(one) for one in requests]
 
 
 def _answer(request: CheckRequest) -> dict[str, Any]:

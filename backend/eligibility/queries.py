@@ -5,6 +5,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+#: How many of the latest changes are looked through for who became eligible.
+LATEST_CHANGES = 2_000
+#: An answer that three facts or fewer would settle: the fields of `eligibility` alone say so, under any name.
+NEARLY_SETTLED = "outcome = 'undetermined' AND cardinality(missing) BETWEEN 1 AND 3"
+
 
 async def changes_of(session: AsyncSession, run_id: int) -> list[dict[str, Any]]:
     """What a run changed, counted by programme, old and new outcome."""
@@ -25,21 +30,28 @@ async def results_of(session: AsyncSession, enterprise_id: int) -> dict[str, dic
 
 
 async def newly_eligible(session: AsyncSession, programmes: list[str], limit: int = 50) -> list[dict[str, Any]]:
-    """Enterprises that a run of the last 90 days found eligible (or likely) for a title they do not hold, the latest first."""
+    """Enterprises that a run of the last 90 days found eligible for a title they do not hold, the latest first.
+
+    Looked for among the latest changes only, so that the answer takes as long after a year as after a week.
+    """
     found = await session.execute(
         text(
-            "SELECT c.programme, e.id, e.name, e.credit_code, e.region_code, r.as_of, c.before FROM eligibility_change c"
+            "SELECT c.programme, e.id, e.name, e.credit_code, e.region_code, r.as_of FROM"
+            " (SELECT id, run_id, enterprise_id, programme FROM eligibility_change"
+            " WHERE after = 'eligible' AND programme = ANY(:programmes) ORDER BY id DESC LIMIT :latest) AS c"
             " JOIN eligibility_run r ON r.id = c.run_id JOIN enterprise e ON e.id = c.enterprise_id"
             " JOIN eligibility now ON now.enterprise_id = e.id AND now.programme = c.programme AND now.outcome = 'eligible'"
-            " WHERE c.after = 'eligible' AND c.programme = ANY(:programmes) AND r.started_at > now() - interval '90 days'"
+            " WHERE r.started_at > now() - interval '90 days'"
             " AND NOT EXISTS (SELECT FROM recognition t WHERE t.enterprise_id = e.id AND t.programme = c.programme"
             " AND t.superseded_at IS NULL AND t.valid_from <= r.as_of AND (t.valid_to IS NULL OR t.valid_to >= r.as_of)"
             " AND (t.revoked_on IS NULL OR t.revoked_on > r.as_of))"
-            " ORDER BY r.id DESC, e.name LIMIT :limit"
+            " ORDER BY c.id DESC LIMIT :limit"
         ),
-        {"programmes": programmes, "limit": limit},
+        # Who came and went and came again stands there more than once.
+        {"programmes": programmes, "latest": LATEST_CHANGES, "limit": 3 * limit},
     )
-    return [dict(row) for row in found.mappings()]
+    rows = {(row["id"], row["programme"]): dict(row) for row in reversed(list(found.mappings()))}
+    return list(reversed(rows.values()))[:limit]
 
 
 async def most_missing(session: AsyncSession, programmes: list[str], limit: int = 12) -> list[dict[str, Any]]:
@@ -50,7 +62,7 @@ async def most_missing(session: AsyncSession, programmes: list[str], limit: int 
             "SELECT lacked.indicator, sum(alike.enterprises)::bigint AS enterprises FROM"
             " (SELECT facts, count(*) AS enterprises FROM"
             " (SELECT string_agg(array_to_string(missing, ' '), ' ' ORDER BY programme) AS facts FROM eligibility"
-            " WHERE outcome = 'undetermined' AND programme = ANY(:programmes) AND cardinality(missing) BETWEEN 1 AND 3"
+            f" WHERE {NEARLY_SETTLED} AND programme = ANY(:programmes)"
             " GROUP BY enterprise_id) AS each_one GROUP BY facts) AS alike,"
             " LATERAL (SELECT DISTINCT split_part(fact, '[', 1) AS indicator FROM string_to_table(alike.facts, ' ') AS fact)"
             " AS lacked GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT :limit"

@@ -13,6 +13,7 @@ from backend.enterprises.queries import find
 from backend.enterprises.search import search
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
+from backend.web.memory import memory_of
 from rules.library import library
 
 router = APIRouter(tags=["enterprises"])
@@ -24,7 +25,8 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: dat
 
     The filters are those of the page: q, rung, region, industry, chain, park, programme, outcome, sort, page.
     """
-    found = await search(session, read_filters(request.query_params), on or today(), library())
+    chosen = read_filters(request.query_params, person.region_code)
+    found = await search(session, chosen, on or today(), library(), memory_of(request))
     rows = [
         {
             **{name: value for name, value in row.items() if name != "titles"},

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
@@ -21,6 +22,7 @@ from backend.enterprises.search import Filters, Sort, all_found, search
 from backend.recognitions.ladder import RUNGS
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound, Refusal
+from backend.web.memory import memory_of, seen_by
 from backend.web.responses import download, is_htmx
 from backend.web.templates import render
 from rules.library import library
@@ -85,22 +87,31 @@ KnownAt = Annotated[date | None, Depends(asked_knowledge)]
 @router.get("/enterprises", response_class=HTMLResponse)
 async def enterprises(request: Request, session: Work, person: SignedIn, on: OnDay) -> HTMLResponse:
     """The list of enterprises, narrowed by what is asked for, as it was on a day."""
-    chosen = read_filters(request.query_params)
+    chosen = read_filters(request.query_params, person.region_code)
     rules = library()
-    found = await search(session, chosen, on, rules)
+    memory = memory_of(request)
+    found = await search(session, chosen, on, rules, memory)
+    chains, parks = await memory.recall(
+        ("choices",), (await seen_by(session)).of(("enterprise",)), lambda: _choices(session)
+    )
     return render(
         request, "enterprises/enterprises.html", block="results" if is_htmx(request) else None, page_title="企业",
         found=found, filters=chosen, on=on, is_today=on == today(), regions=region_choices(person),
-        rung_choices=_RUNG_CHOICES, sections=Industries.load().sections, chains=await chains_in_use(session),
-        parks=await parks_in_use(session), programmes=programme_choices(rules), query=query_of(request),
+        rung_choices=_RUNG_CHOICES, sections=Industries.load().sections, chains=chains,
+        parks=parks, programmes=programme_choices(rules), query=query_of(request),
         names=Names(rules),
     )  # fmt: skip
+
+
+async def _choices(session: AsyncSession) -> tuple[list[str], list[str]]:
+    return await chains_in_use(session), await parks_in_use(session)
 
 
 @router.get("/enterprises/export")
 async def export(request: Request, session: Work, person: SignedIn, on: OnDay) -> Response:
     """The list that is shown, as a workbook."""
-    rows = await all_found(session, read_filters(request.query_params), on, library())
+    chosen = read_filters(request.query_params, person.region_code)
+    rows = await all_found(session, chosen, on, library())
     return download(enterprises_workbook(rows, Names(library()), on), f"企业名单-{on:%Y%m%d}.xlsx", XLSX)
 
 
@@ -132,15 +143,18 @@ async def enterprise(
     )  # fmt: skip
 
 
-def read_filters(raw: Mapping[str, str]) -> Filters:
-    """Filters out of a query string; a page or an order that is not understood is the first one."""
+def read_filters(raw: Mapping[str, str], within: str = "") -> Filters:
+    """Filters out of a query string; a page or an order that is not understood is the first one.
+
+    `within` is the district of whoever asks, empty for the whole city.
+    """
     section = raw.get("industry", "")[:2]
     divisions = tuple(digits for digits, _ in Industries.load().divisions_of(section))
     page = raw.get("page", "1")
     return Filters(
         q=raw.get("q", "")[:100], rung=raw.get("rung", ""), region=raw.get("region", ""),
         industry=divisions or ((section,) if section else ()), chain=raw.get("chain", ""), park=raw.get("park", ""),
-        programme=raw.get("programme", ""), outcome=raw.get("outcome", ""), sort=_SORTS.get(raw.get("sort", ""), "name"),
+        programme=raw.get("programme", ""), outcome=raw.get("outcome", ""), missing=raw.get("missing", ""), within=within, sort=_SORTS.get(raw.get("sort", ""), "name"),
         page=int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1,
     )  # fmt: skip
 

@@ -1,24 +1,29 @@
 """Finding enterprises: by fragment of a name, former name, code or pinyin initials, and by filters that combine.
 
-The page, the export and the count are made of one WHERE clause, so that a list is as long as its count says.
+The page, the export and the count are made of one WHERE clause, so that a list is as long as its count says. A count
+looks at very many rows where a page looks at fifty, so it is worked out once for each state of the registry.
 """
 
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Literal
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.eligibility.queries import NEARLY_SETTLED
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.queries import region_on
-from backend.recognitions.ladder import BY_ID, LISTING_BOARDS
+from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, programmes_on_ladder
 from backend.recognitions.queries import IN_FORCE, current_edition, is_standing_kept, rung_values, standing
+from backend.web.memory import Memory, seen_by
 from rules.library import Library
 
 PAGE_SIZE = 50
+#: So few are given to the database by name; more are looked up while a list is walked in its order.
+FEW = 2_000
 Sort = Literal["name", "code", "established", "region", "rung", "updated"]
 _ORDER: dict[str, str] = {
     "name": "e.name, e.id",
@@ -45,6 +50,10 @@ class Filters:
     programme: str = ""
     #: Outcome of `programme`: eligible, likely, undetermined, ineligible, candidate; or held (when empty), not_held.
     outcome: str = ""
+    #: An indicator that holds up an answer nearly settled about a title of the ladder.
+    missing: str = ""
+    #: The district of whoever asks. Row-level security shows no other anyway; said here, an index can be used for it.
+    within: str = ""
     sort: Sort = "name"
     page: int = 1
 
@@ -86,23 +95,38 @@ class _Looked:
     is_kept: bool
     #: The ids that the words meant; None where nothing was searched for.
     meant: list[int] | None
+    #: The ids of those that stand to the programme as asked, where they are few; None for many.
+    standing: list[int] | None = None
 
 
 async def _look(session: AsyncSession, filters: Filters, on: date, library: Library) -> _Looked:
     is_about_rungs = bool(filters.rung) or filters.sort == "rung"
     is_kept = is_about_rungs and await is_standing_kept(session, on, library)
-    words = filters.q.split()
-    if not words:
-        return _Looked(is_kept, None)
-    # Several words must all be hit; the code may be typed with spaces and in any width.
-    found = await session.execute(
-        text("SELECT find_enterprises(CAST(:patterns AS text[]), CAST(:codes AS text[]))"),
-        {
-            "patterns": [f"%{_escape(_narrow(word))}%" for word in words],
-            "codes": [normalise(word) for word in words],
-        },
+    return _Looked(
+        is_kept, await _meant(session, filters.q.split()), await _few_standing(session, filters, on, library)
     )
-    return _Looked(is_kept, list(found.scalars()))
+
+
+async def _meant(session: AsyncSession, words: Sequence[str]) -> list[int] | None:
+    if not words:
+        return None
+    # Several words must all be hit; the code may be typed with spaces and in any width. One array carries them all,
+    # since a common word means very many.
+    found = await session.execute(
+        text("SELECT ARRAY(SELECT find_enterprises(CAST(:patterns AS text[]), CAST(:codes AS text[])))"),
+        {"patterns": [f"%{_escape(_narrow(word))}%" for word in words], "codes": [normalise(word) for word in words]},
+    )
+    return found.scalar_one()
+
+
+async def _few_standing(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int] | None:
+    if not filters.programme or filters.outcome == "not_held":
+        return None
+    found = await session.execute(
+        text(f"SELECT CASE WHEN count(*) <= :few THEN array_agg(id) END FROM {_STANDING} AS id"),
+        {**_standing_values(filters, on, library), "few": FEW},
+    )
+    return found.scalar_one()
 
 
 def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> tuple[str, dict[str, Any]]:
@@ -110,6 +134,8 @@ def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> tup
     conditions = _Conditions(on, library, is_kept=looked.is_kept)
     if looked.meant is not None:
         conditions.add("e.id = ANY(:meant)", meant=looked.meant)
+    if filters.within:
+        conditions.add("e.region_code = :within", within=filters.within)
     if filters.region:
         conditions.add(f"{region_on(on)} = :region", region=filters.region)
     if filters.park:
@@ -122,7 +148,9 @@ def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> tup
     if filters.rung:
         _by_rung(filters.rung, conditions)
     if filters.programme:
-        _by_outcome(filters, conditions)
+        _by_outcome(filters, looked, conditions)
+    if filters.missing:
+        _by_missing(filters.missing, conditions)
     return " AND ".join(conditions.parts), conditions.values
 
 
@@ -150,28 +178,38 @@ def _by_rung(rung: str, conditions: _Conditions) -> None:
     )
 
 
-def _by_outcome(filters: Filters, conditions: _Conditions) -> None:
-    """By how an enterprise stands to a programme; a programme alone means those that hold its title."""
-    programme = conditions.library.by_name.get(filters.programme)
+#: The ids of those that stand to a programme as asked; of all the city, for the list itself says who may see whom.
+_STANDING = "enterprises_standing(:programme, :outcome, :on, :by_edition)"
+
+
+def _standing_values(filters: Filters, on: date, library: Library) -> dict[str, Any]:
+    programme = library.by_name.get(filters.programme)
     by_edition = programme is not None and programme.source.validity == "edition"
-    latest = f" AND {current_edition(conditions.library)}" if by_edition else ""
-    held = (
-        "EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = e.id AND r.programme = :programme"
-        f" AND {IN_FORCE} AND r.superseded_at IS NULL{latest})"
-    )
-    conditions.values["programme"] = filters.programme
-    if filters.outcome in ("", "held", "not_held"):
-        conditions.add(f"NOT {held}" if filters.outcome == "not_held" else held)
+    return {
+        "programme": filters.programme, "outcome": filters.outcome or "held", "on": on, "by_edition": by_edition,
+    }  # fmt: skip
+
+
+def _by_outcome(filters: Filters, looked: _Looked, conditions: _Conditions) -> None:
+    """By how an enterprise stands to a programme; a programme alone means those that hold its title."""
+    if looked.standing is not None:
+        conditions.add("e.id = ANY(:standing)", standing=looked.standing)
         return
-    found = "e.id IN (SELECT x.enterprise_id FROM eligibility x WHERE x.programme = :programme AND "
-    match filters.outcome:
-        case "likely":
-            conditions.add(f"{found}x.outcome = 'undetermined' AND x.is_likely)")
-        case "candidate":
-            # Eligible or likely, and without the title: whom to visit.
-            conditions.add(f"{found}(x.outcome = 'eligible' OR x.is_likely)) AND NOT {held}")
-        case outcome:
-            conditions.add(f"{found}x.outcome = :outcome)", outcome=outcome)
+    # Not pulled up into a join by the planner, the many are looked up in a hash while the list is walked in its order.
+    answer = "FALSE" if filters.outcome == "not_held" else "TRUE"
+    conditions.add(
+        f"(e.id IN (SELECT {_STANDING})) IS {answer}", **_standing_values(filters, conditions.on, conditions.library)
+    )
+
+
+def _by_missing(indicator: str, conditions: _Conditions) -> None:
+    """Whom the workbench counts under a fact that is missing most."""
+    conditions.add(
+        f"e.id IN (SELECT enterprise_id FROM eligibility WHERE {NEARLY_SETTLED} AND programme = ANY(:on_ladder)"
+        " AND EXISTS (SELECT FROM unnest(missing) AS fact WHERE split_part(fact, '[', 1) = :missing))",
+        on_ladder=list(programmes_on_ladder(conditions.library)),
+        missing=indicator,
+    )
 
 
 _COLUMNS = (
@@ -180,14 +218,49 @@ _COLUMNS = (
 )
 
 
-async def search(session: AsyncSession, filters: Filters, on: date, library: Library) -> Found:
-    """One page of the enterprises that the filters leave, with their rung and titles in force."""
+async def search(
+    session: AsyncSession, filters: Filters, on: date, library: Library, memory: Memory | None = None
+) -> Found:
+    """One page of the enterprises that the filters leave, with their rung and titles in force.
+
+    Args:
+        session: within the reader's scope.
+        filters: what is asked for; a page past the last is the last.
+        on: the day asked about.
+        library: the rules.
+        memory: where the count is kept while nothing changes that it rests on.
+    """
     looked = await _look(session, filters, on, library)
     condition, values = _where(filters, on, library, looked)
-    total = (await session.execute(text(f"SELECT count(*) FROM enterprise e WHERE {condition}"), values)).scalar_one()
-    page = min(max(1, filters.page), max(1, -(-total // PAGE_SIZE)))
-    values |= {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
-    return Found(await _page(session, filters.sort, condition, values, library, is_kept=looked.is_kept), total, page)
+
+    async def rows_of(page: int) -> list[Mapping[str, Any]]:
+        place = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
+        return await _page(session, filters.sort, condition, values | place, library, is_kept=looked.is_kept)
+
+    page = max(1, filters.page)
+    rows = await rows_of(page)
+    if 0 < len(rows) < PAGE_SIZE or (not rows and page == 1):
+        return Found(rows, (page - 1) * PAGE_SIZE + len(rows), page)
+    total = await _total(session, filters, condition, values, memory)
+    if rows:
+        return Found(rows, total, page)
+    last = max(1, -(-total // PAGE_SIZE))
+    return Found(await rows_of(last), total, last)
+
+
+async def _total(
+    session: AsyncSession, filters: Filters, condition: str, values: dict[str, Any], memory: Memory | None
+) -> int:
+    async def count() -> int:
+        return (
+            await session.execute(text(f"SELECT count(*) FROM enterprise e WHERE {condition}"), values)
+        ).scalar_one()
+
+    if memory is None:
+        return await count()
+    asked = replace(filters, sort="name", page=1)
+    state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
+    return await memory.recall(("enterprises", asked, values["on"]), state, count)
 
 
 async def _page(

@@ -13,11 +13,13 @@ from backend.eligibility.service import evaluate
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
 from backend.enterprises.labels import Names, is_open_here, programme_choices, region_choices
 from backend.enterprises.pages import query_of
-from backend.recognitions.queries import VIEWS, Held, held_by, list_titles
+from backend.recognitions.queries import Held, held_by
 from backend.recognitions.schemas import RecognitionForm, RevocationForm
 from backend.recognitions.service import RecognitionDraft, RecognitionRefused, grant, revoke
+from backend.recognitions.worklists import DAYS_AHEAD, SOON_DAYS, VIEWS, Asked, list_titles
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
+from backend.web.memory import memory_of
 from backend.web.responses import is_htmx, redirect
 from backend.web.templates import render
 from rules.library import library
@@ -33,15 +35,19 @@ async def recognitions(
     view: str = "expiring",
     programme: str = "",
     region: str = "",
+    days: int = SOON_DAYS,
     page: int = 1,
 ) -> HTMLResponse:
     """Titles by how they stand: in force, ending, lapsed though still eligible, due and failing, revoked."""
-    chosen = view if view in VIEWS else "expiring"
-    found = await list_titles(session, chosen, today(), library(), programme, region, max(1, min(page, 1_000_000)))
+    asked = Asked(
+        view if view in VIEWS else "expiring", programme, region, days if days in DAYS_AHEAD else SOON_DAYS,
+        person.region_code, max(1, min(page, 1_000_000)),
+    )  # fmt: skip
+    found = await list_titles(session, asked, today(), library(), memory_of(request))
     return render(
         request, "recognitions/recognitions.html", block="results" if is_htmx(request) else None, page_title="认定",
-        found=found, view=chosen, views=[(name, one.label) for name, one in VIEWS.items()], about=VIEWS[chosen].about, programme=programme,
-        region=region, regions=region_choices(person), programmes=programme_choices(library()), names=Names(library()),
+        found=found, asked=asked, views=VIEWS, ahead=[(str(one), f"{one} 天内") for one in DAYS_AHEAD],
+        regions=region_choices(person), programmes=programme_choices(library()), names=Names(library()),
         query=query_of(request), on=today(),
     )  # fmt: skip
 

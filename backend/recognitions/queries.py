@@ -1,7 +1,7 @@
 """Reading recognitions: what is in force on a day, as it was known on another; the rung of an enterprise."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -72,7 +72,8 @@ class Held:
         return self.valid_from <= on and not (ended or revoked or followed)
 
 
-_FIELDS = (
+#: The columns of `Held`, in its order.
+HELD_FIELDS = (
     "r.id, r.enterprise_id, r.programme, r.level, r.edition, r.number, r.batch, r.kind, r.granted_on, r.valid_from,"
     " r.valid_to, r.revoked_on, r.revocation_reason, r.notice"
 )
@@ -84,7 +85,7 @@ async def held_by(
     """All titles of some enterprises, ended ones included, the oldest first."""
     found = await session.execute(
         text(
-            f"SELECT {_FIELDS}, lists.next_from FROM recognition r"
+            f"SELECT {HELD_FIELDS}, lists.next_from FROM recognition r"
             f" LEFT JOIN list_editions({edition_programmes(library())}, CAST(:known_at AS timestamptz)) AS lists"
             " USING (programme, edition)"
             f" WHERE r.enterprise_id = ANY(:ids) AND {KNOWN} ORDER BY r.valid_from, r.id"
@@ -163,130 +164,3 @@ async def ladder_counts(
     found = await session.execute(text(counted), values)
     by_order = {row[0]: row[1] for row in found}
     return {rung.id: by_order.get(rung.order, 0) for rung in RUNGS}
-
-
-async def expiring(
-    session: AsyncSession, on: date, library: Library, days: int, limit: int = 200
-) -> tuple[list[dict[str, Any]], int]:
-    """Titles that end within some days and that nothing continues, the soonest first, with their enterprise; and all.
-
-    What is granted anew each calendar year ends for everybody on the same day and is left out.
-    """
-    found = await session.execute(
-        text(
-            # Whoever sees a title sees its enterprise, so the names are looked up for those shown only.
-            "SELECT r.*, e.name, e.credit_code, e.region_code FROM"
-            f" (SELECT {_FIELDS}, r.valid_to - CAST(:on AS date) AS days_left, count(*) OVER () AS total FROM recognition r"
-            f" WHERE {_in_force_now(library)} AND r.valid_to < CAST(:on AS date) + CAST(:days AS integer) AND {_NOT_CONTINUED}"
-            " AND NOT r.programme = ANY(:each_year) ORDER BY r.valid_to, r.id LIMIT :limit) AS r"
-            " JOIN enterprise e ON e.id = r.enterprise_id ORDER BY r.valid_to, r.id"
-        ),
-        {"on": on, "days": days, "each_year": programmes_each_year(library), "limit": limit},
-    )
-    rows = [dict(row) for row in found.mappings()]
-    return rows, rows[0]["total"] if rows else 0
-
-
-def programmes_each_year(library: Library) -> list[str]:
-    """The programmes whose titles last for a calendar year."""
-    return [name for name, one in library.programmes.items() if one.source.validity == "calendar year"]
-
-
-def _in_force_now(library: Library) -> str:
-    return f"{IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(library)}"
-
-
-@dataclass(frozen=True)
-class View:
-    """A way of looking at titles: its name, what it shows, and its condition."""
-
-    label: str
-    about: str
-    condition: Callable[[Library], str]
-
-
-#: No other title of the programme counts on the day after the last.
-_NOT_CONTINUED = (
-    "NOT EXISTS (SELECT FROM recognition o WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
-    " AND o.superseded_at IS NULL AND o.id <> r.id AND o.valid_from <= r.valid_to + 1"
-    " AND (o.valid_to IS NULL OR o.valid_to > r.valid_to) AND o.revoked_on IS NULL)"
-)
-_HELD_AGAIN = (
-    "EXISTS (SELECT FROM recognition o WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
-    " AND o.superseded_at IS NULL AND o.valid_from <= :on AND (o.valid_to IS NULL OR o.valid_to >= :on)"
-    " AND (o.revoked_on IS NULL OR o.revoked_on > :on))"
-)
-
-
-def _ends_soon(library: Library) -> str:
-    return f"{_in_force_now(library)} AND r.valid_to < CAST(:on AS date) + {SOON_DAYS} AND {_NOT_CONTINUED}"
-
-
-def _ends_soon_and_fails(library: Library) -> str:
-    return f"{_ends_soon(library)} AND x.outcome = 'ineligible'"
-
-
-def _lapsed_though_eligible(_: Library) -> str:
-    return (
-        "r.superseded_at IS NULL AND r.revoked_on IS NULL AND r.valid_to < :on AND r.valid_to > CAST(:on AS date) - 730"
-        f" AND (x.outcome = 'eligible' OR x.is_likely) AND NOT {_HELD_AGAIN}"
-    )
-
-
-def _revoked(_: Library) -> str:
-    return "r.superseded_at IS NULL AND r.revoked_on IS NOT NULL"
-
-
-SOON_DAYS = 180
-VIEWS = {
-    "expiring": View(
-        f"{SOON_DAYS} 天内到期", f"有效、{SOON_DAYS} 天内到期且没有接续的认定，先到期的在前。", _ends_soon
-    ),
-    "failing": View(
-        "到期复核有风险", f"{SOON_DAYS} 天内到期，而按现行数据测评不符合条件的：最值得马上上门。", _ends_soon_and_fails
-    ),
-    "in_force": View("有效", "今天有效的认定。", _in_force_now),
-    "lapsed": View("已失效但仍符合", "近两年到期、没有续上，而按现行数据仍符合或基本符合的。", _lapsed_though_eligible),
-    "revoked": View("已取消", "被取消资格的认定。", _revoked),
-}
-TITLES_A_PAGE = 50
-
-
-@dataclass(frozen=True)
-class TitlesFound:
-    """One page of titles, and how many there are in all."""
-
-    rows: list[dict[str, Any]]
-    total: int
-    page: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least one."""
-        return max(1, -(-self.total // TITLES_A_PAGE))
-
-
-async def list_titles(
-    session: AsyncSession, view: str, on: date, library: Library, programme: str = "", region: str = "", page: int = 1
-) -> TitlesFound:
-    """One page of the titles that a view shows, with their enterprise and what the rules say of it today."""
-    source = (
-        " FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
-        " LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme"
-        f" WHERE {VIEWS[view].condition(library)} AND (:programme = '' OR r.programme = :programme)"
-        " AND (:region = '' OR e.region_code = :region)"
-    )
-    values = {"on": on, "programme": programme, "region": region}
-    if ":on" not in source:
-        del values["on"]
-    total = (await session.execute(text(f"SELECT count(*){source}"), values)).scalar_one()
-    page = min(page, max(1, -(-total // TITLES_A_PAGE)))
-    found = await session.execute(
-        text(
-            f"SELECT {_FIELDS}, e.name, e.credit_code, e.region_code, x.outcome, x.is_likely, x.failed,"
-            f" r.valid_to - CAST(:on AS date) AS days_left{source} ORDER BY r.valid_to NULLS LAST, e.name, r.id"
-            " LIMIT :limit OFFSET :offset"
-        ),
-        {**values, "on": on, "limit": TITLES_A_PAGE, "offset": (page - 1) * TITLES_A_PAGE},
-    )
-    return TitlesFound([dict(row) for row in found.mappings()], total, page)

@@ -14,14 +14,14 @@ from backend.eligibility.queries import most_missing, newly_eligible
 from backend.enterprises.labels import Names
 from backend.plans.queries import workbench_plans
 from backend.recognitions.ladder import RUNGS, programmes_on_ladder
-from backend.recognitions.queries import expiring, ladder_counts
+from backend.recognitions.queries import ladder_counts
+from backend.recognitions.worklists import SOON_DAYS, Asked, list_titles
 from backend.web.dependencies import Work
 from backend.web.memory import Seen, Topic, memory_of, seen_by
 from backend.web.templates import render
 from rules.library import library
 
 router = APIRouter()
-EXPIRY_DAYS = 180
 #: What each part of the page rests on.
 _RESTS_ON: dict[str, tuple[Topic, ...]] = {
     "counts": ("enterprise", "recognition"),
@@ -39,11 +39,10 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
     seen = await seen_by(session)
     found = {part: await _part(request, session, seen, part, person.region_code) for part in _RESTS_ON}
     counts, total = found["counts"]
-    ends, ending = found["ending"]
     return render(
         request, "workbench.html", page_title="工作台", on=day, names=Names(rules),
         steps=[{"rung": one.id, "name": one.name, "count": counts[one.id], "note": "", "href": f"/enterprises?rung={one.id}"} for one in RUNGS],
-        total=total, expiring=ends, expiring_total=ending, days=EXPIRY_DAYS, newly=found["newly"], missing=found["missing"],
+        total=total, ending=found["ending"], days=SOON_DAYS, newly=found["newly"], missing=found["missing"],
         plans=found["plans"], last_run=await _last_run(session),
     )  # fmt: skip
 
@@ -58,7 +57,7 @@ async def _part(request: Request, session: AsyncSession, seen: Seen, part: str, 
             case "counts":
                 return await ladder_counts(session, day, rules), await _total(session)
             case "ending":
-                return await expiring(session, day, rules, EXPIRY_DAYS, limit=12)
+                return await list_titles(session, Asked(within=region), day, rules, limit=12)
             case "newly":
                 return await newly_eligible(session, programmes, limit=12)
             case "missing":

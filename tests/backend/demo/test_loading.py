@@ -12,7 +12,7 @@ from backend.database.session import owner_unit_of_work
 from backend.demo.cli import DEMO_PASSWORD, PEOPLE
 from backend.demo.service import add_people, is_demo, is_loaded, load
 from backend.filings.service import rebuild
-from backend.recognitions.queries import VIEWS, list_titles
+from backend.recognitions.worklists import VIEWS, Asked, list_titles
 from rules.library import library
 from tests.backend.conftest import ClientAs
 from tests.factories import column, make_enterprise
@@ -35,7 +35,7 @@ async def test_a_demo_has_something_on_every_page_and_in_every_list(demo: AsyncE
     assert re.search(r"共 [1-9]\d* 项", workbench)
     async with owner_unit_of_work(demo) as session:
         for view in ("expiring", "failing", "in_force", "lapsed"):
-            assert (await list_titles(session, view, today(), library())).total > 0, VIEWS[view].label
+            assert (await list_titles(session, Asked(view), today(), library())).total > 0, VIEWS[view].label
 
 
 async def test_the_demos_projection_is_what_its_filings_say(demo: AsyncEngine):

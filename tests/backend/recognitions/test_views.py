@@ -10,9 +10,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import today
 from backend.database.session import copy_rows, owner_unit_of_work
-from backend.recognitions import queries
-from backend.recognitions.queries import VIEWS, expiring, list_titles
+from backend.recognitions import worklists
 from backend.recognitions.service import revoke
+from backend.recognitions.worklists import VIEWS, Asked, list_titles
 from rules.library import library
 from tests.backend.conftest import ClientAs
 from tests.factories import make_enterprise, make_recognition
@@ -22,7 +22,7 @@ ON = date(2026, 6, 30)
 
 async def shown(session: AsyncSession, view: str, **given: Any) -> list[int]:
     """The enterprises of a view, as often as they stand there."""
-    return [row["enterprise_id"] for row in (await list_titles(session, view, ON, library(), **given)).rows]
+    return [row["enterprise_id"] for row in (await list_titles(session, Asked(view, **given), ON, library())).rows]
 
 
 async def titled(session: AsyncSession, ends_in: int, programme: str = "hnte", outcome: str = "") -> int:
@@ -116,19 +116,31 @@ async def test_a_view_is_narrowed_by_programme_and_region(session: AsyncSession)
 
 @pytest.mark.parametrize("view", VIEWS)
 async def test_a_view_counts_what_its_pages_show(session: AsyncSession, view: str, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(queries, "TITLES_A_PAGE", 2)
+    monkeypatch.setattr(worklists, "TITLES_A_PAGE", 2)
     for ends_in in (-10, 10, 20, 30, 40):
         await titled(session, ends_in, outcome="eligible" if ends_in < 0 else "ineligible")
-    first = await list_titles(session, view, ON, library())
-    pages = [await list_titles(session, view, ON, library(), page=page) for page in range(1, first.pages + 1)]
+    first = await list_titles(session, Asked(view), ON, library())
+    pages = [await list_titles(session, Asked(view, page=page), ON, library()) for page in range(1, first.pages + 1)]
     assert len({row["id"] for page in pages for row in page.rows}) == first.total
 
 
-async def test_the_workbenchs_list_leaves_out_what_everybody_renews_each_year(session: AsyncSession):
+async def test_what_everybody_renews_each_year_ends_soon_only_where_it_is_asked_for(session: AsyncSession):
     number = await titled(session, 30)
-    await titled(session, 30, programme="tech_sme")
-    rows, total = await expiring(session, ON, library(), 180)
-    assert ([row["enterprise_id"] for row in rows], total) == ([number], 1)
+    yearly = await titled(session, 30, programme="tech_sme")
+    assert await shown(session, "expiring") == [number]
+    assert await shown(session, "expiring", programme="tech_sme") == [yearly]
+
+
+@pytest.mark.parametrize(("days", "is_shown"), [(30, False), (60, True)])
+async def test_how_far_ahead_is_looked_can_be_chosen(session: AsyncSession, days: int, is_shown: bool):
+    number = await titled(session, 45)
+    assert (number in await shown(session, "expiring", days=days)) is is_shown
+
+
+async def test_of_several_lapsed_titles_of_a_programme_the_last_alone_is_listed(session: AsyncSession):
+    number = await titled(session, -10, outcome="eligible")
+    await make_recognition(session, number, "hnte", date(2022, 1, 10), valid_to=ON - timedelta(days=400))
+    assert await shown(session, "lapsed") == [number]
 
 
 # The page

@@ -1,0 +1,202 @@
+"""Work lists of titles: what ends soon, what would fail its review, what lapsed although it need not have.
+
+A list and its count are made of one WHERE clause. Titles are looked through in the order of their last day, of which
+there is an index; the enterprises' names are looked up for the page that is shown.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.recognitions.queries import HELD_FIELDS, IN_FORCE, current_edition
+from backend.web.memory import Memory, seen_by
+from rules.library import Library
+
+SOON_DAYS = 180
+#: The choices of how far to look ahead.
+DAYS_AHEAD = (30, 60, 90, SOON_DAYS, 365)
+TITLES_A_PAGE = 50
+
+_BY_LAST_DAY = "r.valid_to, r.enterprise_id, r.id"
+#: No other title of the programme counts on the day after the last.
+_NOT_CONTINUED = (
+    "NOT EXISTS (SELECT FROM recognition o WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
+    " AND o.superseded_at IS NULL AND o.id <> r.id AND o.valid_from <= r.valid_to + 1"
+    " AND (o.valid_to IS NULL OR o.valid_to > r.valid_to) AND o.revoked_on IS NULL)"
+)
+#: Nothing of the programme was granted after it, and nothing outlasts it.
+_IS_THE_LAST = (
+    "NOT EXISTS (SELECT FROM recognition o WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
+    " AND o.superseded_at IS NULL AND o.id <> r.id"
+    " AND (o.valid_from > r.valid_from OR coalesce(o.valid_to, 'infinity') > r.valid_to))"
+)
+
+
+@dataclass(frozen=True)
+class View:
+    """A way of looking at titles: its name, what it shows, its condition and order."""
+
+    label: str
+    about: str
+    condition: Callable[[Library], str]
+    order: str = _BY_LAST_DAY
+    #: Whether it asks what the rules say today.
+    asks_outcome: bool = False
+    #: Whether it looks some days ahead. What is granted anew each calendar year ends for everybody on the same day and
+    #: is then shown only where it is asked for by name.
+    looks_ahead: bool = False
+
+
+def _in_force(library: Library) -> str:
+    return f"{IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(library)}"
+
+
+def _ends_soon(library: Library) -> str:
+    # The first comparison is in IN_FORCE too; without the OR there it bounds the look through the index.
+    ends = "r.valid_to >= :on AND r.valid_to < CAST(:on AS date) + CAST(:days AS integer)"
+    return f"{ends} AND {_in_force(library)} AND {_NOT_CONTINUED}"
+
+
+def _ends_soon_and_fails(library: Library) -> str:
+    return f"{_ends_soon(library)} AND x.outcome = 'ineligible'"
+
+
+def _lapsed_though_eligible(_: Library) -> str:
+    return (
+        "r.valid_to < :on AND r.valid_to > CAST(:on AS date) - 730 AND r.superseded_at IS NULL AND r.revoked_on IS NULL"
+        f" AND (x.outcome = 'eligible' OR x.is_likely) AND {_IS_THE_LAST}"
+    )
+
+
+def _revoked(_: Library) -> str:
+    return "r.superseded_at IS NULL AND r.revoked_on IS NOT NULL"
+
+
+VIEWS: Mapping[str, View] = {
+    "expiring": View("即将到期", "有效、期内到期且没有接续的认定，先到期的在前。", _ends_soon, looks_ahead=True),
+    "failing": View(
+        "到期复核有风险", "期内到期，而按现行数据测评不符合条件的：最值得马上上门。", _ends_soon_and_fails,
+        asks_outcome=True, looks_ahead=True,
+    ),
+    "in_force": View(
+        "有效", "今天有效的认定，没有到期日和最晚到期的在前。", _in_force, order="r.valid_to DESC, r.enterprise_id DESC, r.id DESC"
+    ),
+    "lapsed": View(
+        "已失效但仍符合", "近两年到期、没有续上，而按现行数据仍符合或基本符合的。", _lapsed_though_eligible, asks_outcome=True
+    ),
+    "revoked": View("已取消", "被取消资格的认定，最近取消的在前。", _revoked, order="r.revoked_on DESC, r.id DESC"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a list of titles is narrowed by; empty narrows nothing."""
+
+    view: str = "expiring"
+    programme: str = ""
+    region: str = ""
+    #: How far to look ahead, where the view does.
+    days: int = SOON_DAYS
+    #: The district of whoever asks. Row-level security shows no other anyway; said here, an index can be used for it.
+    within: str = ""
+    page: int = 1
+
+
+@dataclass(frozen=True)
+class TitlesFound:
+    """One page of titles, and how many there are in all."""
+
+    rows: list[dict[str, Any]]
+    total: int
+    page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.total // TITLES_A_PAGE))
+
+
+async def list_titles(
+    session: AsyncSession,
+    asked: Asked,
+    on: date,
+    library: Library,
+    memory: Memory | None = None,
+    limit: int | None = None,
+) -> TitlesFound:
+    """One page of the titles that a view shows, with their enterprise and what the rules say of it today.
+
+    Args:
+        session: within the reader's scope.
+        asked: what is shown; a page past the last is the last.
+        on: the day asked about.
+        library: the rules.
+        memory: where the count is kept while nothing changes that it rests on.
+        limit: titles a page, `TITLES_A_PAGE` where it is not given.
+    """
+    most = limit or TITLES_A_PAGE
+    source, values = _source(asked, on, library)
+    page = max(1, asked.page)
+
+    async def rows_of(wanted: int) -> list[dict[str, Any]]:
+        return await _rows(session, asked.view, source, values | {"limit": most, "offset": (wanted - 1) * most})
+
+    rows = await rows_of(page)
+    if 0 < len(rows) < most or (not rows and page == 1):
+        return TitlesFound(rows, (page - 1) * most + len(rows), page)
+
+    async def count() -> int:
+        return (await session.execute(text(f"SELECT count(*) {source}"), values)).scalar_one()
+
+    if memory is None:
+        total = await count()
+    else:
+        state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
+        total = await memory.recall(("titles", replace(asked, page=1), on), state, count)
+    if rows:
+        return TitlesFound(rows, total, page)
+    last = max(1, -(-total // most))
+    return TitlesFound(await rows_of(last), total, last)
+
+
+def _source(asked: Asked, on: date, library: Library) -> tuple[str, dict[str, Any]]:
+    """FROM and WHERE of a list, with the parameters."""
+    view = VIEWS[asked.view]
+    condition = view.condition(library)
+    values: dict[str, Any] = {"on": on, "days": asked.days}
+    outcome = " JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme"
+    source = f"FROM recognition r{outcome if view.asks_outcome else ''} WHERE {condition}"
+    if asked.programme:
+        source += " AND r.programme = :programme"
+        values["programme"] = asked.programme
+    elif view.looks_ahead:
+        source += " AND NOT r.programme = ANY(:each_year)"
+        values["each_year"] = programmes_each_year(library)
+    for name, region in (("region", asked.region), ("within", asked.within)):
+        if region:
+            source += f" AND r.enterprise_id IN (SELECT id FROM enterprise WHERE region_code = :{name})"
+            values[name] = region
+    return source, values
+
+
+async def _rows(session: AsyncSession, view: str, source: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    order = VIEWS[view].order
+    found = await session.execute(
+        text(
+            "SELECT r.*, r.valid_to - CAST(:on AS date) AS days_left, e.name, e.credit_code, e.region_code, x.outcome,"
+            f" x.is_likely, x.failed FROM (SELECT {HELD_FIELDS} {source} ORDER BY {order} LIMIT :limit OFFSET :offset) AS r"
+            " JOIN enterprise e ON e.id = r.enterprise_id"
+            f" LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme ORDER BY {order}"
+        ),
+        values,
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+def programmes_each_year(library: Library) -> list[str]:
+    """The programmes whose titles last for a calendar year."""
+    return [name for name, one in library.programmes.items() if one.source.validity == "calendar year"]
