@@ -125,7 +125,7 @@ def _read_one(
         if indicator.period is Period.YEARLY:
             facts.yearly[indicator.id] = _read_years(indicator, name, value, as_of, problems)
         else:
-            facts.current[indicator.id] = read_value(indicator, value)
+            facts.current[indicator.id] = read_value(indicator, _of_its_day(indicator, value, as_of))
             _check_range(indicator, name, facts.current[indicator.id])
             _check_year(indicator, name, facts.current[indicator.id], as_of)
     except _Impossible as error:
@@ -145,6 +145,9 @@ def _dropped(name: str, message: str) -> FactProblem:
     return FactProblem(name, message, is_dropped=True)
 
 
+_STATES = (Type.CHOICE, Type.BOOLEAN, Type.TEXT)
+
+
 class _Impossible(ValueError):
     """A value of the right type that cannot be true."""
 
@@ -158,11 +161,29 @@ class _PartlyUnusable(ValueError):
         super().__init__("；".join(texts))
 
 
+def _of_its_day(indicator: Indicator, value: Any, as_of: date) -> Any:
+    """The figure of the last completed year, else of this one, where a figure of one day is given by years.
+
+    The official forms ask some of them by year (years in the niche at the year's end). An older year's never stands
+    in: what was so then need not be so now.
+    """
+    if not isinstance(value, Mapping) or indicator.type in (Type.LIST, Type.DATE):
+        return value  # type: ignore[reportUnknownVariableType]
+    years: Mapping[str, Any] = {str(year): one for year, one in value.items()}  # type: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    for year in (as_of.year - 1, as_of.year):
+        if years.get(str(year)) is not None:
+            return years[str(year)]
+    raise ValueError(f"没有 {as_of.year - 1} 年的数，实为 {_seen(value)}")
+
+
 def _read_years(
     indicator: Indicator, name: str, value: Any, as_of: date, problems: list[FactProblem]
 ) -> dict[int, Value]:
     if not isinstance(value, Mapping):
-        raise ValueError(f'是分年度指标，应写作 {{"{as_of.year - 1}": 数值}}，实为 {_seen(value)}')
+        if indicator.type not in _STATES and indicator.derive is None:
+            raise ValueError(f'是分年度指标，应写作 {{"{as_of.year - 1}": 数值}}，实为 {_seen(value)}')
+        # A size class or a ratio said without a year can only be the last completed one's; a sum could be any year's.
+        value = {str(as_of.year - 1): value}
     years: dict[int, Value] = {}
     for written, one in value.items():  # type: ignore[reportUnknownVariableType]
         label = str(written)  # type: ignore[reportUnknownArgumentType]

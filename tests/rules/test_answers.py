@@ -204,6 +204,28 @@ def test_a_value_of_the_wrong_kind_counts_as_missing(name: str, value: Any, said
     assert any(missing.startswith(name) for missing in given["missing"]) or name == "ip_class1_count"
 
 
+def of_srdi_2026(**facts: Any) -> dict[str, Any]:
+    return answer(line(programme="srdi_sme", as_of="2026-07-15", facts=facts))
+
+
+def test_a_size_class_said_without_a_year_is_the_last_completed_years() -> None:
+    assert of_srdi_2026(size_class="large")["failed"] == ["is-sme"]
+    assert of_srdi_2026(size_class={"2024": "large"})["failed"] == []
+
+
+def test_a_ratio_said_without_a_year_is_the_last_completed_years() -> None:
+    assert of_srdi_2026(debt_ratio=80.01)["failed"] == ["debt-ratio-at-most-80pct"]
+
+
+def test_years_in_the_niche_may_be_given_for_the_years_end() -> None:
+    assert of_srdi_2026(niche_market_years={"2025": 2.9, "2024": 5})["failed"] == ["niche-market-at-least-3y"]
+
+
+def test_an_older_years_figure_never_stands_in_for_the_last() -> None:
+    given = of_srdi_2026(niche_market_years={"2024": 2})
+    assert (given["failed"], "没有 2025 年的数" in given["error"]) == ([], True)
+
+
 def test_not_a_number_counts_as_missing_and_the_line_keeps_its_id() -> None:
     given = answer(line().replace('"total_assets_year_end": {"2025": 6000}', '"total_assets_year_end": {"2025": NaN}'))
     assert (given["id"], given["outcome"], given["unknown"]) == ("E-1", "undetermined", ["T2c"])
