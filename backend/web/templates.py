@@ -62,9 +62,18 @@ NAVIGATION: Final = (
     Destination("数据核对", "/conflicts", "checklist"),
     Destination("规划目标", "/plans", "target-arrow"),
     Destination("导入", "/imports", "table-import", _WRITERS),
+    Destination("资格自测", "/check", "checklist"),
     Destination("规则库", "/rules", "book-2"),
     Destination("用户", "/people", "users", frozenset({"administrator"})),
     Destination("操作留痕", "/audit", "history", frozenset({"auditor"})),
+)
+
+
+#: What is open to everybody.
+PUBLIC_NAVIGATION: Final = (
+    Destination("资格自测", "/check", "checklist"),
+    Destination("规则库", "/rules", "book-2"),
+    Destination("登录", "/login", "login"),
 )
 
 
@@ -152,7 +161,7 @@ def layout_context(request: Request) -> dict[str, Any]:
 
 def _navigation(visitor: Visitor | None) -> Sequence[Destination]:
     if visitor is None:
-        return ()
+        return PUBLIC_NAVIGATION
     return tuple(destination for destination in NAVIGATION if destination.is_open_to(visitor.role))
 
 

@@ -1,0 +1,90 @@
+"""成长路线图: the rungs of the ladder, where the enterprise stands, and what each rung ahead asks of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from backend.recognitions.ladder import RUNGS, Rung
+from backend.self_check.explaining import title_of
+from backend.self_check.targets import evaluators, target
+from rules.answers import show, unit_of
+from rules.evaluate import Answer, Outcome, Reason
+from rules.facts import Facts
+from rules.library import Library
+from rules.values import Growth
+
+#: Criteria named for each programme; the rest is counted.
+_MOST_NAMED = 4
+
+
+@dataclass(frozen=True)
+class Step:
+    """One programme of a rung: what it answers, and what it still asks."""
+
+    programme: str
+    name: str
+    outcome: str
+    met: int
+    criteria: int
+    #: Criteria not met, in words, with their gap.
+    gaps: Sequence[str]
+    #: How many criteria wait for facts.
+    open: int
+
+
+@dataclass(frozen=True)
+class RungAhead:
+    """A rung with its programmes, the nearest first."""
+
+    rung: Rung
+    steps: Sequence[Step]
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the figures are enough for one of its programmes."""
+        return any(one.outcome in ("eligible", "likely") for one in self.steps)
+
+
+def growth_path(facts: Facts, as_of: date, library: Library) -> list[RungAhead]:
+    """Every rung with what its programmes answer on a day; rungs of which nothing is in force are left out."""
+    path: list[RungAhead] = []
+    for rung in RUNGS:
+        if rung.id == "listed":
+            continue  # dozens of standards of four boards; they are asked about by themselves
+        found = evaluators(target(f"rung:{rung.id}", library), facts, as_of, library)
+        steps = [_step(one.answer(facts, as_of)) for one in found]
+        if steps:
+            order = {"eligible": 0, "likely": 1, "undetermined": 2, "ineligible": 3}
+            path.append(RungAhead(rung, sorted(steps, key=lambda one: (order[one.outcome], -one.met / one.criteria))))
+    return path
+
+
+def _step(answer: Answer) -> Step:
+    asked = [one for one in answer.reasons if one.outcome is not Outcome.NOT_APPLICABLE]
+    failed = [one for one in asked if one.outcome is Outcome.FAILED]
+    return Step(
+        answer.version.source.programme, answer.version.programme.name.zh,
+        "likely" if answer.is_likely else str(answer.outcome),
+        sum(one.outcome is Outcome.MET for one in asked), max(len(asked), 1),
+        [gap_in_words(one) for one in failed[:_MOST_NAMED]] + (["……"] if len(failed) > _MOST_NAMED else []),
+        sum(one.outcome is Outcome.UNKNOWN for one in asked),
+    )  # fmt: skip
+
+
+def gap_in_words(reason: Reason) -> str:
+    """A criterion that is not met, with how far it is: 科技人员占比（现 8%，须 ≥ 10%，差 2%）."""
+    name = title_of(reason.criterion)
+    if reason.gap is None:
+        return name
+    shown = reason.criterion.shown
+    unit = unit_of(shown)
+
+    def written(value: Any) -> str:
+        figure = show(value, "percent" if isinstance(value, Growth) else shown)
+        return (
+            f"{figure:,}{' ' if unit and unit != '%' else ''}{unit}" if isinstance(figure, int | float) else str(figure)
+        )
+
+    op = {">=": "≥", "<=": "≤", ">": "＞", "<": "＜"}.get(reason.op, reason.op)
+    return f"{name}（现 {written(reason.figure)}，须 {op} {written(reason.threshold)}，差 {written(reason.gap)}）"

@@ -1,0 +1,100 @@
+"""What looks wrong although it can be read: 元 typed where 万元 is asked, figures that contradict each other.
+
+A hint never changes a figure and never stands in the way: the enterprise knows best what it typed.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from backend.self_check.entries import Taken, name_of
+from rules.catalogue import Indicator, Period, Type
+from rules.facts import Facts
+from rules.interpret import Context
+from rules.language import Fact, parse, walk
+from rules.library import Library
+from rules.values import FactKey
+
+#: 元 and 万元 are a factor of ten thousand apart; a figure this many times another of the same enterprise is doubtful.
+_FACTOR = 1_000
+#: Above these 万元 (50 亿) a figure is doubtful by itself: hardly an enterprise that asks here has as much.
+_DOUBTFUL_WAN = 500_000
+#: Below these it may be anything.
+_SMALL_WAN = 10_000
+
+
+def hints(taken: Taken, facts: Facts, library: Library) -> list[dict[str, str]]:
+    """Each hint with the field it is about: `{"field", "message"}`."""
+    return [*_units(taken, library), *_contradictions(facts, taken.sheet.as_of, library)]
+
+
+def _units(taken: Taken, library: Library) -> Iterator[dict[str, str]]:
+    money = {
+        key: Fraction(value)
+        for key, indicator, value in _given(taken.sheet.facts, library)
+        if indicator.type is Type.MONEY and not isinstance(value, str)
+    }
+    middle = sorted(abs(one) for one in money.values() if one)
+    usual = middle[(len(middle) - 1) // 2] if middle else Fraction(0)
+    for key, value in money.items():
+        is_out_of_line = len(middle) > 1 and abs(value) >= _SMALL_WAN and abs(value) >= _FACTOR * usual > 0
+        if abs(value) >= _DOUBTFUL_WAN or is_out_of_line:
+            indicator = library.catalogue.by_name[key.indicator]
+            yield {
+                "field": name_of(key),
+                "message": f"“{indicator.name}”{_year(key)}填了 {_plain(value)} 万元（{_plain(value / 10_000)} 亿元）。"
+                f"是否把元当成了万元？如是，应填 {_plain(value / 10_000)}；如无误可不理会。",
+            }
+    for key, indicator, value in _given(taken.sheet.facts, library):
+        if indicator.type is Type.PERCENT and isinstance(value, int | Decimal) and 0 < abs(value) < 1:
+            yield {
+                "field": name_of(key),
+                "message": f"“{indicator.name}”{_year(key)}填了 {value}，即 {value}%。如指 {_plain(Fraction(value) * 100)}%，"
+                f"应填 {_plain(Fraction(value) * 100)}；如无误可不理会。",
+            }
+
+
+def _contradictions(facts: Facts, as_of: date, library: Library) -> Iterator[dict[str, str]]:
+    years = sorted({year for held in facts.yearly.values() for year in held})
+    for rule in library.catalogue.consistency:
+        read = _read_by(rule.require, library)
+        if not any(one.id in facts.yearly or one.id in facts.current for one in read):
+            continue
+        is_yearly = any(one.period is Period.YEARLY for one in read)
+        for year in years if is_yearly else [as_of.year - 1]:
+            context = Context(library.environment, facts, as_of, year, base_year=year)
+            if library.environment.derivation(rule.require)(context) is False:
+                first = next((one for one in read if one.id in facts.yearly or one.id in facts.current), read[0])
+                key = FactKey(first.id, year if first.period is Period.YEARLY else None)
+                yield {"field": name_of(key), "message": f"{f'{year} 年' if is_yearly else ''}{rule.name}：{rule.hint}"}
+
+
+_READ: dict[str, list[Indicator]] = {}
+
+
+def _read_by(expression: str, library: Library) -> list[Indicator]:
+    """The indicators that an expression of the catalogue reads; worked out once."""
+    if expression not in _READ:
+        nodes = walk(parse(expression, library.catalogue))
+        _READ[expression] = [node.indicator for node in nodes if isinstance(node, Fact)]
+    return _READ[expression]
+
+
+def _given(facts: Mapping[str, Any], library: Library) -> Iterator[tuple[FactKey, Indicator, Any]]:
+    for name, value in facts.items():
+        indicator = library.catalogue.by_name[name]
+        if isinstance(value, Mapping):
+            for year, one in value.items():  # type: ignore[reportUnknownVariableType]
+                yield FactKey(name, int(str(year))), indicator, one  # type: ignore[reportUnknownArgumentType]
+        elif not isinstance(value, list | bool):
+            yield FactKey(name), indicator, value
+
+
+def _year(key: FactKey) -> str:
+    return f" {key.year} 年" if key.year is not None else ""
+
+
+def _plain(value: Fraction) -> str:
+    return f"{float(value):,.4f}".rstrip("0").rstrip(".")

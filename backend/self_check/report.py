@@ -1,0 +1,143 @@
+"""The printable report: two pages that say what was asked, by which rules, what came of it, and that it decides nothing.
+
+The page and the PDF are drawn from the same data. The PDF is set by Typst, which brings no system library along and
+embeds the Chinese glyphs it uses; the typeface comes from npm like all files of the pages.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import typst
+
+from backend.self_check import explaining
+from backend.self_check.checking import SelfCheck
+from backend.self_check.entries import unit_of_indicator
+from backend.web.assets import ROOT
+from backend.web.filters import figure, outcome
+from rules.evaluate import Answer
+from rules.library import Library
+from rules.receipt import receipt
+
+STATEMENT: Final = (
+    "本报告由企业自行填报的数据按公开的认定标准测算，供企业参考，不是任何部门的审查意见或认定决定；"
+    "是否符合条件，以主管部门的受理和评审结果为准。"
+)
+_TEMPLATE: Final = str(Path(__file__).with_name("report.typ"))
+_FONTS: Final = ROOT / "node_modules" / "@embedpdf" / "fonts-sc" / "fonts"
+#: Points of the letters, tried until everything stands on two pages.
+_SIZES: Final = (9.5, 8.5, 7.5, 6.5)
+_PAGES: Final = 2
+#: Facts and ways beyond these are left to the page on the screen.
+_MOST_FACTS = 44
+_MOST_WAYS = 2
+
+
+def report(check: SelfCheck, show: str, made_on: date, library: Library) -> dict[str, Any]:
+    """Everything that stands in the report, as text.
+
+    Args:
+        check: what was asked.
+        show: the programme to explain; without it the nearest.
+        made_on: the day of the report.
+        library: the rules.
+    """
+    main = next((one for one in check.by_nearness if one.version.source.programme == show), None)
+    main = main or (check.by_nearness[0] if check.by_nearness else None)
+    return {
+        "title": "资格自测报告", "target": check.target.name, "as_of": check.sheet.as_of.isoformat(),
+        "made_on": made_on.isoformat(), "statement": STATEMENT, "name": str(check.sheet.facts.get("enterprise_name", "")),
+        "results": [_result(one) for one in check.by_nearness],
+        "main": _explained(main, check, library) if main is not None else None,
+        "facts": _facts(check, library), "more_facts": max(0, len(check.answered()) - _MOST_FACTS),
+        "not_in_force": check.not_in_force,
+    }  # fmt: skip
+
+
+def pdf(content: Mapping[str, Any]) -> bytes:
+    """The report as a PDF of at most two pages, as far as its text allows.
+
+    Raises:
+        TypstError: the typesetting failed, which is a fault of the program.
+    """
+    for size in _SIZES:
+        inputs = {"report": json.dumps({**content, "size": size}, ensure_ascii=False)}
+        pages = json.loads(
+            typst.query(_TEMPLATE, "<pages>", field="value", one=True, font_paths=_fonts(), sys_inputs=inputs)
+        )
+        if pages <= _PAGES or size == _SIZES[-1]:
+            return typst.compile(_TEMPLATE, None, font_paths=_fonts(), format="pdf", sys_inputs=inputs)
+    raise AssertionError("there is a smallest size")
+
+
+@cache
+def _fonts() -> typst.Fonts:
+    """Our typeface, and the system's for the rare character that it lacks; looked through once."""
+    return typst.Fonts(font_paths=[str(_FONTS)])
+
+
+def _result(answer: Answer) -> dict[str, Any]:
+    return {
+        "name": answer.version.programme.name.zh, "version": answer.version.id,
+        "in_force": answer.version.source.in_force.from_.isoformat(),
+        "outcome": outcome("likely" if answer.is_likely else str(answer.outcome)),
+        "failed": len(answer.failed), "unknown": len(answer.unknown),
+    }  # fmt: skip
+
+
+def _explained(answer: Answer, check: SelfCheck, library: Library) -> dict[str, Any]:
+    source = answer.version.source
+    stub = receipt(answer.version, answer.as_of, check.sheet.facts)
+    return {
+        "name": answer.version.programme.name.zh, "version": answer.version.id,
+        "outcome": _result(answer)["outcome"], "documents": "；".join(source.documents), "score": _score(answer),
+        "criteria": [_row(one) for one in explaining.explain(answer, library)], "warnings": list(answer.warnings),
+        "settling": [
+            "、".join(explaining.fact_name(key, library) for key in keys)
+            for keys in explaining.settling(answer, check.facts, library, check.sheet.declined)[:1]
+        ],
+        "remedies": [
+            {"name": f"{one.id} {one.name}" if one.name != one.id else one.id, "ways": [way.words for way in one.remedies[:_MOST_WAYS]]}
+            for one in explaining.unmet(answer, check.facts, library)
+        ],
+        "receipt": [f"规则 {stub['rule']}", f"引擎 {stub['engine']}", f"截至 {stub['as_of']}", f"数据 {stub['facts']}"],
+    }  # fmt: skip
+
+
+def _score(answer: Answer) -> str:
+    if answer.score is None:
+        return ""
+    low, high = answer.score
+    reached = str(figure(low)) if low == high else f"{figure(low)} – {figure(high)}"
+    mark = f"（及格线 {answer.pass_mark[0]} {figure(answer.pass_mark[1])}）" if answer.pass_mark is not None else ""
+    return f"得分 {reached}{mark}"
+
+
+def _row(reason: Mapping[str, Any]) -> dict[str, str]:
+    unit = f" {reason['unit']}" if reason["unit"] else ""
+
+    def shown(value: Any) -> str:
+        return "" if value is None else f"{figure(value)}{unit}"
+
+    has_figure = reason["has_figure"]
+    return {
+        "name": f"{reason['id']} {reason['name']}".strip(), "outcome": outcome(reason["outcome"]),
+        "figure": shown(reason["figure"]) if has_figure else "",
+        "threshold": f"{reason['op']} {shown(reason['threshold'])}" if has_figure else "",
+        "gap": shown(reason["gap"]), "cite": reason["cite"],
+    }  # fmt: skip
+
+
+def _facts(check: SelfCheck, library: Library) -> list[dict[str, str]]:
+    known = set(check.facts.keys())
+    rows: list[dict[str, str]] = []
+    for key in check.answered()[:_MOST_FACTS]:
+        if key in known:
+            indicator = library.catalogue.by_name[key.indicator]
+            value = figure(explaining.in_words(check.facts.get(key), indicator))
+            unit = unit_of_indicator(indicator)
+            rows.append({"name": explaining.fact_name(key, library), "value": f"{value} {unit}".strip()})
+    return rows
