@@ -17,7 +17,7 @@ kind of value it gives, so that money compared with a count is refused when the 
 import ast
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -617,3 +617,16 @@ def walk(node: Node) -> list[Node]:
                 if isinstance(item, Node):
                     found += walk(item)
     return found
+
+
+def with_derivations(indicators: Collection[str], catalogue: Catalogue) -> frozenset[str]:
+    """Indicators and all that they are derived from."""
+    found, waiting = set(indicators), list(indicators)
+    while waiting:
+        indicator = catalogue.by_name[waiting.pop()]
+        for written in (indicator.derive, indicator.at_most):
+            nodes = walk(parse(written, catalogue)) if written is not None else []
+            more = {node.indicator.id for node in nodes if isinstance(node, Fact)} - found
+            found |= more
+            waiting += more
+    return frozenset(found)

@@ -26,7 +26,7 @@ from rules.columnar.engine import OUTCOMES, Bitmap, Engine, Verdicts
 from rules.columnar.population import NONE_DAY, Population, from_frames
 from rules.columnar.runs import evaluate_library
 from rules.facts import Facts
-from rules.language import Fact, parse, walk
+from rules.language import with_derivations
 from rules.library import Library
 from rules.programme import Version
 
@@ -140,19 +140,6 @@ def indicators_read(library: Library) -> frozenset[str]:
             }
             found |= {name for batch in source.batches for name in batch.answers_for}
     return with_derivations(found, library.catalogue)
-
-
-def with_derivations(indicators: Collection[str], catalogue: Catalogue) -> frozenset[str]:
-    """Indicators and all that they are derived from."""
-    found, waiting = set(indicators), list(indicators)
-    while waiting:
-        indicator = catalogue.by_name[waiting.pop()]
-        for written in (indicator.derive, indicator.at_most):
-            nodes = walk(parse(written, catalogue)) if written is not None else []
-            more = {node.indicator.id for node in nodes if isinstance(node, Fact)} - found
-            found |= more
-            waiting += more
-    return frozenset(found)
 
 
 async def _read(

@@ -319,8 +319,9 @@ def _over_years(frame: Frame, function: str, values: list[tuple[Mask, Column]]) 
     for there, value in values:
         kept = numbers_of(choose_rows(frame, there, numbers_of(nothing_left_open(value)), constant(0)))
         total = add(total, kept)
-        counted = where_true(there, 1.0, 0.0)
-        existing = add(existing, Numbers(KNOWN, counted, counted, 0.0, WHOLE, 1.0))
+        if function == "mean":
+            counted = where_true(there, 1.0, 0.0)
+            existing = add(existing, Numbers(KNOWN, counted, counted, 0.0, WHOLE, 1.0))
     return total if function == "sum" else divide(frame, total, _at_least_one(existing))
 
 

@@ -12,7 +12,7 @@ from rules.catalogue import Indicator, Type
 from rules.columnar.columns import Bare, Column, Dates, Lists, Numbers, Texts, Truths, choose_rows, numbers_of
 from rules.columnar.masks import Mask, Rows, both, but_not, either, inverse, tidy
 from rules.columnar.numbers import LARGEST_WHOLE, ROUNDING, WHOLE, Denominator, is_zero, where_true
-from rules.columnar.population import NONE, UNKNOWN, Population, Stored, days_of, is_yearly
+from rules.columnar.population import NONE, UNKNOWN, Population, Stored, day_number, days_of, is_yearly
 from rules.columnar.states import KNOWN, State
 from rules.language import FEN_PER_WAN
 from rules.values import FactKey
@@ -72,13 +72,14 @@ class Frame:
         """Where the enterprise existed in a year; one whose founding day is unknown is taken to have."""
         place = ("existed", year)
         if place not in self.shared:
-            founded = self._founding_years()
-            self.shared[place] = (True if founded is None else tidy(~(founded > year)), False)
+            founded = self._founding_days()
+            there: Mask = True if founded is None else tidy(founded < _new_year(year + 1))
+            self.shared[place] = (there, False)
         return self.shared[place][0]
 
-    def _founding_years(self) -> NDArray[np.float64] | None:
+    def _founding_days(self) -> NDArray[Any] | None:
         if "founded" not in self.shared:
-            self.shared["founded"] = (founding_years(self.population, self.rows), False)
+            self.shared["founded"] = (founding_days(self.population, self.rows), False)
         return self.shared["founded"][0]
 
     def fact(self, indicator: Indicator) -> Column:
@@ -171,14 +172,19 @@ class Frame:
 _FIGURES = {Type.MONEY, Type.NUMBER, Type.COUNT, Type.HEADCOUNT, Type.PERCENT, Type.YEAR}
 
 
-def founding_years(population: Population, rows: Rows) -> NDArray[np.float64] | None:
-    """The year each enterprise was founded in as reported; NaN where that is not known, None where it never is."""
+def founding_days(population: Population, rows: Rows) -> NDArray[Any] | None:
+    """The day each enterprise was founded on as a column of days holds it, before all others where it is not known."""
     stored = population.current.get("established_on")
-    if stored is None:
-        return None
-    days = stored.at(rows)
-    years = days_of(days).astype("M8[D]").astype("M8[Y]").astype(np.int64) + 1970
-    return np.where(days < 0, np.nan, years.astype(np.float64))
+    return None if stored is None else stored.at(rows)
+
+
+def founded_in(days: NDArray[Any], year: int) -> Mask:
+    """Where an enterprise was founded in a year."""
+    return tidy((days >= _new_year(year)) & (days < _new_year(year + 1)))
+
+
+def _new_year(year: int) -> int:
+    return day_number(date(min(max(year, 1), 9999), 1, 1))
 
 
 def _restated(column: Column, state: State) -> Column:

@@ -69,7 +69,7 @@ def holds_anywhere(mask: Mask) -> bool:
 
 def spread(mask: Mask, size: int) -> NDArray[np.bool_]:
     """The mask as an array of a row each."""
-    return np.full(size, mask) if isinstance(mask, bool) else mask
+    return mask if isinstance(mask, np.ndarray) else np.full(size, mask, dtype=np.bool_)
 
 
 def taken(mask: Mask, rows: Rows) -> Mask:

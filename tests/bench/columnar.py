@@ -6,10 +6,10 @@ from datetime import date
 
 import numpy as np
 
-from backend.eligibility.batch import with_derivations
 from rules.columnar.engine import Engine, evaluate_population
 from rules.columnar.population import from_frames
 from rules.columnar.runs import evaluate_library
+from rules.language import with_derivations
 from rules.library import library
 from tests.bench.columns_registry import registry
 from tests.bench.figure import Figure, median_seconds, seconds
