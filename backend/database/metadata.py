@@ -16,6 +16,7 @@ SLICES = (
     "recognitions",
     "spreadsheets",
     "subregisters",
+    "zones",
 )
 
 for _slice in SLICES:

@@ -11,12 +11,15 @@ from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.plans import service
+from backend.plans.breakdown import Kind, breakdown, split
 from backend.plans.documents import plan_named, plans, target_named
 from backend.plans.members import PARTS, things_behind
 from backend.plans.members import members as list_members
+from backend.plans.permissions import CityOfficer
 from backend.plans.queries import plan_report, region_of_plan, revisions_of, titles_of
 from backend.plans.schemas import (
     BadQuestion,
+    breakdown_as_json,
     day_of,
     members_as_json,
     mode_of,
@@ -155,3 +158,32 @@ async def report_figure(session: Work, person: Officer, target: str, figure: Fig
     )
     number = await service.report_figure(session, found, draft, today=today(), recorded_by=person.id)
     return {"id": number, "target": found.id, "period_end": figure.period_end.isoformat()}
+
+
+class SharesIn(BaseModel):
+    """Shares by place: a district's code, a park's or a body's name; null takes one back."""
+
+    values: dict[str, Decimal | None]
+    whole: Decimal | None = None
+    reason: str = ""
+
+
+@router.get("/targets/{target}/breakdown/{year}")
+async def target_breakdown(
+    session: Work, person: SignedIn, target: str, year: int, kind: Kind = Kind.DISTRICT
+) -> dict[str, Any]:
+    """A target's shares for a year, their sum, and how it compares with the whole."""
+    plan, found = target_named(target)
+    return breakdown_as_json(await breakdown(session, plan, found, year, kind))
+
+
+@router.put("/targets/{target}/breakdown/{year}")
+async def split_target(
+    session: Work, person: CityOfficer, target: str, year: int, given: SharesIn, kind: Kind = Kind.DISTRICT
+) -> dict[str, Any]:
+    """Set a target's shares for a year; a difference from the whole needs its reason."""
+    plan, found = target_named(target)
+    after = await split(
+        session, plan, found, year, kind, given.values, whole=given.whole, reason=given.reason, recorded_by=person.id
+    )
+    return breakdown_as_json(after)

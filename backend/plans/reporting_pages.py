@@ -90,7 +90,7 @@ def _draft(
             errors.append({"field": name, "message": str(problem)})
     if days["period_end"] is None and not form.period_end:
         errors.append({"field": "period_end", "message": "请选择数据截止日（季度末）。"})
-    value = _decimal(form.value)
+    value = decimal_of(form.value)
     if value is None:
         told = f"数值写的是“{form.value}”，请改为数字，如 2.75。" if form.value.strip() else "请填写数值。"
         errors.append({"field": "value", "message": told})
@@ -108,7 +108,7 @@ def _draft(
     )
 
 
-def _decimal(written: str) -> Decimal | None:
+def decimal_of(written: str) -> Decimal | None:
     """A number with thousands parted, in full width, or with a percent sign behind it."""
     plain = unicodedata.normalize("NFKC", written).strip().replace(",", "").removesuffix("%").strip()
     try:

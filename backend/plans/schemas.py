@@ -7,6 +7,7 @@ from typing import Any
 
 from backend.clock import CHINA
 from backend.enterprises.regions import Regions
+from backend.plans.breakdown import Breakdown
 from backend.plans.members import Member
 from backend.plans.progress import Progress
 from backend.plans.queries import Report, Row
@@ -209,3 +210,20 @@ def amount_in_words(fen: int) -> str:
         if yuan >= size:
             return f"{plain_fraction(yuan / size)} {unit}"
     return f"{plain_fraction(yuan)} 元"
+
+
+def breakdown_as_json(found: Breakdown) -> dict[str, Any]:
+    """A breakdown for programs."""
+    difference = found.difference
+    return {
+        "target": found.target.id, "year": found.year, "kind": found.kind.value,
+        "whole": None if found.whole is None else number(Fraction(found.whole)), "whole_is_printed": found.whole_is_printed,
+        "shares": [
+            {"place": one.place, "name": one.name, "value": None if one.value is None else number(Fraction(one.value))}
+            for one in found.shares
+        ],
+        "total": number(Fraction(found.total)) if found.is_additive else None,
+        "difference": None if difference is None else number(Fraction(difference)),
+        "reason": None if found.acknowledged is None else found.acknowledged.reason,
+        "is_open": found.is_open,
+    }  # fmt: skip

@@ -207,7 +207,8 @@ async def host_of(session: AsyncSession, code: str, name: str) -> tuple[int | No
 async def kept_register_types(session: AsyncSession, known_at: datetime | None = None) -> list[tuple[str, str]]:
     """(register, type) of everything that was entered by a moment, in any district."""
     found = await session.execute(
-        text("SELECT register_id, type FROM kept_register_types(CAST(:known_at AS timestamptz))"), {"known_at": known_at}
+        text("SELECT register_id, type FROM kept_register_types(CAST(:known_at AS timestamptz))"),
+        {"known_at": known_at},
     )
     return [(row.register_id, row.type) for row in found]
 

@@ -107,15 +107,24 @@ def read_sheet(content: bytes, file_name: str, columns: Sequence[Column]) -> She
 
 def _head(sheet: Sheet, columns: Sequence[Column]) -> tuple[int, dict[int, Column]] | None:
     for number, row in enumerate(sheet.rows[:ROWS_ABOVE]):
-        labels = [_label(plain(cell)) for cell in row]
-        places = {place: column for column in columns if (place := _place(labels, column)) is not None}
+        places = _places([_label(plain(cell)) for cell in row], columns)
         if all(column in places.values() for column in columns if column.required):
             return number, places
     return None
 
 
-def _place(labels: Sequence[str], column: Column) -> int | None:
-    return next((place for place, label in enumerate(labels) if label in column.titles), None)
+def _places(labels: Sequence[str], columns: Sequence[Column]) -> dict[int, Column]:
+    """Which column stands where: by its own title first, and only then by another it goes by."""
+    places: dict[int, Column] = {}
+    for titles_of in (lambda column: {_label(column.title)}, lambda column: column.titles):
+        for column in columns:
+            if column in places.values():
+                continue
+            titles = titles_of(column)
+            place = next((n for n, label in enumerate(labels) if n not in places and label in titles), None)
+            if place is not None:
+                places[place] = column
+    return places
 
 
 def _label(title: str) -> str:
