@@ -16,6 +16,7 @@ from backend.access.trace.sealing import sealing
 from backend.database.engine import open_engine
 from backend.database.migrate import upgrade
 from backend.demo.service import is_demo
+from backend.exchange.doors import Turned, turn_away
 from backend.settings import Settings
 from backend.web.assets import mount_assets
 from backend.web.dependencies import Guard
@@ -51,6 +52,8 @@ ROUTERS: Final = (
     "backend.subregisters.api",
     "backend.spreadsheets.pages",
     "backend.spreadsheets.api",
+    "backend.exchange.pages",
+    "backend.exchange.api",
 )
 
 
@@ -73,6 +76,7 @@ def create_app(settings: Settings | None = None, engine: AsyncEngine | None = No
     _add_middleware(app, app.state.settings)
     install_error_handlers(app)
     app.add_exception_handler(PasswordChangeNeeded, _to_the_password_page)
+    app.add_exception_handler(Turned, turn_away)
     app.add_exception_handler(NotTheirPage, _to_their_own_page)
     mount_assets(app)
     for module in ROUTERS:

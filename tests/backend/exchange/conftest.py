@@ -13,15 +13,28 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend.database.engine import make_engine
+from backend.database.session import owner_unit_of_work
 from backend.exchange.client import Credentials, Patience, SystemClient
 from backend.exchange.credit.fake import credit_simulator
 from backend.exchange.simulation import PRACTICE_KEY, PRACTICE_SECRET, Faults, Simulator, simulator_app
 from backend.exchange.tax.fake import tax_simulator
+from backend.main import create_app
+from backend.settings import Settings
+from tests.conftest import fresh_database
 
 DAY = date(2026, 6, 30)
 #: Patient enough for every fault of a test, and quick about it.
 QUICK = Patience(attempts=60, timeout=5, first_wait=0.001, longest_wait=0.01, jitter=0.005)
+SETTINGS = Settings(exchange_secret="for tests only")  # pyright: ignore[reportArgumentType]
+CLEARED = (
+    "enterprise", "exchange_client", "exchange_system", "exchange_answered", "exchange_nonce", "exchange_used",
+    "exchange_cursor", "exchange_unknown_field", "exchange_message", "exchange_seal", "exchange_outbox", "exchange_change",
+)  # fmt: skip
 ClientOf = Callable[..., SystemClient]
 
 
@@ -40,6 +53,27 @@ def served(simulator: Simulator) -> Generator[str]:
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+@pytest.fixture(scope="session")
+async def exchange_engine(server_url: str, migrated_template: str) -> AsyncGenerator[AsyncEngine]:
+    """One database for all tests of the exchange: what they commit is cleared away before the next."""
+    async with fresh_database(server_url, migrated_template) as url:
+        engine = make_engine(url)
+        yield engine
+        await engine.dispose()
+
+
+@pytest.fixture
+async def engine(exchange_engine: AsyncEngine) -> AsyncEngine:
+    async with owner_unit_of_work(exchange_engine) as session:
+        await session.execute(text(f"TRUNCATE {', '.join(CLEARED)} RESTART IDENTITY CASCADE"))
+    return exchange_engine
+
+
+@pytest.fixture
+def app(engine: AsyncEngine) -> FastAPI:
+    return create_app(SETTINGS, engine)
 
 
 @dataclass

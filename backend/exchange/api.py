@@ -1,0 +1,133 @@
+"""REST for other systems: tokens, filings and recognitions in."""
+
+import base64
+import binascii
+from typing import Annotated, Any
+from urllib.parse import unquote_plus
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.clock import today
+from backend.database.session import owner_unit_of_work
+from backend.exact_json import exact_json
+from backend.exchange.bodies import MOST_ITEMS, BodyRefused
+from backend.exchange.clients import TokenRefused, issue_token
+from backend.exchange.doors import FilingWriter, RecognitionWriter, take
+from backend.exchange.intake import BatchResult, take_filings, take_recognitions
+from backend.exchange.items import FilingItem, RecognitionItem
+from backend.web.dependencies import Engine, reached
+from rules.library import library
+
+router = APIRouter(tags=["exchange"])
+
+_NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+
+
+@router.post("/oauth/token")
+async def token(
+    request: Request,
+    engine: Engine,
+    grant_type: Annotated[str, Form()] = "",
+    scope: Annotated[str, Form()] = "",
+    client_id: Annotated[str, Form()] = "",
+    client_secret: Annotated[str, Form()] = "",
+) -> Response:
+    """Trade a client's id and secret for an access token of 15 minutes (RFC 6749, client credentials)."""
+    if grant_type != "client_credentials":
+        return _token_error(400, "unsupported_grant_type" if grant_type else "invalid_request")
+    basic = _basic(request.headers.get("Authorization", ""))
+    name, secret = basic or (client_id, client_secret)
+    try:
+        async with reached(owner_unit_of_work(engine)) as session:
+            issued = await issue_token(session, name, secret, scope.split())
+    except TokenRefused as refusal:
+        return _token_error(401 if refusal.error == "invalid_client" else 400, refusal.error)
+    answer = {
+        "access_token": issued.token, "token_type": "Bearer", "expires_in": issued.expires_in,
+        "scope": " ".join(issued.scopes),
+    }  # fmt: skip
+    return JSONResponse(answer, headers=_NO_STORE)
+
+
+def _basic(header: str) -> tuple[str, str] | None:
+    """Id and secret of HTTP Basic, each form-encoded before (RFC 6749 section 2.3.1)."""
+    kind, _, written = header.partition(" ")
+    if kind.lower() != "basic":
+        return None
+    try:
+        name, _, secret = base64.b64decode(written, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return "", ""
+    return unquote_plus(name), unquote_plus(secret)
+
+
+def _token_error(status: int, error: str) -> Response:
+    headers = _NO_STORE | ({"WWW-Authenticate": 'Basic realm="tidu"'} if status == 401 else {})
+    return JSONResponse({"error": error}, status, headers)
+
+
+def _described(kind: type[BaseModel]) -> dict[str, Any]:
+    """What OpenAPI says of a body that the routes read themselves, with their own limits."""
+    item = kind.model_json_schema()
+    many = {"type": "array", "items": item, "minItems": 1, "maxItems": MOST_ITEMS}
+    key = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": {"type": "string", "maxLength": 257}}
+    problem = {"description": "application/problem+json"}
+    return {
+        "parameters": [key | {"description": "同一键的请求只做一次，一天内重发得到同样的应答。"}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"oneOf": [item, many]}}}},
+        "responses": {str(status): problem for status in (400, 401, 403, 409, 413, 422, 429, 503)},
+    }
+
+
+@router.post("/filings", response_model=BatchResult, openapi_extra=_described(FilingItem))
+async def post_filings(request: Request, engine: Engine, caller: FilingWriter) -> Response:
+    """Record what a source says of enterprises: an object for one, an array for up to 1,000.
+
+    Every item is answered by itself; the good ones are recorded. Money is in 万元.
+    """
+
+    async def work(session: AsyncSession, content: Any) -> tuple[int, bytes]:
+        return _told(content, await take_filings(session, caller, _items(content), library(), today(), _place(content)))
+
+    return await take(request, engine, caller, work)
+
+
+@router.post("/recognitions", response_model=BatchResult, openapi_extra=_described(RecognitionItem))
+async def post_recognitions(request: Request, engine: Engine, caller: RecognitionWriter) -> Response:
+    """Record titles as their authority's system states them: an object for one, an array for up to 1,000."""
+
+    async def work(session: AsyncSession, content: Any) -> tuple[int, bytes]:
+        result = await take_recognitions(session, caller, _items(content), library(), today(), _place(content))
+        return _told(content, result)
+
+    return await take(request, engine, caller, work)
+
+
+def _items(content: Any) -> list[Any]:
+    """The items of a request: an array's, or the one object. Raises BodyRefused."""
+    items: list[Any] = content if isinstance(content, list) else [content]  # type: ignore[reportUnknownVariableType]
+    if len(items) > MOST_ITEMS:
+        raise BodyRefused(413, "too-many-items", f"一批最多 {MOST_ITEMS} 条，实为 {len(items)} 条，请分批。")
+    if not items:
+        raise BodyRefused(400, "no-items", "数组是空的，没有可报送的内容。")
+    return items
+
+
+def _place(content: Any) -> str:
+    return "/{}" if isinstance(content, list) else ""
+
+
+def _told(content: Any, result: BatchResult) -> tuple[int, bytes]:
+    """A batch is answered 200 whatever became of its items; a single one by what became of it."""
+    one = result.items[0]
+    status = 200 if isinstance(content, list) or one.status == "unchanged" else 201 if one.status == "recorded" else 422
+    if status != 422:
+        return status, result.model_dump_json(exclude_defaults=True).encode()
+    problem = {
+        "type": "/problems/validation", "title": "填写有误", "status": 422, "detail": "这一条没有保存，请按 errors 逐项改正后重发。",
+        "errors": [one.model_dump() for one in one.problems],
+    }  # fmt: skip
+    return status, exact_json(problem).encode()
