@@ -15,6 +15,7 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.eligibility.service import evaluate_touched
 from backend.enterprises.labels import programme_choices
+from backend.spreadsheets import template_pages
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.keeping import bad_rows, claim, keep_outcome, keep_run
 from backend.spreadsheets.problems_workbook import problems_workbook
@@ -30,6 +31,7 @@ from backend.web.templates import render
 from rules.library import library
 
 router = APIRouter()
+router.include_router(template_pages.router)
 
 LAYOUTS = (
     ("ledger", "台账（多表、合并表头）"), ("notice", "公示公告名单"), ("enterprises", "企业名单"), ("figures", "逐年数据"),
@@ -52,7 +54,8 @@ def _form(
 ) -> HTMLResponse:
     return render(
         request, "imports/imports.html", status_code=status, page_title="导入台账", runs=runs, entered=entered, problem=problem,
-        layouts=LAYOUTS, programmes=programme_choices(library()),
+        layouts=LAYOUTS, programmes=programme_choices(library()), listed=template_pages.listed_programmes(),
+        last_year=today().year - 1,
     )  # fmt: skip
 
 

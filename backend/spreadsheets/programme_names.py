@@ -29,6 +29,8 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"高新技术企业|高企", "hnte"),
 )
 _PATTERNS: Final = tuple((re.compile(pattern), programme) for pattern, programme in _WORDS)
+#: 国家高新技术企业证书编号, 省瞪羚企业认定时间.
+_LEVEL_BEFORE: Final = re.compile(r"^(?:国家级?|江苏省级?|省级?|市级)")
 _IDS: Final = frozenset(programme for _, programme in _WORDS)
 
 #: Titles that are renewed as whole lists: of each enterprise only the newest edition counts.
@@ -57,10 +59,11 @@ def find_programme(text: str) -> str:
 
 def without_programme(text: str) -> tuple[str, str]:
     """(programme, rest) of a column's title such as 高企证书编号; ("", text) where it begins with none."""
+    own = _LEVEL_BEFORE.sub("", text)
     for pattern, programme in _PATTERNS:
-        match = pattern.match(text)
-        if match and match.end() < len(text):
-            return programme, text[match.end() :]
+        match = pattern.match(own)
+        if match and match.end() < len(own):
+            return programme, own[match.end() :]
     return "", text
 
 

@@ -85,3 +85,15 @@ async def refused_rows(session: AsyncSession, import_id: int) -> list[Mapping[st
         {"id": import_id},
     )
     return [dict(row) for row in found.mappings()]
+
+
+async def enterprises_to_fill_in(session: AsyncSession, limit: int = 20_000) -> list[Mapping[str, Any]]:
+    """Name, code and region of the enterprises that somebody may see, district by district."""
+    found = await session.execute(
+        text(
+            "SELECT name, credit_code, region_code FROM enterprise WHERE status = 'active'"
+            " ORDER BY region_code, id LIMIT :limit"
+        ),
+        {"limit": limit},
+    )
+    return [dict(row) for row in found.mappings()]
