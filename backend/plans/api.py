@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
-from backend.plans import service
+from backend.plans import service, tasks
 from backend.plans.breakdown import Kind, breakdown, split
 from backend.plans.documents import plan_named, plans, target_named
 from backend.plans.members import PARTS, things_behind
@@ -187,3 +187,29 @@ async def split_target(
         session, plan, found, year, kind, given.values, whole=given.whole, reason=given.reason, recorded_by=person.id
     )
     return breakdown_as_json(after)
+
+
+class NoteIn(BaseModel):
+    """What is said of a task: not_started, under_way, done or stopped; done needs its evidence."""
+
+    status: str
+    body: str = ""
+    evidence: str = ""
+    due_on: date | None = None
+
+
+@router.get("/plans/{plan}/tasks")
+async def plan_tasks(session: Work, person: SignedIn, plan: str) -> list[dict[str, Any]]:
+    """A plan's tasks and its duties without a number, with their bodies and how far they are."""
+    return [tasks.as_json(one, today()) for one in await tasks.work_items(session, plan_named(plan))]
+
+
+@router.post("/plans/{plan}/tasks/{item}/notes", status_code=201)
+async def note_task(session: Work, person: Officer, plan: str, item: str, given: NoteIn) -> dict[str, Any]:
+    """Say how far a task is."""
+    found = await tasks.work_item(session, plan_named(plan), item)
+    await tasks.note(
+        session, found, status=given.status, body=given.body, evidence=given.evidence, due_on=given.due_on,
+        region_code=person.region_code, recorded_by=person.id,
+    )  # fmt: skip
+    return tasks.as_json(await tasks.work_item(session, plan_named(plan), item), today())
