@@ -133,8 +133,9 @@ class FileView:
     @cached_property
     def charts(self) -> list[dict[str, Any]]:
         """Bars of the figures people ask for first, where at least two years are known."""
-        years = sorted(self.file.years)
-        by_id = {one.indicator.id: one for one in self.file.yearly}
+        by_id = {one.indicator.id: one for one in self.file.yearly if one.indicator.id in CHARTED}
+        # The years that any chart has a bar for: the same under all, and none that stays empty.
+        years = sorted({year for one in by_id.values() for year in one.values})
         charts: list[dict[str, Any]] = []
         for name in CHARTED:
             figure = by_id.get(name)

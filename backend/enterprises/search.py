@@ -293,10 +293,10 @@ def _rung(row: Mapping[str, Any], titles: Mapping[int, list[Mapping[str, Any]]],
 async def titles_in_force(
     session: AsyncSession, enterprise_ids: list[int], on: date, library: Library
 ) -> dict[int, list[Mapping[str, Any]]]:
-    """The titles of some enterprises that count on a day, the highest rung first."""
+    """The titles of some enterprises that count on a day, each programme once, the highest rung first."""
     found = await session.execute(
         text(
-            "SELECT r.enterprise_id, r.programme, r.valid_to, coalesce(ladder.rung, '') AS rung,"
+            "SELECT DISTINCT r.enterprise_id, r.programme, coalesce(ladder.rung, '') AS rung,"
             f" coalesce(ladder.rung_order, 0) AS rung_order FROM recognition r LEFT JOIN {rung_values(library)} USING (programme)"
             f" WHERE r.enterprise_id = ANY(:ids) AND {IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(library)}"
             " ORDER BY rung_order DESC, r.programme"

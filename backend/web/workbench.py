@@ -22,6 +22,8 @@ from backend.web.templates import render
 from rules.library import library
 
 router = APIRouter()
+#: Rows of each of the page's lists.
+SHOWN = 10
 #: What each part of the page rests on.
 _RESTS_ON: dict[str, tuple[Topic, ...]] = {
     "counts": ("enterprise", "recognition"),
@@ -57,11 +59,11 @@ async def _part(request: Request, session: AsyncSession, seen: Seen, part: str, 
             case "counts":
                 return await ladder_counts(session, day, rules), await _total(session)
             case "ending":
-                return await list_titles(session, Asked(within=region), day, rules, limit=12)
+                return await list_titles(session, Asked(within=region), day, rules, limit=SHOWN)
             case "newly":
-                return await newly_eligible(session, programmes, limit=12)
+                return await newly_eligible(session, programmes, limit=SHOWN)
             case "missing":
-                return await most_missing(session, programmes, limit=10)
+                return await most_missing(session, programmes, limit=SHOWN)
             case _:
                 return await workbench_plans(session, day, region)
 
