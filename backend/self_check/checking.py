@@ -169,6 +169,7 @@ def _read(reason: Reason) -> set[FactKey]:
     return {key for leaf in leaves(reason) for key, _ in leaf.facts} | reason.missing
 
 
-def _nearness(answer: Answer) -> tuple[float, int, int, str]:
+def _nearness(answer: Answer) -> tuple[int, int, float, str]:
     order = 1 if answer.is_likely else _ORDER[answer.outcome]
-    return order, len(answer.failed), len(answer.missing), answer.version.id
+    met = sum(one.outcome is Outcome.MET for one in answer.reasons)
+    return order, len(answer.failed), -met / max(1, len(answer.reasons)), answer.version.id

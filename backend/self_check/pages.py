@@ -60,10 +60,13 @@ async def start(request: Request, programme: str = "") -> HTMLResponse:
     return _start(request, programme)
 
 
-@router.get("/{step}", include_in_schema=False)
-async def begin_again(request: Request, step: str) -> Response:
+async def begin_again(request: Request) -> Response:
     """A step asked for by its address, as after a bookmark: the answers are not in it, so one begins again."""
     return redirect(request, "/check")
+
+
+for _step_name in ("begin", "question", "form", "answer", "try", "save", "load", "report", "report.pdf"):
+    router.add_api_route(f"/{_step_name}", begin_again, methods=["GET"])
 
 
 @router.post("/begin", response_class=HTMLResponse)

@@ -1,0 +1,80 @@
+"""Self-checks of many enterprises by workbook: a template out, a filled one in, the results out, and nothing kept."""
+
+import asyncio
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.datastructures import FormData, UploadFile
+
+from backend.clock import today
+from backend.self_check.book_reading import MOST_MEGABYTES, UnreadableBook, read_book
+from backend.self_check.book_results import results_book
+from backend.self_check.book_template import MOST_ROWS, template
+from backend.self_check.targets import UnknownTarget, choices, target
+from backend.web.rate_limit import PublicPost, spend
+from backend.web.responses import download
+from backend.web.templates import render
+from rules.facts import read_date
+from rules.library import library
+
+router = APIRouter(prefix="/check/batch")
+_TITLE: Final = "批量自测"
+#: Enterprises that are worked out in about the time of one page.
+_ROWS_A_POST: Final = 10
+#: Two at a time, so that the pages go on answering.
+_AT_ONCE: Final = asyncio.Semaphore(2)
+
+
+async def _form(
+    request: Request, _: Annotated[None, Depends(PublicPost((MOST_MEGABYTES + 1) * 1_000_000))]
+) -> FormData:
+    return await request.form()
+
+
+Posted = Annotated[FormData, Depends(_form)]
+
+
+@router.get("", response_class=HTMLResponse)
+async def batch(request: Request) -> HTMLResponse:
+    """Fetch a template, or hand a filled one in."""
+    return _page(request)
+
+
+@router.post("/template")
+async def empty_book(request: Request, form: Posted) -> Response:
+    """The template for a target."""
+    try:
+        wanted = target(str(form.get("target", "")), library())
+        as_of = read_date(form.get("as_of") or today())
+    except UnknownTarget as error:
+        return _page(request, [{"field": "target", "message": str(error)}])
+    except ValueError as error:
+        return _page(request, [{"field": "as_of", "message": f"测评日期{error}。"}])
+    made = await asyncio.to_thread(template, wanted.id, as_of, library())
+    return download(made, f"批量自测模板_{wanted.name.strip('？')}_{as_of}.xlsx")
+
+
+@router.post("")
+async def results(request: Request, form: Posted) -> Response:
+    """The results of a filled template, as a workbook."""
+    sent = form.get("file")
+    if not isinstance(sent, UploadFile) or not sent.filename:
+        return _page(request, [{"field": "file", "message": "请先选择填好的工作簿。"}])
+    content = await sent.read()
+    try:
+        async with _AT_ONCE:
+            book = await asyncio.to_thread(read_book, content, sent.filename, library())
+            spend(request, len(book.rows) / _ROWS_A_POST)
+            made = await asyncio.to_thread(results_book, book, library())
+    except UnreadableBook as error:
+        return _page(request, [{"field": "file", "message": str(error)}])
+    return download(made, f"批量自测结果_{book.as_of}.xlsx")
+
+
+def _page(request: Request, errors: list[dict[str, str]] | None = None) -> HTMLResponse:
+    return render(
+        request, "self_check/batch.html", page_title=_TITLE, breadcrumb=[("资格自测", "/check"), (_TITLE, None)],
+        choices=choices(library()), as_of=today().isoformat(), most_rows=MOST_ROWS, most_megabytes=MOST_MEGABYTES,
+        errors=errors or [], status_code=422 if errors else 200,
+    )  # fmt: skip
