@@ -51,6 +51,7 @@ ROUTERS: Final = (
     "backend.plans.bulletin_pages",
     "backend.plans.breakdown_pages",
     "backend.plans.tasks_pages",
+    "backend.plans.shortfall_pages",
     "backend.plans.api",
     "backend.subregisters.pages",
     "backend.subregisters.api",

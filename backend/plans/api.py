@@ -28,6 +28,8 @@ from backend.plans.schemas import (
     plan_as_json,
     targets_as_json,
 )
+from backend.plans.shortfall import as_json as shortfall_as_json
+from backend.plans.shortfall import can_be_worked_on, shortfall
 from backend.subregisters.schemas import as_json as entry_as_json
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
@@ -158,6 +160,22 @@ async def report_figure(session: Work, person: Officer, target: str, figure: Fig
     )
     number = await service.report_figure(session, found, draft, today=today(), recorded_by=person.id)
     return {"id": number, "target": found.id, "period_end": figure.period_end.isoformat()}
+
+
+@router.get("/targets/{target}/shortfall")
+async def target_shortfall(
+    session: Work, person: SignedIn, target: str, region: str = "", nearness: str = "", limit: int = 1000
+) -> dict[str, Any]:
+    """How many enterprises a target lacks today, and which are nearest, by district."""
+    plan, found = target_named(target)
+    if not can_be_worked_on(found):
+        raise NotFound(f"{found.id} {found.name}不按企业认定计数，没有可推荐的企业名单。")
+    where = person.region_code or region or None
+    region_of_plan(plan, where)
+    most = min(max(limit, 1), MOST_MEMBERS)
+    return shortfall_as_json(
+        await shortfall(session, plan, found, today(), region=where, nearness=nearness, limit=most)
+    )
 
 
 class SharesIn(BaseModel):

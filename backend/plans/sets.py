@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from backend.filings.service import trust
+from backend.filings.standing import stands
 from backend.plans.asked_days import Asked, between, one_day
 from backend.plans.register_sets import all_answered, hosts
 from rules.plan import (
@@ -149,6 +150,7 @@ def _winners(asked: Asked, indicator: str) -> str:
         f'SELECT DISTINCT ON (f.enterprise_id, f.year) f.enterprise_id, f.year, f."values" -> {name} AS value'
         f" FROM filing f LEFT JOIN source_rank k ON k.indicator = {name} AND k.source = f.source"
         f' WHERE jsonb_exists(f."values", {name}) AND f.recorded_at <= :known_at'
+        f" AND {stands(':known_at')}"
         f" ORDER BY f.enterprise_id, f.year, {trust(':known_at', name, 'k.rank')}, f.received_on DESC, f.id DESC"
     )
 
