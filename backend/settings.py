@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         ge=1,
         description="Posts a minute that one address may send without signing in: a whole office behind one line.",
     )
+    pool_check_days: int = Field(
+        default=30,
+        ge=0,
+        description="Days that the check behind a recommendation may be old: figures and titles change.",
+    )
     database_connections: int = Field(
         default=10,
         ge=1,

@@ -86,7 +86,7 @@ async def plan_steps(session: AsyncSession, enterprise_id: int, drafts: Sequence
         found = await session.execute(
             text(
                 "INSERT INTO service_step (enterprise_id, programme, criterion, title, due_on, officer_id, status, result,"
-                " revision, created_by) SELECT :id, :programme, :criterion, :title, :due_on, CAST(:officer AS integer), 'open', '',"
+                " revision, created_by) SELECT CAST(:id AS bigint), CAST(:programme AS text), :criterion, CAST(:title AS text), :due_on, CAST(:officer AS integer), 'open', '',"
                 " 1, :by WHERE NOT EXISTS (SELECT FROM service_step WHERE enterprise_id = :id AND programme = :programme"
                 " AND title = :title AND status = 'open') RETURNING id"
             ),

@@ -99,7 +99,9 @@ def proposed_steps(
         for name, advices in found.items():
             label = criteria.get(name) or name
             if advices:
-                steps.append(Proposed(_title(label, advices[0]), _due(advices[0], file.on, windows), name[:80], label))
+                steps.append(
+                    Proposed(_title(label, advices[0]), due_on(advices[0], file.on, windows), name[:80], label)
+                )
             else:
                 title = f"{label}：取得相应资格或等待下一年度数据"
                 steps.append(Proposed(title, date(file.on.year, 12, 31), name[:80], label))
@@ -115,7 +117,8 @@ def _title(label: str, advice: Advice) -> str:
     return f"{label}：{advice.in_words()}"[:300]
 
 
-def _due(advice: Advice, on: date, windows: Sequence[Window]) -> date:
+def due_on(advice: Advice, on: date, windows: Sequence[Window]) -> date:
+    """Until when an advice has to be followed to be of use this time."""
     if advice.met_on is not None:
         return advice.met_on
     if any(change.indicator.period is Period.YEARLY for change in advice.changes):

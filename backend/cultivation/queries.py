@@ -184,3 +184,12 @@ async def officers(session: AsyncSession, region: str = "") -> list[tuple[str, s
         {"region": region},
     )
     return [(str(row[0]), row[1]) for row in found]
+
+
+async def enterprises_of(session: AsyncSession, entry_ids: list[int]) -> list[int]:
+    """The enterprises of entries."""
+    found = await session.execute(
+        text("SELECT DISTINCT enterprise_id FROM pool_entry WHERE id = ANY(:ids) ORDER BY enterprise_id"),
+        {"ids": entry_ids},
+    )
+    return list(found.scalars())

@@ -59,6 +59,7 @@ NAVIGATION: Final = (
     Destination("工作台", "/", "layout-dashboard"),
     Destination("企业", "/enterprises", "building-factory-2"),
     Destination("认定", "/recognitions", "certificate"),
+    Destination("培育库", "/pool", "plant-2"),
     Destination("数据核对", "/conflicts", "checklist"),
     Destination("规划目标", "/plans", "target-arrow"),
     Destination("导入", "/imports", "table-import", _WRITERS),

@@ -1,0 +1,212 @@
+"""Pages of the pool: the board, the list with its bulk actions, candidates, what moved, filing windows.
+
+Works without JavaScript; a telephone shows the stages one under the other.
+"""
+
+from datetime import datetime, time, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import HTMLResponse, Response
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.access.dependencies import Officer, SignedIn
+from backend.access.schemas import PersonSignedIn
+from backend.clock import CHINA, today
+from backend.cultivation import file_pages, queries, window_pages
+from backend.cultivation.candidates import MOST, NEARNESS, candidates
+from backend.cultivation.queries import PoolFilters
+from backend.cultivation.schemas import EnterForm, PoolForm
+from backend.cultivation.service import Done, assign, enter, move, take_over_recognised
+from backend.cultivation.stages import STAGES, Stage
+from backend.cultivation.windows import windows_of
+from backend.eligibility.service import evaluate
+from backend.enterprises.labels import Names, programme_choices, region_choices
+from backend.enterprises.pages import OnDay, query_of
+from backend.web.dependencies import CurrentSettings, Work
+from backend.web.errors import Refusal
+from backend.web.responses import redirect
+from backend.web.templates import render
+from rules.library import library
+
+router = APIRouter()
+router.include_router(window_pages.router)
+router.include_router(file_pages.router)
+#: The pool that is shown when none is asked for: the one with most work.
+USUAL = "hnte"
+#: Entries that are checked anew in one request.
+MOST_CHECKED = 200
+
+
+class NothingPicked(Refusal):
+    """Something was to be done, to nobody."""
+
+    status = 422
+    slug = "nothing-picked"
+    title = "没有选择企业"
+
+    def __init__(self) -> None:
+        super().__init__("请先勾选企业，再选择要做的事。本次没有改动。")
+
+
+class NothingChosen(Refusal):
+    """Somebody was picked, and nothing to be done."""
+
+    status = 422
+    slug = "nothing-chosen"
+    title = "没有选择要做的事"
+
+    def __init__(self) -> None:
+        super().__init__("请选择要做的事：移动到哪个阶段、指定责任人，或重新测评。本次没有改动。")
+
+
+def read_filters(
+    programme: str = "", year: int = 0, region: str = "", stage: str = "", officer: str = "", page: int = 1
+) -> PoolFilters:
+    """What a query string asks of the pool; what is not understood is the usual."""
+    known = dict(programme_choices(library()))
+    asked_year = year if 2000 <= year <= 2100 else today().year
+    return PoolFilters(
+        programme if programme in known else USUAL, asked_year, region, stage, officer, max(1, min(page, 1_000_000))
+    )
+
+
+@router.get("/pool", response_class=HTMLResponse)
+async def pool(
+    request: Request, session: Work, person: SignedIn, settings: CurrentSettings, programme: str = "", year: int = 0,
+    region: str = "", stage: str = "", officer: str = "", page: int = 1, view: str = "board", done: str = "",
+) -> HTMLResponse:  # fmt: skip
+    """The pool of a programme and year, as a board or as a list."""
+    asked = read_filters(programme, year, region, stage, officer, page)
+    messages = [("good", f"已处理 {done} 家。")] if done.isascii() and done.isdecimal() else []
+    return await _pool_page(request, session, person, settings, asked, view, messages)
+
+
+async def _pool_page(
+    request: Request, session: AsyncSession, person: PersonSignedIn, settings: CurrentSettings, asked: PoolFilters, view: str,
+    messages: list[tuple[str, str]], status: int = 200,
+) -> HTMLResponse:  # fmt: skip
+    on, is_board = today(), view != "list"
+    shown: dict[str, Any] = (
+        {"cards": await queries.board(session, asked, on)}
+        if is_board
+        else {"found": await queries.list_entries(session, asked, on)}
+    )
+    windows = await windows_of(session, asked.programme, asked.year)
+    return render(
+        request, "cultivation/pool.html", status_code=status, page_title="培育库", asked=asked, is_board=is_board, on=on,
+        counts=await queries.stage_counts(session, asked), stages=STAGES, windows=windows, deadline=windows.next_deadline(on),
+        got_title=await queries.recognised_meanwhile(session, asked.programme, asked.year, on), most=queries.CARDS_A_STAGE,
+        officers=await queries.officers(session, person.region_code), programmes=programme_choices(library()),
+        regions=region_choices(person), names=Names(library()), may_write=person.role.may_write, messages=messages,
+        years=_years(asked.year), query=query_of(request), check_days=settings.pool_check_days, **shown,
+    )  # fmt: skip
+
+
+def _years(asked: int) -> list[tuple[str, str]]:
+    this = today().year
+    return [(str(year), str(year)) for year in sorted({asked, *range(this - 2, this + 2)}, reverse=True)]
+
+
+@router.post("/pool")
+async def act(
+    request: Request, session: Work, person: Officer, settings: CurrentSettings, form: Annotated[PoolForm, Form()]
+) -> Response:
+    """Move entries, give them to an officer, or check them anew; those that cannot be are named with the reason."""
+    seen = form.seen()
+    if not seen:
+        raise NothingPicked
+    on = today()
+    asked = read_filters(form.programme, form.year)
+    if form.action == "check":
+        checked = await _check(session, [one.entry_id for one in seen[:MOST_CHECKED]])
+        return redirect(request, _address(asked, f"&view=list&done={checked}"))
+    if form.action == "assign":
+        outcome = await assign(session, seen, form.officer_id, by=person.id, on=on)
+    elif form.action in STAGES:
+        outcome = await move(
+            session, seen, Stage(form.action), form.reason, by=person.id, on=on, most_days=settings.pool_check_days
+        )
+    else:
+        raise NothingChosen
+    if not outcome.refused:
+        return redirect(request, _address(asked, f"&view=list&done={len(outcome.saved)}"))
+    # What was saved is saved; if nothing was, the answer says so to programs too.
+    return await _pool_page(
+        request, session, person, settings, asked, "list", told(outcome), 200 if outcome.saved else 409
+    )
+
+
+def told(outcome: Done) -> list[tuple[str, str]]:
+    """What became of several entries, as messages."""
+    saved = [("good", f"已处理 {len(outcome.saved)} 家。")] if outcome.saved else []
+    shown = [("open", f"{name}：{why}") for name, why in outcome.refused[:20]]
+    more = len(outcome.refused) - len(shown)
+    return [*saved, *shown, *([("open", f"另有 {more} 家没有处理，原因类似。")] if more > 0 else [])]
+
+
+async def _check(session: AsyncSession, entries: list[int]) -> int:
+    enterprises = await queries.enterprises_of(session, entries)
+    await evaluate(session, enterprises, library(), today())
+    return len(enterprises)
+
+
+def _address(asked: PoolFilters, more: str = "") -> str:
+    return f"/pool?programme={asked.programme}&year={asked.year}{more}"
+
+
+@router.post("/pool/recognised")
+async def take_over(request: Request, session: Work, person: Officer, form: Annotated[PoolForm, Form()]) -> Response:
+    """Move all whose title has come into the register to the last stage."""
+    asked = read_filters(form.programme, form.year)
+    moved = await take_over_recognised(session, asked.programme, asked.year, by=person.id, on=today())
+    return redirect(request, _address(asked, f"&done={moved}"))
+
+
+@router.get("/pool/candidates", response_class=HTMLResponse)
+async def propose(
+    request: Request, session: Work, person: SignedIn, programme: str = "", year: int = 0, region: str = "",
+    nearness: str = "ready", after: int = 0,
+) -> HTMLResponse:  # fmt: skip
+    """Whom the engine proposes, each with what it lacks."""
+    asked = read_filters(programme, year, region)
+    near = nearness if nearness in NEARNESS else "ready"
+    found = await candidates(session, library(), asked.programme, asked.year, near, today(), region, max(after, 0))
+    return render(
+        request, "cultivation/candidates.html", page_title="入库推荐",
+        breadcrumb=[("培育库", _address(asked)), ("入库推荐", None)], asked=asked, found=found, nearness=near,
+        choices=[(key, words) for key, (words, _) in NEARNESS.items()], programmes=programme_choices(library()),
+        regions=region_choices(person), years=_years(asked.year), officers=await queries.officers(session, person.region_code),
+        names=Names(library()), may_write=person.role.may_write, next_after=found[-1].row["id"] if len(found) == MOST else None,
+    )  # fmt: skip
+
+
+@router.post("/pool/candidates")
+async def take_in(request: Request, session: Work, person: Officer, form: Annotated[EnterForm, Form()]) -> Response:
+    """Put enterprises into the pool as discovered."""
+    if not form.enterprise:
+        raise NothingPicked
+    asked = read_filters(form.programme, form.year)
+    reason = form.reason.strip() or "测评发现"
+    entered = await enter(
+        session, asked.programme, asked.year, form.enterprise, by=person.id, officer_id=form.officer_id, reason=reason
+    )
+    return redirect(request, _address(asked, f"&done={len(entered)}"))
+
+
+@router.get("/pool/moves", response_class=HTMLResponse)
+async def moved(
+    request: Request, session: Work, person: SignedIn, on: OnDay, programme: str = "", region: str = "", since: str = ""
+) -> HTMLResponse:
+    """What moved since a day, a week ago where none is given."""
+    try:
+        first = datetime.strptime(since, "%Y-%m-%d").date() if since else on - timedelta(days=7)  # noqa: DTZ007 – a day
+    except ValueError:
+        first = on - timedelta(days=7)
+    moves = await queries.moves_since(session, datetime.combine(first, time.min, CHINA), programme, region)
+    gained = {stage: sum(one["to_stage"] == stage for one in moves) for stage in STAGES}
+    return render(
+        request, "cultivation/moves.html", page_title="近期变动", breadcrumb=[("培育库", "/pool"), ("近期变动", None)],
+        moves=moves, since=first, gained=gained, stages=STAGES, programme=programme, region=region,
+        programmes=programme_choices(library()), regions=region_choices(person), names=Names(library()),
+    )  # fmt: skip

@@ -1,0 +1,119 @@
+"""What the forms of the pool and the service file hold, as typed."""
+
+from pydantic import BaseModel
+
+from backend.cultivation.service import Seen
+
+
+class PoolForm(BaseModel):
+    """Something done to several entries at once."""
+
+    #: `entry:revision` of each entry picked.
+    pick: list[str] = []
+    #: A stage, `assign`, or `check`.
+    action: str = ""
+    reason: str = ""
+    officer: str = ""
+    programme: str = ""
+    year: int = 0
+
+    def seen(self) -> list[Seen]:
+        """The entries picked, as the page showed them; what is no entry is left out."""
+        pairs = [one.split(":") for one in self.pick]
+        return [Seen(int(pair[0]), int(pair[1])) for pair in pairs if len(pair) == 2 and all(map(_is_number, pair))]
+
+    @property
+    def officer_id(self) -> int | None:
+        """The officer chosen; None for nobody."""
+        return int(self.officer) if _is_number(self.officer) else None
+
+
+class EnterForm(BaseModel):
+    """Enterprises put into a pool."""
+
+    enterprise: list[int] = []
+    programme: str = ""
+    year: int = 0
+    officer: str = ""
+    reason: str = ""
+    nearness: str = "ready"
+
+    @property
+    def officer_id(self) -> int | None:
+        """The officer chosen; None for nobody."""
+        return int(self.officer) if _is_number(self.officer) else None
+
+
+class WindowForm(BaseModel):
+    """When applications are taken."""
+
+    programme: str = ""
+    year: str = ""
+    label: str = ""
+    opens_on: str = ""
+    closes_on: str = ""
+    certainty: str = "confirmed"
+    source: str = ""
+    note: str = ""
+
+
+class StepForm(BaseModel):
+    """A step of the plan; for one there already with the revision seen."""
+
+    title: str = ""
+    due_on: str = ""
+    programme: str = ""
+    officer: str = ""
+    status: str = "open"
+    result: str = ""
+    revision: int = 0
+
+
+class StepsForm(BaseModel):
+    """Steps that the rules propose, those picked by their place in the lists."""
+
+    programme: str = ""
+    pick: list[int] = []
+    title: list[str] = []
+    due_on: list[str] = []
+    criterion: list[str] = []
+
+
+class VisitForm(BaseModel):
+    """A visit."""
+
+    visited_on: str = ""
+    form: str = "on_site"
+    visitors: str = ""
+    met: str = ""
+    content: str = ""
+    follow_up: str = ""
+    corrects: str = ""
+
+
+class ActionForm(BaseModel):
+    """A need or a problem; for one there already with the revision seen."""
+
+    kind: str = "problem"
+    topic: str = "other"
+    content: str = ""
+    raised_on: str = ""
+    owner: str = ""
+    due_on: str = ""
+    status: str = "open"
+    answer: str = ""
+    revision: int = 0
+
+
+class PolicyForm(BaseModel):
+    """A policy enjoyed; the amount in 万元."""
+
+    policy: str = ""
+    document: str = ""
+    enjoyed_on: str = ""
+    amount: str = ""
+    note: str = ""
+
+
+def _is_number(written: str) -> bool:
+    return written.isascii() and written.isdecimal() and len(written) < 19
