@@ -3,10 +3,11 @@
 Read by the page, by `tidu enterprise` and by the API alike, so that all three say the same.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import text
@@ -71,11 +72,26 @@ class EnterpriseFile:
     yearly: list[YearlyFigure]
     current: list[CurrentFact]
     years: list[int]
-    answers: list[Answer]
+    library: Library
+    _answered: dict[str, Answer | None] = field(default_factory=dict[str, "Answer | None"], init=False)
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """The answer of every programme that is in force on the day and open to enterprises of the region."""
+        return self._known(self.library.programmes)
+
+    def answers_of(self, sort: str) -> list[Answer]:
+        """The answers of one sort of programmes: titles, standards, statuses. Each is worked out when first asked for."""
+        return self._known(name for name, one in self.library.programmes.items() if one.source.sort == sort)
 
     def answer(self, programme: str) -> Answer | None:
         """The answer for one programme, if it applies on the day."""
-        return next((one for one in self.answers if one.version.source.programme == programme), None)
+        if programme not in self._answered:
+            self._answered[programme] = answer_for(self.facts, self.library, self.on, programme)
+        return self._answered[programme]
+
+    def _known(self, programmes: Iterable[str]) -> list[Answer]:
+        return [answer for name in programmes if (answer := self.answer(name)) is not None]
 
 
 def differs(indicator: Indicator, said: Sequence[Said]) -> bool:
@@ -109,7 +125,7 @@ async def enterprise_file(
         row=row, on=on, known_at=known_at, names=await names_of(session, number), chains=await chains_of(session, number),
         identifiers=await _identifiers(session, number), regions=await _regions(session, number), titles=titles,
         rung=rung_on(titles, on, library, (row["listing_board"], row["listed_on"])), facts=facts, yearly=_yearly(facts, said, library),
-        current=_current(facts, said, library), years=years, answers=answers_for(facts, library, on),
+        current=_current(facts, said, library), years=years, library=library,
     )  # fmt: skip
 
 
@@ -155,20 +171,19 @@ def _current(facts: Facts, said: Mapping[FactKey, Sequence[Said]], library: Libr
     ]
 
 
-def answers_for(facts: Facts, library: Library, on: date) -> list[Answer]:
-    """The answer of every programme that is in force on the day and open to enterprises of the region."""
-    answers: list[Answer] = []
-    region = region_of(facts)
-    for name, programme in library.programmes.items():
-        source = programme.source
-        if source.subject != "enterprise" or source.status == "empty" or not source.is_open_in(region):
-            continue
-        try:
-            version = library.version(name, on, facts)
-        except NotInForce:
-            continue
-        answers.append(library.evaluator(version).answer(facts, on))
-    return answers
+def answer_for(facts: Facts, library: Library, on: date, name: str) -> Answer | None:
+    """What a programme answers for an enterprise; None where it is not in force on the day or not open to its region."""
+    programme = library.programmes.get(name)
+    if programme is None:
+        return None
+    source = programme.source
+    if source.subject != "enterprise" or source.status == "empty" or not source.is_open_in(region_of(facts)):
+        return None
+    try:
+        version = library.version(name, on, facts)
+    except NotInForce:
+        return None
+    return library.evaluator(version).answer(facts, on)
 
 
 def as_json(file: EnterpriseFile, library: Library) -> dict[str, Any]:

@@ -33,18 +33,26 @@ class FileView:
     def titles(self) -> list[Answer]:
         """The answers about titles, what is nearest first."""
         order = {Outcome.ELIGIBLE: 0, Outcome.UNDETERMINED: 1, Outcome.INELIGIBLE: 2}
-        found = [one for one in self.file.answers if one.version.programme.sort == "title"]
-        return sorted(found, key=lambda one: (order[one.outcome], not one.is_likely))
+        return sorted(self.file.answers_of("title"), key=lambda one: (order[one.outcome], not one.is_likely))
 
     @cached_property
     def standards(self) -> list[Answer]:
         """The answers about standards of which at least one figure is known."""
-        found = [one for one in self.file.answers if one.version.programme.sort == "standard"]
-        return [one for one in found if one.outcome is not Outcome.UNDETERMINED or one.failed]
+        return [
+            one for one in self.file.answers_of("standard") if one.outcome is not Outcome.UNDETERMINED or one.failed
+        ]
 
     def shown(self, programme: str) -> Answer | None:
         """The answer to explain: what was asked for, else HNTE, which is asked about most."""
         return self.file.answer(programme) or self.file.answer("hnte") or next(iter(self.titles), None)
+
+    def may_advise(self, answer: Answer | None) -> bool:
+        """Whether there is something that advice could make up for."""
+        return answer is not None and answer.outcome is Outcome.INELIGIBLE
+
+    def is_standard(self, answer: Answer | None) -> bool:
+        """Whether what is explained stands among the standards."""
+        return answer is not None and answer.version.programme.sort == "standard"
 
     # Explanations ----------------------------------------------------------------------------------
 
@@ -59,7 +67,7 @@ class FileView:
 
     def advice(self, answer: Answer) -> list[tuple[str, list[Advice]]]:
         """For each criterion that is not met, what would meet it; each has been replayed."""
-        if answer.outcome is not Outcome.INELIGIBLE:
+        if not self.may_advise(answer):
             return []
         names = {reason.criterion.id: reason.criterion.name for reason in answer.reasons}
         found = remedies(self._library.evaluator(answer.version), self.file.facts, self.file.on)

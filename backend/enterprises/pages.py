@@ -1,6 +1,7 @@
 """Pages about enterprises: the list, one enterprise, the export of what is shown."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -15,13 +16,14 @@ from backend.enterprises import editing
 from backend.enterprises.enterprise_file import enterprise_file
 from backend.enterprises.export import enterprises_workbook
 from backend.enterprises.file_view import FileView
+from backend.enterprises.forms import ChosenEnterprise
 from backend.enterprises.industries import Industries
 from backend.enterprises.labels import Names, programme_choices, region_choices
-from backend.enterprises.queries import chains_in_use, find, parks_in_use
+from backend.enterprises.queries import chains_in_use, parks_in_use
 from backend.enterprises.search import Filters, Sort, all_found, search
 from backend.recognitions.ladder import RUNGS
 from backend.web.dependencies import Work
-from backend.web.errors import NotFound, Refusal
+from backend.web.errors import Refusal
 from backend.web.memory import memory_of, seen_by
 from backend.web.responses import download, is_htmx
 from backend.web.templates import render
@@ -115,31 +117,43 @@ async def export(request: Request, session: Work, person: SignedIn, on: OnDay) -
     return download(enterprises_workbook(rows, Names(library()), on), f"企业名单-{on:%Y%m%d}.xlsx", XLSX)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Which parts of a file are worked out: one programme fully explained, and what is looked at less often."""
+
+    #: Empty for the programme that is asked about most.
+    programme: str = ""
+    #: What would make up for the criteria that are not met.
+    advice: bool = False
+    #: How the enterprise stands to boards and other standards.
+    standards: bool = False
+
+
 @router.get("/enterprises/{code}", response_class=HTMLResponse)
 async def enterprise(
     request: Request,
     session: Work,
     person: SignedIn,
-    code: str,
+    row: ChosenEnterprise,
     on: OnDay,
     known_at: KnownAt,
-    programme: str = "",
+    asked: Annotated[Shown, Depends()],
     done: str = "",
 ) -> HTMLResponse:
     """The file of one enterprise, on a day, with the knowledge of a day; and one programme fully explained."""
-    row = await find(session, code)
-    if row is None:
-        raise NotFound(f"没有代码为“{code}”的企业，或者它不在您的区域。请核对统一社会信用代码，或在企业列表中查找。")
     file = await enterprise_file(session, row, library(), on, end_of_day(known_at) if known_at else None)
     view = FileView(file, library())
-    shown = view.shown(programme)
+    shown = view.shown(asked.programme)
+    piece = "advice" if asked.advice else "standards" if asked.standards else None
     return render(
-        request, "enterprises/enterprise.html", page_title=row["name"],
+        request, "enterprises/enterprise.html", block=piece if is_htmx(request) else None, page_title=row["name"],
         breadcrumb=[("企业", "/enterprises"), (row["name"], None)], messages=[("good", _DONE[done])] if done in _DONE else [],
         file=file, view=view, row=row, key=row["credit_code"] or row["id"], on=on, known_at=known_at,
         is_today=on == today() and known_at is None, names=Names(library()), shown=shown,
-        explanation=view.explain(shown) if shown else [],
-        settling=view.settling(shown) if shown else [], advice=view.advice(shown) if shown else [], may_write=person.role.may_write,
+        explanation=view.explain(shown) if shown else [], settling=view.settling(shown) if shown else [],
+        may_advise=view.may_advise(shown), show_advice=asked.advice and shown is not None,
+        advice=view.advice(shown) if asked.advice and shown else [],
+        show_standards=asked.standards or view.is_standard(shown), may_write=person.role.may_write,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -200,3 +201,51 @@ async def test_a_new_enterprise_has_a_file_too(engine: AsyncEngine, client_as: C
 
 def test_the_day_is_the_one_in_china():
     assert today() - datetime.now(UTC).date() in (timedelta(0), timedelta(days=1))
+
+
+# What is worked out only when somebody looks
+
+
+@pytest.fixture
+async def failing(engine: AsyncEngine, client_as: ClientAs) -> AsyncClient:
+    """An officer who looks at an enterprise with too few technical staff."""
+    async with owner_unit_of_work(engine) as session:
+        number = await make_file(session)
+        await make_filing(session, number, {"sci_tech_staff": 2})
+    return await client_as("city_officer")
+
+
+async def test_advice_is_a_link_until_it_is_asked_for(failing: AsyncClient):
+    page = (await failing.get(f"/enterprises/{CODE}?programme=hnte")).text
+    assert 'hx-trigger="load"' in page
+    link = re.search(r'<a href="([^"]+advice=1[^"]*)#advice">看培育建议', page)
+    assert link is not None
+    asked_for = (await failing.get(link[1].replace("&amp;", "&"))).text
+    assert '<h3 id="advice">培育建议</h3>' in asked_for
+    assert "科技人员" in asked_for.partition('id="advice"')[2]
+
+
+async def test_htmx_gets_the_advice_alone(failing: AsyncClient):
+    answer = await failing.get(f"/enterprises/{CODE}?programme=hnte&advice=1", headers={"HX-Request": "true"})
+    assert answer.text.strip().startswith('<h3 id="advice">')
+    assert "<html" not in answer.text
+
+
+async def test_the_standards_are_a_link_until_they_are_asked_for(city: AsyncClient):
+    page = (await city.get(f"/enterprises/{CODE}")).text
+    assert f'href="/enterprises/{CODE}?standards=1&amp;on={today()}#standards"' in page
+    assert '<h3 id="standards">' not in page
+    piece = await city.get(f"/enterprises/{CODE}?standards=1", headers={"HX-Request": "true"})
+    assert piece.text.strip().startswith('<h3 id="standards">')
+
+
+async def test_only_the_programmes_that_are_shown_are_evaluated(session: AsyncSession):
+    row = await find(session, str(await make_file(session)))
+    assert row is not None
+    file = await enterprise_file(session, row, library(), date(2026, 6, 30))
+    titles = file.answers_of("title")
+    assert {one.version.programme.sort for one in titles} == {"title"}
+    assert len(titles) < len(file.answers)
+    assert [one.version.id for one in file.answers if one.version.programme.sort == "title"] == [
+        one.version.id for one in titles
+    ]
