@@ -224,11 +224,11 @@ async def plan_summary(
 ) -> list[Progress]:
     """The targets of a plan that the registry counts, for the workbench; those with a number only, in its order."""
     found = plan_named(plan) if isinstance(plan, str) else plan
-    report = await plan_report(session, found, on, region, targets=_first_counted(found, most))
+    report = await plan_report(session, found, on, region, targets=first_counted(found, most))
     return [row.progress for row in report.rows]
 
 
-def _first_counted(plan: Plan, most: int) -> list[Target]:
+def first_counted(plan: Plan, most: int) -> list[Target]:
     """Counts with a number to reach; a ratio takes longer to work out than a first page may."""
     return [
         one
@@ -334,8 +334,8 @@ class WorkbenchPlan:
 
 async def workbench_plans(session: AsyncSession, on: date, region: str = "", most: int = 6) -> list[WorkbenchPlan]:
     """The plans that still run and of which the registry knows something, with their first counted targets."""
-    running = [plan for plan in plans().values() if _still_runs(plan, on) and concerns(plan, region)]
-    targets = {plan.id: _first_counted(plan, most) for plan in running}
+    running = [plan for plan in plans().values() if still_runs(plan, on) and concerns(plan, region)]
+    targets = {plan.id: first_counted(plan, most) for plan in running}
     # A year back is enough for the pace, which is all that the bars say of the past.
     reports = await _reports(session, running, on, region, None, {}, targets, QUARTERS_A_YEAR + 1)
     return [
@@ -345,7 +345,7 @@ async def workbench_plans(session: AsyncSession, on: date, region: str = "", mos
     ]
 
 
-def _still_runs(plan: Plan, on: date) -> bool:
+def still_runs(plan: Plan, on: date) -> bool:
     """Whether a target is due this year or later; the horizon may name a vision beyond them."""
     return (
         max((one.year for one in plan.targets if one.year is not None and one.has_number), default=on.year) >= on.year
