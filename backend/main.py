@@ -32,6 +32,8 @@ API: Final = "/api/v1"
 ROUTERS: Final = (
     "backend.web.health",
     "backend.access.pages",
+    "backend.access.account_pages",
+    "backend.access.people_pages",
     "backend.access.trace.pages",
     "backend.web.workbench",
     "backend.enterprises.pages",
@@ -127,7 +129,7 @@ async def _to_the_password_page(request: Request, error: Exception) -> Response:
     assert isinstance(error, PasswordChangeNeeded)
     if wants_json(request):
         return tell(request, Problem(error.status, error.slug, error.title, str(error)))
-    return redirect(request, "/me")
+    return redirect(request, error.goes_to)
 
 
 async def _to_their_own_page(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -62,6 +62,19 @@ class Settings(BaseSettings):
         default=12,
         ge=1,
         description="Hours after which one must sign in again in any case: a working day, not more.",
+    )
+    password_profile: Literal["dengbao", "asvs"] = Field(
+        default="dengbao",
+        description="Rules for passwords: 等保 wants a mix of signs and regular changes, ASVS 5.0 forbids to ask for both.",
+    )
+    password_days: int = Field(
+        default=180,
+        ge=1,
+        description="Days after which 等保's profile asks for a new password: practice is 90 to 180.",
+    )
+    second_factor: Literal["optional", "administrators", "everybody"] = Field(
+        default="optional",
+        description="Who must have a second factor; 等保 level 3 wants it of administrators at least.",
     )
     trace_days: int = Field(
         default=1096,

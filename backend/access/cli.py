@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from backend.access.trace.cli import audit
-from backend.console import Refused, print_json, with_database
+from backend.console import Refused, print_json, settings_of, with_database
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
@@ -32,16 +32,26 @@ def add(
     context: typer.Context,
     login: Annotated[str, typer.Argument(help="用户名：小写字母、数字或 . _ - @。")],
     name: Annotated[str, typer.Option(help="姓名。")],
-    role: Annotated[str, typer.Option(help="administrator、city_officer、district_officer 或 viewer。")],
+    role: Annotated[
+        str,
+        typer.Option(help="administrator、city_officer、district_officer、reviewer、viewer、auditor 或 enterprise。"),
+    ],
     region: Annotated[str, typer.Option(help="市（区）的代码或名称，如 321281；全市不填。")] = "",
+    enterprise: Annotated[str, typer.Option(help="企业用户所属企业的统一社会信用代码。")] = "",
     password_stdin: FromStdin = False,
     as_json: AsJson = False,
 ) -> None:
     """添加用户。生成的初始口令只显示这一次，首次登录时必须修改。"""
     from backend.access import service
+    from backend.access.passwords import Profile
 
-    password = _password_from_stdin(password_stdin)
-    issued = _run(context, lambda work: service.add_person(work, login, name, role, region, password))
+    password, profile = _password_from_stdin(password_stdin), Profile(settings_of(context).password_profile)
+    issued = _run(
+        context,
+        lambda work: service.add_person(
+            work, login, name, role, region, password, enterprise=enterprise, profile=profile
+        ),
+    )
     _print_issued(issued.person.login, None if password_stdin else issued.password, "已添加", as_json)
 
 
@@ -54,11 +64,12 @@ def password(
 ) -> None:
     """重置口令，解除锁定，并让该用户在所有浏览器退出。"""
     from backend.access import service
+    from backend.access.passwords import Profile
 
-    given = _password_from_stdin(password_stdin)
+    given, profile = _password_from_stdin(password_stdin), Profile(settings_of(context).password_profile)
 
     async def reset(work: "AsyncSession") -> service.Issued:
-        return await service.reset_password(work, await service.id_of(work, login), given)
+        return await service.reset_password(work, await service.id_of(work, login), given, profile)
 
     issued = _run(context, reset)
     _print_issued(issued.person.login, None if password_stdin else issued.password, "已重置口令", as_json)

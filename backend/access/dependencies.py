@@ -1,20 +1,26 @@
 """Permissions as parameter types: a route says in its signature who may use it.
 
-- `SignedIn`: anybody who may read the registry, viewers too.
-- `Officer`: whoever may write: city officers, district officers, administrators. Which rows, row-level security says.
-- `Administrator`: whoever manages people.
-- `Auditor`: whoever reads the trace, and nothing else.
-- `Authenticated`: signed in, but perhaps with a password that must first be changed. For `/me` and signing out only.
+- `SignedIn`: anybody who reads the registry: officers, reviewers, viewers; and where a route is among
+  `OPEN_TO_ENTERPRISES`, an enterprise's own account, which row-level security then shows itself only.
+- `Officer`: whoever may write: city officers, district officers. Which rows, row-level security says.
+- `Confirmer`: whoever may confirm what another one proposes.
+- `Administrator`: whoever manages people. `Auditor`: whoever reads the trace.
+- `Settled`: anybody who signed in, whatever their work. `Authenticated`: even with a password that must be changed first.
 
 Each gives the `PersonSignedIn`. Who is not signed in is sent to the sign-in page (a program gets 401).
+docs/who-may-do-what.md lists every route with the roles that may use it, and a test holds both against each other.
 """
 
-from typing import Annotated, cast
+from typing import Annotated, Final, cast
 
 from fastapi import Depends, Request
 
 from backend.access.schemas import PersonSignedIn, Role
+from backend.settings import Settings
 from backend.web.errors import Forbidden, Refusal
+
+#: What an enterprise's own account may look at, of the registry's routes: where it sees itself and no list.
+OPEN_TO_ENTERPRISES: Final = frozenset({"/enterprises/{code}", "/api/v1/enterprises/{code}"})
 
 
 class NotSignedIn(Refusal):
@@ -29,21 +35,33 @@ class NotSignedIn(Refusal):
 
 
 class PasswordChangeNeeded(Refusal):
-    """Signed in with a password that others know: nothing else goes before it is changed."""
+    """Signed in with a password that others know, or that is too old: nothing else goes before it is changed."""
 
     status = 403
     slug = "password-change-needed"
     title = "请先修改口令"
+    goes_to = "/me"
 
     def __init__(self) -> None:
         super().__init__("这是初始口令，请先在“我的账号”里改成自己的口令。")
+
+
+class SecondFactorNeeded(PasswordChangeNeeded):
+    """The installation wants a second factor of people like this one, who has none yet."""
+
+    slug = "second-factor-needed"
+    title = "请先启用动态口令"
+    goes_to = "/me/second-factor"
+
+    def __init__(self) -> None:
+        Refusal.__init__(self, "您的角色须启用动态口令后才能使用，请先在“我的账号”里启用。")
 
 
 class NotTheirPage(Forbidden):
     """A page of the registry for somebody whose work is elsewhere, at `home`."""
 
     def __init__(self, home: str) -> None:
-        super().__init__("您的角色不查看企业数据。如工作需要，请联系系统管理员另行授权。")
+        super().__init__("您的角色不查看这里的企业数据。如工作需要，请联系系统管理员另行授权。")
         self.home = home
 
 
@@ -58,25 +76,36 @@ def authenticated(request: Request) -> PersonSignedIn:
 Authenticated = Annotated[PersonSignedIn, Depends(authenticated)]
 
 
-def signed_in(person: Authenticated) -> PersonSignedIn:
-    """Raises NotSignedIn, PasswordChangeNeeded."""
-    person = settled(person)
-    if not person.role.reads_registry:
-        raise NotTheirPage(person.role.home)
-    return person
-
-
-SignedIn = Annotated[PersonSignedIn, Depends(signed_in)]
-
-
-def settled(person: Authenticated) -> PersonSignedIn:
-    """Raises NotSignedIn, PasswordChangeNeeded."""
+def settled(request: Request, person: Authenticated) -> PersonSignedIn:
+    """Raises NotSignedIn, PasswordChangeNeeded, SecondFactorNeeded."""
     if person.must_change_password:
         raise PasswordChangeNeeded
+    settings: Settings = request.app.state.settings
+    if not person.has_second_factor and needs_second_factor(settings, person):
+        raise SecondFactorNeeded
     return person
+
+
+def needs_second_factor(settings: Settings, person: PersonSignedIn) -> bool:
+    """Whether the installation wants a second factor of this person."""
+    if settings.second_factor == "administrators":
+        return not person.roles.isdisjoint((Role.ADMINISTRATOR, Role.AUDITOR))
+    return settings.second_factor == "everybody"
 
 
 Settled = Annotated[PersonSignedIn, Depends(settled)]
+
+
+def signed_in(request: Request, person: Settled) -> PersonSignedIn:
+    """Raises NotSignedIn, PasswordChangeNeeded, NotTheirPage."""
+    if person.role.reads_registry:
+        return person
+    if person.role is Role.ENTERPRISE and getattr(request.scope.get("route"), "path", "") in OPEN_TO_ENTERPRISES:
+        return person
+    raise NotTheirPage(person.role.home)
+
+
+SignedIn = Annotated[PersonSignedIn, Depends(signed_in)]
 
 
 def officer(person: SignedIn) -> PersonSignedIn:
@@ -89,9 +118,19 @@ def officer(person: SignedIn) -> PersonSignedIn:
 Officer = Annotated[PersonSignedIn, Depends(officer)]
 
 
+def confirmer(person: SignedIn) -> PersonSignedIn:
+    """Raises NotSignedIn, Forbidden."""
+    if not person.role.may_confirm:
+        raise Forbidden("您的角色不能确认或退回他人提交的事项，须由复核人员或市级工作人员办理。")
+    return person
+
+
+Confirmer = Annotated[PersonSignedIn, Depends(confirmer)]
+
+
 def administrator(person: Settled) -> PersonSignedIn:
     """Raises NotSignedIn, Forbidden."""
-    if person.role is not Role.ADMINISTRATOR:
+    if Role.ADMINISTRATOR not in person.roles:
         raise Forbidden("只有系统管理员能管理用户。")
     return person
 
@@ -101,7 +140,7 @@ Administrator = Annotated[PersonSignedIn, Depends(administrator)]
 
 def auditor(person: Settled) -> PersonSignedIn:
     """Raises NotSignedIn, Forbidden."""
-    if person.role is not Role.AUDITOR:
+    if Role.AUDITOR not in person.roles:
         raise Forbidden("只有审计员能查看操作留痕。")
     return person
 

@@ -1,8 +1,8 @@
 """People who sign in, and their sessions."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, func
+from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Index, Text, func, text
 from sqlmodel import Field, SQLModel
 
 
@@ -15,16 +15,48 @@ class Person(SQLModel, table=True):
     login: str = Field(max_length=60, unique=True)
     name: str = Field(max_length=60)
     password_hash: str = Field(max_length=255)
-    #: administrator, city_officer, district_officer, viewer.
+    #: What the person mainly is; further roles, dated ones, are rows of `person_role`. See schemas.Role.
     role: str = Field(max_length=30)
     #: The district a district officer sees and changes; empty for the whole city.
     region_code: str = Field(default="", max_length=6)
+    #: The enterprise whose account this is.
+    enterprise_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="enterprise.id")
     is_active: bool = True
+    #: The last day on which somebody who is here for a time may sign in; None for staff.
+    active_until: date | None = None
     must_change_password: bool = False
     failed_sign_ins: int = 0
     locked_until: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     last_sign_in_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    password_changed_at: datetime = Field(
+        default_factory=lambda: datetime.now(UTC),
+        sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()),
+    )
+    #: Which of the secrets worked out for this person the codes come from; 0 without a second factor.
+    totp_generation: int = 0
+    #: The last half minute whose code was used: each code is taken once.
+    totp_step: int = Field(default=0, sa_type=BigInteger)
+    recovery_hashes: list[str] = Field(
+        default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'"))
+    )
+    #: Digest of the link that lets a newcomer choose a password, and until when it does.
+    invitation_hash: str = Field(default="", max_length=64)
+    invited_until: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+class PersonRole(SQLModel, table=True):
+    """A further role of a person, from a day to a day (both included), perhaps in a region."""
+
+    __tablename__ = "person_role"  # type: ignore[assignment]
+    __table_args__ = (Index("person_role_person", "person_id"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
+    person_id: int = Field(sa_type=BigInteger, foreign_key="person.id")
+    role: str = Field(max_length=30)
+    region_code: str = Field(default="", max_length=6)
+    valid_from: date
+    valid_to: date | None = None
 
 
 class WebSession(SQLModel, table=True):
@@ -39,5 +71,9 @@ class WebSession(SQLModel, table=True):
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     last_seen_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    #: As which of the further roles the person acts in this browser; None for the main one.
+    role_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="person_role.id")
+    #: The password was right and the second factor is still to come.
+    is_half: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     ip: str = Field(default="", max_length=60)
     browser: str = Field(default="", max_length=255)

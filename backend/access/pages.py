@@ -1,24 +1,26 @@
-"""Signing in and out, one's own account, and the administrator's list of people."""
+"""Signing in and out: the password, the second factor, the invitation."""
 
 import asyncio
 import secrets
 from datetime import timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from backend.access import queries, service
-from backend.access.dependencies import Administrator, Authenticated
-from backend.access.schemas import PasswordForm, PersonForm, PersonSignedIn, Role, SignInForm
-from backend.access.service import AccessRefused, Browser, Issued
+from backend.access import invitations, queries, second_factor, service
+from backend.access.dependencies import Authenticated
+from backend.access.forms import errors_of
+from backend.access.passwords import Profile
+from backend.access.schemas import CodeForm, PasswordForm, SignInForm
+from backend.access.service import AccessRefused, Browser
 from backend.access.sessions import delete_cookie, form_cookie, session_cookie, set_cookie
-from backend.database.session import owner_unit_of_work
-from backend.enterprises.regions import Regions
+from backend.database.session import in_the_name_of, owner_unit_of_work, reached
+from backend.exchange.keys import keys_of
 from backend.settings import Settings
 from backend.web.csrf import ForgedRequest, demand_proof
-from backend.web.dependencies import CurrentSettings, Engine, OwnerWork, reached
-from backend.web.filters import ROLES
+from backend.web.dependencies import CurrentSettings, Engine, OwnerWork
 from backend.web.responses import redirect, safe_next
 from backend.web.templates import render
 
@@ -30,15 +32,7 @@ _WRONG: Final = (
     f"用户名或口令不对。连续输错 {service.FAILURES_ALLOWED} 次，账号会锁定"
     f" {int(service.LOCK_OUT.total_seconds() // 60)} 分钟；如已锁定，请稍后再试，或请系统管理员重置口令。"
 )
-_DONE: Final = {
-    "deactivated": "已停用，该用户已在所有浏览器退出。",
-    "reactivated": "已恢复，该用户可以用原来的口令登录。",
-    "password": "口令已修改，其他浏览器上的登录已全部退出。",
-    "session": "已让那个浏览器退出登录。",
-}
-
-
-# Signing in and out --------------------------------------------------------------------------------
+_WRONG_CODE: Final = "动态口令不对，或已经用过。请等下一个六位数字，或用一个备用码。"
 
 
 @router.get("/login")
@@ -62,12 +56,19 @@ async def sign_in(
     async with _AT_ONCE, reached(owner_unit_of_work(engine)) as work:
         person = await service.sign_in(work, form.login_name, form.password)
         if person is None or person.id is None:
-            token = None
+            token, is_half = None, False
         else:
-            token = await service.open_session(work, person.id, _longest(settings), _browser(request))
+            is_half = person.totp_generation > 0
+            longest = queries.HALF_SESSION_LIFE if is_half else longest_of(settings)
+            token = await service.open_session(work, person.id, longest, browser_of(request), is_half=is_half)
     if token is None:
         return _login_page(request, form, error=_WRONG, status_code=401)
-    response = redirect(request, safe_next(form.next))
+    goes_to = safe_next(form.next)
+    if is_half:
+        response = redirect(request, f"/login/code?{urlencode({'next': goes_to})}")
+        set_cookie(request, response, session_cookie(request), token)
+        return response
+    response = redirect(request, goes_to)
     set_cookie(request, response, session_cookie(request), token)
     delete_cookie(request, response, form_cookie(request))
     return response
@@ -102,166 +103,104 @@ def _login_page(
     return response
 
 
-def _browser(request: Request) -> Browser:
+def browser_of(request: Request) -> Browser:
+    """What the person is shown of the browser."""
     return Browser(request.client.host if request.client else "", request.headers.get("user-agent", ""))
 
 
-def _longest(settings: Settings) -> timedelta:
+def longest_of(settings: Settings) -> timedelta:
+    """How long a session lasts at most."""
     return timedelta(hours=settings.session_longest_hours)
 
 
-# One's own account ---------------------------------------------------------------------------------
+# The second factor ---------------------------------------------------------------------------------
 
 
-@router.get("/me")
-async def me(
-    request: Request, person: Authenticated, work: OwnerWork, settings: CurrentSettings, done: str = ""
+@router.get("/login/code")
+async def code_page(request: Request, work: OwnerWork, next: str = "/") -> Response:  # noqa: A002
+    """Asks for the code of somebody whose password was right."""
+    if await queries.half_session_of(work, _token_hash(request)) is None:
+        return redirect(request, "/login")
+    return _code_page(request, CodeForm(next=next))
+
+
+@router.post("/login/code")
+async def pass_code(
+    request: Request, engine: Engine, settings: CurrentSettings, form: Annotated[CodeForm, Form()]
 ) -> Response:
-    """One's own account: password, and the browsers one is signed in with."""
-    return await _me_page(request, person, work, settings, messages=_messages(done))
-
-
-@router.post("/me/password")
-async def change_password(
-    request: Request,
-    person: Authenticated,
-    work: OwnerWork,
-    settings: CurrentSettings,
-    form: Annotated[PasswordForm, Form()],
-) -> Response:
-    """Change one's own password. Other browsers are signed out; this one gets a new session."""
+    """Make the half session a whole one, under a new token. A wrong code counts like a wrong password."""
     try:
-        await service.change_own_password(work, person.id, form.current, form.new, form.again)
-    except AccessRefused as refusal:
-        return await _me_page(request, person, work, settings, refusal=refusal)
-    token = await service.open_session(work, person.id, _longest(settings), _browser(request))
-    response = redirect(request, "/me?done=password")
+        await demand_proof(request, request.cookies.get(form_cookie(request), ""))
+    except ForgedRequest:
+        return redirect(request, "/login")
+    async with reached(owner_unit_of_work(engine)) as work:
+        person = await queries.half_session_of(work, _token_hash(request))
+        if person is None or person.id is None:
+            return redirect(request, "/login")
+        await in_the_name_of(work, person.login, person.id)
+        token = await service.pass_second_factor(
+            work, person.id, lambda one: second_factor.accepts(one, keys_of(settings), form.code),
+            longest_of(settings), browser_of(request), _token_hash(request),
+        )  # fmt: skip
+    if token is None:
+        return _code_page(request, form, error=_WRONG_CODE, status_code=401)
+    response = redirect(request, safe_next(form.next))
     set_cookie(request, response, session_cookie(request), token)
+    delete_cookie(request, response, form_cookie(request))
     return response
 
 
-@router.post("/me/sessions/{session_id}/end")
-async def end_session(request: Request, person: Authenticated, work: OwnerWork, session_id: str) -> Response:
-    """Sign out another of one's own browsers."""
-    await service.end_session(work, person.id, session_id)
-    return redirect(request, "/me?done=session")
+def _token_hash(request: Request) -> str:
+    return service.hash_of(request.cookies.get(session_cookie(request), ""))
 
 
-async def _me_page(
-    request: Request,
-    person: PersonSignedIn,
-    work: OwnerWork,
-    settings: Settings,
-    *,
-    refusal: AccessRefused | None = None,
-    messages: tuple[tuple[str, str], ...] = (),
-) -> Response:
-    idle = timedelta(minutes=settings.session_idle_minutes)
-    if person.must_change_password and refusal is None:
-        messages = (("open", "这是初始口令，请先改成自己的口令，然后才能使用其他功能。"), *messages)
-    return render(
-        request,
-        "access/me.html",
-        person=person,
-        sessions=await queries.sessions_of(work, person.id, idle),
-        idle_minutes=settings.session_idle_minutes,
-        longest_hours=settings.session_longest_hours,
-        messages=messages,
-        status_code=refusal.status_code if refusal else 200,
-        **_errors(refusal),
+def _code_page(request: Request, form: CodeForm, *, error: str = "", status_code: int = 200) -> Response:
+    proof = request.cookies.get(form_cookie(request)) or secrets.token_urlsafe(32)
+    response = render(
+        request, "access/code.html", status_code=status_code, csrf_token=proof, next=safe_next(form.next), error=error
     )
+    set_cookie(request, response, form_cookie(request), proof)
+    return response
 
 
-# People --------------------------------------------------------------------------------------------
+# Invitations ---------------------------------------------------------------------------------------
 
 
-@router.get("/people")
-async def people(request: Request, _: Administrator, work: OwnerWork, done: str = "") -> Response:
-    """Everybody who may sign in."""
-    return render(request, "access/people.html", people=await queries.people(work), messages=_messages(done))
+@router.get("/invitations/{token}")
+async def invitation(request: Request, work: OwnerWork, token: str) -> Response:
+    """Asks a newcomer to choose a password."""
+    return _invitation_page(request, (await invitations.invited(work, token)).login)
 
 
-@router.get("/people/new")
-async def new_person(request: Request, _: Administrator) -> Response:
-    """The form for one more person."""
-    return _new_person_page(request, PersonForm(role=Role.DISTRICT_OFFICER))
-
-
-@router.post("/people/new")
-async def add_person(
-    request: Request, _: Administrator, work: OwnerWork, form: Annotated[PersonForm, Form()]
+@router.post("/invitations/{token}")
+async def accept_invitation(
+    request: Request, work: OwnerWork, settings: CurrentSettings, token: str, form: Annotated[PasswordForm, Form()]
 ) -> Response:
-    """Add a person; the password that was made up is shown this once."""
+    """Take the password, and sign in."""
+    login = (await invitations.invited(work, token)).login
     try:
-        issued = await service.add_person(work, form.login, form.name, form.role, form.region)
+        await demand_proof(request, request.cookies.get(form_cookie(request), ""))
+        async with _AT_ONCE:
+            person = await invitations.accept(work, token, form.new, form.again, Profile(settings.password_profile))
+    except ForgedRequest as problem:
+        return _invitation_page(request, login, AccessRefused(str(problem)))
+    except invitations.InvitationOver:
+        raise
     except AccessRefused as refusal:
-        return _new_person_page(request, form, refusal)
-    return _issued_page(request, issued, "用户已添加")
+        return _invitation_page(request, login, refusal)
+    assert person.id is not None
+    session_token = await service.open_session(work, person.id, longest_of(settings), browser_of(request))
+    response = redirect(request, "/")
+    set_cookie(request, response, session_cookie(request), session_token)
+    delete_cookie(request, response, form_cookie(request))
+    return response
 
 
-@router.post("/people/{person_id}/password")
-async def reset_password(request: Request, _: Administrator, work: OwnerWork, person_id: int) -> Response:
-    """Give somebody a new first password, shown this once; lifts a lock-out, too."""
-    return _issued_page(request, await service.reset_password(work, person_id), "口令已重置")
-
-
-@router.post("/people/{person_id}/deactivate")
-async def deactivate(request: Request, _: Administrator, work: OwnerWork, person_id: int) -> Response:
-    """Let somebody sign in no more."""
-    await service.deactivate(work, person_id)
-    return redirect(request, "/people?done=deactivated")
-
-
-@router.post("/people/{person_id}/reactivate")
-async def reactivate(request: Request, _: Administrator, work: OwnerWork, person_id: int) -> Response:
-    """Let somebody sign in again."""
-    await service.reactivate(work, person_id)
-    return redirect(request, "/people?done=reactivated")
-
-
-def _new_person_page(request: Request, form: PersonForm, refusal: AccessRefused | None = None) -> Response:
-    return render(
-        request,
-        "access/new_person.html",
-        form=form,
-        roles=[(role.value, ROLES[role]) for role in Role],
-        districts=_districts(),
-        status_code=refusal.status_code if refusal else 200,
-        **_errors(refusal),
-    )
-
-
-def _issued_page(request: Request, issued: Issued, title: str) -> Response:
-    person = issued.person
-    return render(
-        request,
-        "access/issued_password.html",
-        page_title=title,
-        login=person.login,
-        name=person.name,
-        password=issued.password,
-    )
-
-
-def _districts() -> list[tuple[str, str]]:
-    """Today's districts with their city's name, as a choice."""
-    regions = Regions.load()
-    return [
-        (district.code, f"{city.name} {district.shown_as}")
-        for province in regions.children()
-        for city in regions.children(province.code)
-        for district in regions.children(city.code)
-    ]
-
-
-def _errors(refusal: AccessRefused | None) -> dict[str, Any]:
-    if refusal is None:
-        return {"errors": [], "error_of": {}}
-    return {
-        "errors": [{"field": refusal.field, "message": str(refusal)}],
-        "error_of": {refusal.field: str(refusal)},
-    }
-
-
-def _messages(done: str) -> tuple[tuple[str, str], ...]:
-    return (("good", _DONE[done]),) if done in _DONE else ()
+def _invitation_page(request: Request, login: str, refusal: AccessRefused | None = None) -> Response:
+    proof = request.cookies.get(form_cookie(request)) or secrets.token_urlsafe(32)
+    response = render(
+        request, "access/invitation.html", status_code=refusal.status_code if refusal else 200, csrf_token=proof,
+        login=login, **errors_of(refusal),
+    )  # fmt: skip
+    set_cookie(request, response, form_cookie(request), proof)
+    return response

@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
-from sqlmodel import col, select
+from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.access.models import Person, WebSession
-from backend.access.schemas import PersonRow, PersonSignedIn, Role, SessionRow
+from backend.access.models import Person, PersonRole, WebSession
+from backend.access.schemas import PersonRow, PersonSignedIn, Role, RoleHeld, SessionRow
+from backend.clock import CHINA
 from backend.enterprises.regions import Regions
 
 #: So much of a session's token hash names it on its owner's page.
 SESSION_ID_LENGTH = 16
+#: ASVS 6.5.5: what is asked for beside the password is asked for at most so long.
+HALF_SESSION_LIFE: Final = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,36 +29,86 @@ class FoundSession:
 
 
 async def session_of(
-    session: AsyncSession, token_hash: str, idle: timedelta, now: datetime | None = None
+    session: AsyncSession,
+    token_hash: str,
+    idle: timedelta,
+    now: datetime | None = None,
+    password_days: int | None = None,
 ) -> FoundSession | None:
-    """Who is signed in by that token; None if nobody, not any more, or idle for too long."""
+    """Who is signed in by that token; None if nobody, not any more, idle for too long, or half only.
+
+    A password older than `password_days` must be changed first.
+    """
     now = now or datetime.now(UTC)
+    pair = await _session_and_person(session, token_hash, idle, now)
+    if pair is None or pair[0].is_half:
+        return None
+    web_session, person = pair
+    assert person.id is not None
+    roles = await _roles_in_force(session, person, now.astimezone(CHINA).date())
+    acting = _acting(roles, web_session.role_id)
+    is_old = password_days is not None and person.password_changed_at < now - timedelta(days=password_days)
+    who = PersonSignedIn(
+        id=person.id,
+        login=person.login,
+        name=person.name,
+        role=acting.role,
+        region_code=acting.region_code,
+        region_name=acting.region_name,
+        must_change_password=person.must_change_password or is_old,
+        session_id=token_hash[:SESSION_ID_LENGTH],
+        roles=frozenset(one.role for one in roles),
+        enterprise_id=person.enterprise_id,
+        has_second_factor=person.totp_generation > 0,
+    )
+    return FoundSession(who, web_session.csrf_token, web_session.last_seen_at)
+
+
+async def half_session_of(session: AsyncSession, token_hash: str, now: datetime | None = None) -> Person | None:
+    """Whose second factor is still to come, by that token."""
+    pair = await _session_and_person(session, token_hash, HALF_SESSION_LIFE, now or datetime.now(UTC))
+    return pair[1] if pair is not None and pair[0].is_half else None
+
+
+async def _session_and_person(
+    session: AsyncSession, token_hash: str, idle: timedelta, now: datetime
+) -> tuple[WebSession, Person] | None:
     found = await session.exec(
         select(WebSession, Person)
         .join(Person, col(Person.id) == WebSession.person_id)
         .where(
             WebSession.token_hash == token_hash,
             col(Person.is_active),
+            or_(col(Person.active_until).is_(None), col(Person.active_until) >= now.astimezone(CHINA).date()),
             WebSession.expires_at > now,
             WebSession.last_seen_at > now - idle,
         )
     )
-    pair = found.first()
-    if pair is None:
-        return None
-    web_session, person = pair
-    assert person.id is not None
-    who = PersonSignedIn(
-        id=person.id,
-        login=person.login,
-        name=person.name,
-        role=Role(person.role),
-        region_code=person.region_code,
-        region_name=region_name(person.region_code),
-        must_change_password=person.must_change_password,
-        session_id=token_hash[:SESSION_ID_LENGTH],
+    return found.first()
+
+
+async def _roles_in_force(session: AsyncSession, person: Person, on: date) -> Sequence[RoleHeld]:
+    """What the person is on a day, what they mainly are first."""
+    found = await session.exec(
+        select(PersonRole)
+        .where(
+            PersonRole.person_id == person.id,
+            PersonRole.valid_from <= on,
+            or_(col(PersonRole.valid_to).is_(None), col(PersonRole.valid_to) >= on),
+        )
+        .order_by(col(PersonRole.id))
     )
-    return FoundSession(who, web_session.csrf_token, web_session.last_seen_at)
+    main = RoleHeld(None, Role(person.role), person.region_code, region_name(person.region_code))
+    return [main, *(RoleHeld(one.id, Role(one.role), one.region_code, region_name(one.region_code)) for one in found)]
+
+
+def _acting(roles: Sequence[RoleHeld], chosen: int | None) -> RoleHeld:
+    """The role chosen in this browser; without one, the first that has to do with enterprises."""
+    if chosen is not None:
+        held = next((one for one in roles if one.id == chosen), None)
+        if held is not None:
+            return held
+    return next((one for one in roles if one.role.reads_registry), roles[0])
 
 
 async def has_people(session: AsyncSession) -> bool:
@@ -67,6 +121,12 @@ async def people(session: AsyncSession, now: datetime | None = None) -> Sequence
     now = now or datetime.now(UTC)
     found = await session.exec(select(Person).order_by(col(Person.is_active).desc(), col(Person.login)))
     return [_row(person, now) for person in found]
+
+
+async def person_row(session: AsyncSession, person_id: int, now: datetime | None = None) -> PersonRow | None:
+    """One of them."""
+    person = await session.get(Person, person_id)
+    return _row(person, now or datetime.now(UTC)) if person is not None else None
 
 
 async def lock_active_administrators(session: AsyncSession) -> Sequence[int]:
@@ -87,7 +147,12 @@ async def sessions_of(
     now = now or datetime.now(UTC)
     found = await session.exec(
         select(WebSession)
-        .where(WebSession.person_id == person_id, WebSession.expires_at > now, WebSession.last_seen_at > now - idle)
+        .where(
+            WebSession.person_id == person_id,
+            WebSession.expires_at > now,
+            WebSession.last_seen_at > now - idle,
+            ~col(WebSession.is_half),
+        )
         .order_by(col(WebSession.last_seen_at).desc())
     )
     return [
@@ -115,4 +180,7 @@ def _row(person: Person, now: datetime) -> PersonRow:
         is_locked=person.locked_until is not None and person.locked_until > now,
         must_change_password=person.must_change_password,
         last_sign_in_at=person.last_sign_in_at,
+        active_until=person.active_until,
+        has_second_factor=person.totp_generation > 0,
+        is_invited=person.invitation_hash != "" and person.invited_until is not None and person.invited_until > now,
     )

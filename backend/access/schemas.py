@@ -1,38 +1,43 @@
 """Who is signed in, and what the forms about people hold."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from pydantic import BaseModel
 
 
 class Role(StrEnum):
-    """What somebody may do.
+    """What somebody may do. Somebody may have several, and acts in one of them at a time.
 
-    An administrator manages people and, in this first form, sees and changes everything: in a small bureau one person
-    does both. A city officer works on the whole city, a district officer on the own district only. A viewer reads, the
-    whole city or one district, and never writes. An auditor reads the trace and nothing else.
+    - An administrator manages people and settings, and sees no enterprise's data.
+    - A city officer works on the whole city, a district officer on the own district only.
+    - A reviewer reads, the whole city or one district, and confirms or refuses what officers propose.
+    - A viewer (leadership) reads, the whole city or one district, and never writes.
+    - An auditor reads the trace and nothing else, and so can be no administrator.
+    - An enterprise's account reads its own enterprise.
     """
 
     ADMINISTRATOR = "administrator"
     CITY_OFFICER = "city_officer"
     DISTRICT_OFFICER = "district_officer"
+    REVIEWER = "reviewer"
     VIEWER = "viewer"
     AUDITOR = "auditor"
+    ENTERPRISE = "enterprise"
 
     @property
     def reads_registry(self) -> bool:
-        return self is not Role.AUDITOR
+        return self in (Role.CITY_OFFICER, Role.DISTRICT_OFFICER, Role.REVIEWER, Role.VIEWER)
 
     @property
     def may_write(self) -> bool:
-        return self not in (Role.VIEWER, Role.AUDITOR)
+        return self in (Role.CITY_OFFICER, Role.DISTRICT_OFFICER)
 
     @property
-    def home(self) -> str:
-        """The first page of whoever has this role."""
-        return "/audit" if self is Role.AUDITOR else "/"
+    def may_confirm(self) -> bool:
+        """Whether somebody may confirm what another one proposes."""
+        return self in (Role.CITY_OFFICER, Role.REVIEWER)
 
     @property
     def needs_region(self) -> bool:
@@ -40,12 +45,32 @@ class Role(StrEnum):
 
     @property
     def may_have_region(self) -> bool:
-        return self in (Role.DISTRICT_OFFICER, Role.VIEWER)
+        return self in (Role.DISTRICT_OFFICER, Role.REVIEWER, Role.VIEWER)
+
+    @property
+    def home(self) -> str:
+        """The first page of whoever has this role."""
+        return {Role.AUDITOR: "/audit", Role.ADMINISTRATOR: "/people", Role.ENTERPRISE: "/me/enterprise"}.get(self, "/")
+
+
+@dataclass(frozen=True, slots=True)
+class RoleHeld:
+    """A role that somebody has; `id` is None for what the person mainly is."""
+
+    id: int | None
+    role: Role
+    region_code: str
+    region_name: str | None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def is_in_force(self, on: date) -> bool:
+        return (self.valid_from is None or self.valid_from <= on) and (self.valid_to is None or on <= self.valid_to)
 
 
 @dataclass(frozen=True, slots=True)
 class PersonSignedIn:
-    """In whose name a request happens. `region_code` is empty for the whole city."""
+    """In whose name a request happens: acting as `role`, in `region_code` (empty for the whole city)."""
 
     id: int
     login: str
@@ -55,6 +80,10 @@ class PersonSignedIn:
     region_name: str | None
     must_change_password: bool
     session_id: str
+    #: All roles in force; what they allow beside the registry does not depend on which one acts.
+    roles: frozenset[Role] = frozenset()
+    enterprise_id: int | None = None
+    has_second_factor: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +100,9 @@ class PersonRow:
     is_locked: bool
     must_change_password: bool
     last_sign_in_at: datetime | None
+    active_until: date | None = None
+    has_second_factor: bool = False
+    is_invited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +124,13 @@ class SignInForm(BaseModel):
     next: str = "/"
 
 
+class CodeForm(BaseModel):
+    """A code of the second factor, or one of those for when the telephone is lost."""
+
+    code: str = ""
+    next: str = "/"
+
+
 class PersonForm(BaseModel):
     """A new person, as the administrator writes it."""
 
@@ -99,6 +138,18 @@ class PersonForm(BaseModel):
     name: str = ""
     role: str = ""
     region: str = ""
+    enterprise: str = ""
+    active_until: str = ""
+    by_invitation: bool = False
+
+
+class RoleForm(BaseModel):
+    """A further role, as the administrator writes it."""
+
+    role: str = ""
+    region: str = ""
+    valid_from: str = ""
+    valid_to: str = ""
 
 
 class PasswordForm(BaseModel):

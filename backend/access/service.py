@@ -8,8 +8,9 @@ AccessRefused               422, what was entered cannot be
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -18,11 +19,13 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.models import Person, WebSession
-from backend.access.passwords import fault_of, generate_password, hash_password, verify_password
+from backend.access.passwords import Profile, fault_of, generate_password, hash_password, verify_password
 from backend.access.queries import SESSION_ID_LENGTH, lock_active_administrators
 from backend.access.schemas import Role
 from backend.access.trace.service import Deed, note
+from backend.clock import CHINA
 from backend.database.session import in_the_name_of
+from backend.enterprises.models import Enterprise
 from backend.enterprises.regions import Regions
 
 FAILURES_ALLOWED: Final = 5
@@ -83,23 +86,33 @@ async def sign_in(session: AsyncSession, login: str, password: str, now: datetim
     await in_the_name_of(session, person.login, person.id)
     # Read again under a lock: of many guesses at once, only as many count as are allowed.
     await session.refresh(person, with_for_update=True)
-    if not person.is_active or (person.locked_until is not None and person.locked_until > now):
-        why = "账号锁定中" if person.is_active else "账号已停用"
+    if not may_sign_in(person, now):
+        why = "账号锁定中" if person.is_active else "账号已停用或到期"
         await note(session, Deed("sign_in_failed", "session", outcome="failed", reason=why))
         return None
     if not matches or person.password_hash != judged_by:
-        await _count_failure(session, person, now)
+        await count_failure(session, person, now)
         return None
-    person.failed_sign_ins, person.locked_until, person.last_sign_in_at = 0, None, now
+    if person.totp_generation <= 0:
+        # With a second factor still to come, wrong codes must not be forgiven by the right password.
+        person.failed_sign_ins = 0
+    person.locked_until, person.last_sign_in_at = None, now
     person.password_hash = renewed or person.password_hash
     await session.flush()
     await note(session, Deed("sign_in", "session"))
     return person
 
 
-async def _count_failure(session: AsyncSession, person: Person, now: datetime) -> None:
+def may_sign_in(person: Person, now: datetime) -> bool:
+    """Whether the account is neither off, nor over, nor locked."""
+    is_over = person.active_until is not None and now.astimezone(CHINA).date() > person.active_until
+    return person.is_active and not is_over and (person.locked_until is None or person.locked_until <= now)
+
+
+async def count_failure(session: AsyncSession, person: Person, now: datetime, why: str = "口令不对") -> None:
+    """One guess fewer; the last one locks."""
     person.failed_sign_ins += 1
-    await note(session, Deed("sign_in_failed", "session", outcome="failed", reason="口令不对"))
+    await note(session, Deed("sign_in_failed", "session", outcome="failed", reason=why))
     if person.failed_sign_ins >= FAILURES_ALLOWED:
         person.failed_sign_ins, person.locked_until = 0, now + LOCK_OUT
         await note(session, Deed("lock", "person", str(person.id), reason=f"连续 {FAILURES_ALLOWED} 次口令不对"))
@@ -119,8 +132,13 @@ async def open_session(
     longest: timedelta,
     browser: Browser = Browser(),
     now: datetime | None = None,
+    *,
+    is_half: bool = False,
 ) -> str:
-    """Sign a browser in: returns the token for its cookie, which is kept nowhere but there."""
+    """Sign a browser in: returns the token for its cookie, which is kept nowhere but there.
+
+    Half a session opens nothing but the page that asks for the second factor.
+    """
     now = now or datetime.now(UTC)
     await session.exec(delete(WebSession).where(col(WebSession.expires_at) < now))
     token = secrets.token_urlsafe(32)
@@ -132,12 +150,36 @@ async def open_session(
             created_at=now,
             last_seen_at=now,
             expires_at=now + longest,
+            is_half=is_half,
             ip=browser.ip[:60],
             browser=browser.name[:255],
         )
     )
     await session.flush()
     return token
+
+
+async def pass_second_factor(
+    session: AsyncSession,
+    person_id: int,
+    accepts: Callable[[Person], bool],
+    longest: timedelta,
+    browser: Browser,
+    half_token_hash: str,
+    now: datetime | None = None,
+) -> str | None:
+    """The token of a whole session in place of half a one, if the code is accepted; else the failure is counted."""
+    now = now or datetime.now(UTC)
+    person = await person_by_id(session, person_id)
+    if not may_sign_in(person, now):
+        return None
+    if not accepts(person):
+        await count_failure(session, person, now, "动态口令不对")
+        return None
+    person.failed_sign_ins = 0
+    await note(session, Deed("sign_in", "session", reason="动态口令通过"))
+    await session.exec(delete(WebSession).where(col(WebSession.token_hash) == half_token_hash))
+    return await open_session(session, person_id, longest, browser, now)
 
 
 async def note_seen(
@@ -163,7 +205,19 @@ async def end_session(session: AsyncSession, person_id: int, session_id: str) ->
 
 
 async def end_all_sessions(session: AsyncSession, person_id: int) -> None:
+    """Sign all of somebody's browsers out."""
     await session.exec(delete(WebSession).where(col(WebSession.person_id) == person_id))
+
+
+async def end_other_sessions(session: AsyncSession, person_id: int, session_id: str) -> None:
+    """Sign all of somebody's browsers out but this one."""
+    await note(session, Deed("sign_out", "session", reason="退出其他浏览器"))
+    await session.exec(
+        delete(WebSession).where(
+            col(WebSession.person_id) == person_id,
+            ~col(WebSession.token_hash).startswith(session_id, autoescape=True),
+        )
+    )
 
 
 def hash_of(token: str) -> str:
@@ -183,20 +237,31 @@ class Issued:
 
 
 async def add_person(
-    session: AsyncSession, login: str, name: str, role: str, region: str = "", password: str | None = None
+    session: AsyncSession,
+    login: str,
+    name: str,
+    role: str,
+    region: str = "",
+    password: str | None = None,
+    *,
+    enterprise: str = "",
+    active_until: date | None = None,
+    profile: Profile = Profile.DENGBAO,
 ) -> Issued:
     """Let somebody sign in. Without a password one is made up, to be changed at the first sign-in.
 
-    `region` is a district's code or name. Raises AccessRefused, LoginTaken.
+    `region` is a district's code or name, `enterprise` a credit code, for an enterprise's own account.
+    Raises AccessRefused, LoginTaken.
     """
     login, name = _normal(login), name.strip()
     if not _LOGIN.fullmatch(login):
         raise AccessRefused("用户名请用 2 至 60 位小写字母、数字或 . _ - @，以字母或数字开头。", "login")
     if not name or len(name) > 60:
         raise AccessRefused("请填写姓名，最多 60 个字。", "name")
-    role_given = _role(role)
-    region_code = _region_for(role_given, region)
-    fault = fault_of(password, login, name) if password is not None else None
+    role_given = role_named(role)
+    region_code = region_for(role_given, region)
+    enterprise_id = await _enterprise_for(session, role_given, enterprise)
+    fault = fault_of(password, login, name, profile) if password is not None else None
     if fault:
         raise AccessRefused(fault, "password")
     if (await session.exec(select(Person.id).where(Person.login == login))).first() is not None:
@@ -208,6 +273,8 @@ async def add_person(
         password_hash=await hash_password(given),
         role=role_given,
         region_code=region_code,
+        enterprise_id=enterprise_id,
+        active_until=active_until,
         must_change_password=password is None,
         created_at=datetime.now(UTC),
     )
@@ -216,27 +283,32 @@ async def add_person(
     return Issued(person, given)
 
 
-async def reset_password(session: AsyncSession, person_id: int, password: str | None = None) -> Issued:
+async def reset_password(
+    session: AsyncSession, person_id: int, password: str | None = None, profile: Profile = Profile.DENGBAO
+) -> Issued:
     """Give somebody a new password, sign all their browsers out and lift a lock-out.
 
     One that is made up must be changed at the next sign-in. Raises PersonUnknown, AccessRefused.
     """
-    person = await _person(session, person_id)
-    fault = fault_of(password, person.login, person.name) if password is not None else None
+    person = await person_by_id(session, person_id)
+    fault = fault_of(password, person.login, person.name, profile) if password is not None else None
     if fault:
         raise AccessRefused(fault, "password")
     given = password if password is not None else generate_password()
-    person.password_hash = await hash_password(given)
+    person.password_hash, person.password_changed_at = await hash_password(given), datetime.now(UTC)
     person.must_change_password = password is None
+    person.invitation_hash, person.invited_until = "", None
     person.failed_sign_ins, person.locked_until = 0, None
     await end_all_sessions(session, person_id)
     await session.flush()
     return Issued(person, given)
 
 
-async def change_own_password(session: AsyncSession, person_id: int, current: str, new: str, again: str) -> None:
+async def change_own_password(
+    session: AsyncSession, person_id: int, current: str, new: str, again: str, profile: Profile = Profile.DENGBAO
+) -> None:
     """Change one's own password and sign out everywhere. Raises AccessRefused."""
-    person = await _person(session, person_id)
+    person = await person_by_id(session, person_id)
     matches, _ = await verify_password(current, person.password_hash)
     if not matches:
         raise AccessRefused("现在的口令不对，请重新输入。", "current")
@@ -244,10 +316,10 @@ async def change_own_password(session: AsyncSession, person_id: int, current: st
         raise AccessRefused("两次输入的新口令不一样，请重新输入。", "again")
     if new == current:
         raise AccessRefused("新口令和现在的一样，请换一个。", "new")
-    fault = fault_of(new, person.login, person.name)
+    fault = fault_of(new, person.login, person.name, profile)
     if fault:
         raise AccessRefused(fault, "new")
-    person.password_hash = await hash_password(new)
+    person.password_hash, person.password_changed_at = await hash_password(new), datetime.now(UTC)
     person.must_change_password = False
     await end_all_sessions(session, person_id)
     await session.flush()
@@ -257,7 +329,7 @@ async def deactivate(session: AsyncSession, person_id: int) -> Person:
     """Let somebody sign in no more, from this moment. Raises PersonUnknown, LastAdministrator."""
     # Locked, so that two administrators cannot deactivate each other at the same moment.
     administrators = await lock_active_administrators(session)
-    person = await _person(session, person_id)
+    person = await person_by_id(session, person_id)
     if list(administrators) == [person_id]:
         raise LastAdministrator
     person.is_active = False
@@ -268,7 +340,7 @@ async def deactivate(session: AsyncSession, person_id: int) -> Person:
 
 async def reactivate(session: AsyncSession, person_id: int) -> Person:
     """Let somebody sign in again, with the password they had. Raises PersonUnknown."""
-    person = await _person(session, person_id)
+    person = await person_by_id(session, person_id)
     person.is_active, person.failed_sign_ins, person.locked_until = True, 0, None
     await session.flush()
     return person
@@ -282,7 +354,8 @@ async def id_of(session: AsyncSession, login: str) -> int:
     return found
 
 
-async def _person(session: AsyncSession, person_id: int) -> Person:
+async def person_by_id(session: AsyncSession, person_id: int) -> Person:
+    """The person, locked. Raises PersonUnknown."""
     found = await session.exec(select(Person).where(Person.id == person_id).with_for_update())
     person = found.first()
     if person is None:
@@ -294,14 +367,16 @@ def _normal(login: str) -> str:
     return login.strip().lower()
 
 
-def _role(role: str) -> Role:
+def role_named(role: str) -> Role:
+    """Raises AccessRefused."""
     try:
         return Role(role)
     except ValueError as problem:
         raise AccessRefused(f"没有角色“{role}”，可用：{'、'.join(Role)}。", "role") from problem
 
 
-def _region_for(role: Role, text: str) -> str:
+def region_for(role: Role, text: str) -> str:
+    """The code of the district, as far as the role has one. Raises AccessRefused."""
     if not text.strip():
         if role.needs_region:
             raise AccessRefused("市（区）工作人员必须指定所属市（区），如 321281。", "region")
@@ -312,3 +387,15 @@ def _region_for(role: Role, text: str) -> str:
     if region is None or region.level != "district" or region.is_statistical:
         raise AccessRefused(f"没有市（区）“{text}”，请填六位区划代码，如 321281。", "region")
     return region.code
+
+
+async def _enterprise_for(session: AsyncSession, role: Role, code: str) -> int | None:
+    if role is not Role.ENTERPRISE:
+        if code.strip():
+            raise AccessRefused("只有企业账号才填企业。", "enterprise")
+        return None
+    found = await session.exec(select(Enterprise.id).where(Enterprise.credit_code == code.strip().upper()))
+    enterprise_id = found.first()
+    if enterprise_id is None:
+        raise AccessRefused(f"没有统一社会信用代码为“{code.strip()}”的企业，请核对。", "enterprise")
+    return enterprise_id

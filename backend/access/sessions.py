@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from backend.access import queries, service
+from backend.access.passwords import Profile
 from backend.access.schemas import PersonSignedIn
 from backend.database.actor import Actor, acting_as
 from backend.database.errors import DatabaseUnreachable
@@ -50,7 +51,12 @@ async def _recognise(request: Request) -> None:
     engine: AsyncEngine = request.app.state.engine
     try:
         async with reached(owner_unit_of_work(engine)) as session:
-            found = await queries.session_of(session, token_hash, timedelta(minutes=settings.session_idle_minutes))
+            found = await queries.session_of(
+                session,
+                token_hash,
+                timedelta(minutes=settings.session_idle_minutes),
+                password_days=settings.password_days if settings.password_profile == Profile.DENGBAO else None,
+            )
             if found is None:
                 return
             await service.note_seen(session, token_hash, found.last_seen_at)

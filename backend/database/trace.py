@@ -25,6 +25,18 @@ UNTRACED: Final = {
     "fact_flag": "worked out from facts",
     "indicator_tolerance": "written anew from the catalogue at every start",
     "import_row": "the detail of an import, which is traced; written once with it",
+    "exchange_answered": "answers kept for a repeated request; what the request did is traced",
+    "exchange_change": "the feed of changes that are traced",
+    "exchange_cursor": "how far a system was read; what came is traced as filings",
+    "exchange_message": "append-only and chained itself",
+    "exchange_nonce": "remembered for minutes against repetition",
+    "exchange_outbox": "written for each change that is traced",
+    "exchange_record": "what a system sent; taken in as filings, which are traced",
+    "exchange_run": "a program's own asking, by the clock",
+    "exchange_seal": "append-only and chained itself",
+    "exchange_unknown_field": "noted by the program itself",
+    "exchange_used": "a counter for quotas",
+    "webhook_delivery": "the state of a message on its way",
     "eligibility": "worked out from facts by the rules, can be worked out again",
     "eligibility_change": "worked out from facts by the rules",
     "eligibility_run": "says when the rules were run, by itself",
@@ -35,8 +47,10 @@ _SECRET: Final = re.compile(r"password|secret|token|hash|otp|recovery")
 OMITTED: Final = {
     "enterprise": ("search_text", "match_key", "updated_at", "revision", "rung_order", "rung_until"),
     "enterprise_name": ("match_key",),
+    "exchange_system": ("next_due_at", "last_success_at", "last_error", "failures", "open_until"),
     "import_run": ("report",),
-    "person": ("failed_sign_ins", "last_sign_in_at"),
+    "webhook_endpoint": ("position", "last_success_at", "last_error", "failures"),
+    "person": ("failed_sign_ins", "last_sign_in_at", "totp_step"),
 }
 
 _TABLES = text(

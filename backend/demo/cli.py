@@ -17,7 +17,9 @@ PEOPLE = (
     ("jingjiang", "靖江演示员", "district_officer", "321282"),
     ("taixing", "泰兴演示员", "district_officer", "321283"),
     ("haizhou", "海州演示员", "district_officer", "320706"),
-    ("lingdao", "演示查看员", "viewer", ""),
+    ("lingdao", "演示领导", "viewer", ""),
+    ("fuhe", "演示复核员", "reviewer", ""),
+    ("shenji", "演示审计员", "auditor", ""),
 )
 
 

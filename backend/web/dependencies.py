@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
-from backend.access.schemas import PersonSignedIn
+from backend.access.schemas import PersonSignedIn, Role
 from backend.access.trace.reads import note_read
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, reached, unit_of_work
@@ -30,6 +30,8 @@ _READ_ONLY = "25006"  # read_only_sql_transaction
 
 def scope_of(person: PersonSignedIn) -> Scope:
     """Which rows somebody may see: those of the own region, without one the whole city's."""
+    if person.role is Role.ENTERPRISE and person.enterprise_id is not None:
+        return Scope.enterprise(person.enterprise_id, person.id)
     if not person.role.reads_registry:
         return Scope(user_id=person.id)
     return Scope.district(person.region_code, person.id) if person.region_code else Scope.city(person.id)

@@ -53,7 +53,8 @@ ROLES: Final[dict[str, str]] = {
     "administrator": "系统管理员",
     "city_officer": "市级工作人员",
     "district_officer": "市（区）工作人员",
-    "viewer": "查看人员",
+    "reviewer": "复核人员",
+    "viewer": "领导（查看）",
     "auditor": "审计员",
     "enterprise": "企业用户",
 }

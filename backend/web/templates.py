@@ -52,8 +52,8 @@ class Destination:
 
 
 #: Roles that have to do with no enterprise.
-_APART: Final = frozenset({"auditor"})
-_WRITERS: Final = frozenset({"administrator", "city_officer", "district_officer"})
+_APART: Final = frozenset({"administrator", "auditor", "enterprise"})
+_WRITERS: Final = frozenset({"city_officer", "district_officer"})
 
 NAVIGATION: Final = (
     Destination("工作台", "/", "layout-dashboard"),
@@ -163,7 +163,13 @@ def layout_context(request: Request) -> dict[str, Any]:
 def _navigation(visitor: Visitor | None) -> Sequence[Destination]:
     if visitor is None:
         return PUBLIC_NAVIGATION
-    return tuple(destination for destination in NAVIGATION if destination.is_open_to(visitor.role))
+    # What a person manages beside the registry does not depend on the role acted in.
+    roles = {visitor.role, *getattr(visitor, "roles", ())}
+    return tuple(
+        destination
+        for destination in NAVIGATION
+        if destination.is_open_to(visitor.role) or not roles.isdisjoint(destination.roles - _WRITERS)
+    )
 
 
 templates: Final = _environment()

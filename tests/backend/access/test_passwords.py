@@ -2,14 +2,15 @@
 
 import pytest
 from httpx import AsyncClient
+from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.access import service
-from backend.access.passwords import fault_of, generate_password, hash_password, verify_password
+from backend.access.passwords import Profile, fault_of, generate_password, hash_password, verify_password
 from backend.database.session import owner_unit_of_work
 from tests.backend.access.test_signing_in import proof_in, sign_in
 
-NEW = "correct horse battery"
+NEW = "Correct horse battery"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,7 @@ def test_a_weak_password_is_refused_with_the_reason(password: str, reason: str):
 
 @pytest.mark.parametrize("password", [NEW, "长江大桥今天很堵车呀", "1357924680", "x7#kQ!m2Pz"])
 def test_a_long_enough_password_is_taken_whatever_its_signs(password: str):
-    assert fault_of(password, "wangmin", "王敏") is None
+    assert fault_of(password, "wangmin", "王敏", Profile.ASVS) is None
 
 
 def test_a_made_up_password_is_a_good_one_and_never_the_same():
@@ -116,3 +117,11 @@ async def change_password(browser: AsyncClient, current: str, new: str) -> tuple
     form = {"current": current, "new": new, "again": new, "csrf_token": proof}
     answer = await browser.post("/me/password", data=form)
     return answer.status_code, answer.headers.get("location", "")
+
+
+def test_in_earnest_a_hash_costs_what_asvs_asks_for():
+    """OWASP: argon2id with at least 19 MiB and two passes, or more memory and one."""
+    settings = Argon2Hasher().hash(NEW).split("$")[3]
+    memory, passes, _ = (int(part.partition("=")[2]) for part in settings.split(","))
+    assert memory >= 19 * 1024
+    assert passes >= 2

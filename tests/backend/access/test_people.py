@@ -138,11 +138,11 @@ async def test_one_of_two_administrators_may_go(engine: AsyncEngine):
 
 async def test_a_browser_elsewhere_can_be_signed_out(engine: AsyncEngine, browser: AsyncClient):
     async with owner_unit_of_work(engine) as work:
-        await service.add_person(work, "wangmin", "王敏", "viewer", password="correct horse battery")
-    await sign_in(browser, "correct horse battery")
+        await service.add_person(work, "wangmin", "王敏", "viewer", password="Correct horse battery")
+    await sign_in(browser, "Correct horse battery")
     elsewhere = browser.cookies["tidu-session"]
     browser.cookies.clear()
-    await sign_in(browser, "correct horse battery")
+    await sign_in(browser, "Correct horse battery")
     page = (await browser.get("/me")).text
     ends = re.findall(r'action="(/me/sessions/\w+/end)"', page)
     proof = re.search(r'name="csrf_token" value="([^"]+)"', page)

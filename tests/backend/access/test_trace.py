@@ -185,11 +185,11 @@ async def test_every_table_is_traced_or_says_why_not(engine: AsyncEngine):
 
 async def test_signing_in_and_failing_to_are_told_without_what_was_typed(engine: AsyncEngine, browser: AsyncClient):
     async with owner_unit_of_work(engine) as session:
-        await access.add_person(session, "wangmin", "王敏", "viewer", password="correct horse battery")
-    await sign_in(browser, "correct horse battery")
+        await access.add_person(session, "wangmin", "王敏", "viewer", password="Correct horse battery")
+    await sign_in(browser, "Correct horse battery")
     browser.cookies.clear()
     await sign_in(browser, "wrong horse battery")
-    await sign_in(browser, "x", login="correct horse battery")
+    await sign_in(browser, "x", login="Correct horse battery")
     found = await noted(engine, "actor, action, outcome, reason", "subject = 'session'")
     assert found == [
         ("wangmin", "sign_in", "done", ""),

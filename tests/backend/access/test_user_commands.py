@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 from backend.cli import app
 
-SECRET = "correct horse battery"
+SECRET = "Correct horse battery"
 
 
 @pytest.fixture(autouse=True)
