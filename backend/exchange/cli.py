@@ -1,62 +1,300 @@
-"""`tidu simulate …`: outside systems to practise against; `tidu exchange …`: the exchange itself."""
+"""`tidu exchange …`: clients, systems, pulls, authorisations, the log; `tidu simulate …` is in `simulate_cli.py`."""
 
-import json
+from dataclasses import asdict
+from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backend.console import Refused
+from backend.console import Refused, print_json, settings_of, with_database
+from backend.exchange.simulate_cli import simulate
 
 if TYPE_CHECKING:
-    from backend.exchange.simulation import Simulator
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
-simulate = typer.Typer(no_args_is_help=True, help="模拟的外部系统（数据均为虚构），供联调、演示和练习。")
-Host = Annotated[str, typer.Option(help="监听地址。")]
-Port = Annotated[int, typer.Option(help="监听端口。")]
-Size = Annotated[int, typer.Option(help="虚构企业的数量；与 tidu demo 的前若干家相同。", min=1, max=1_000_000)]
-FaultsGiven = Annotated[
-    str, typer.Option(help='故障开关（JSON），如 {"errors": 0.2, "duplicates": 0.1}；也可运行中 PUT /_faults。')
-]
+exchange = typer.Typer(no_args_is_help=True, help="与其他系统交换：接入方、拉取、授权、报文日志。")
+client = typer.Typer(no_args_is_help=True, help="可以调用接口的系统。")
+log = typer.Typer(no_args_is_help=True, help="报文日志：导出，离线校验。")
+AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON。")]
 
 
 def register(app: typer.Typer) -> None:
     """Put the commands on the command line."""
+    exchange.add_typer(client, name="client")
+    exchange.add_typer(log, name="log")
+    app.add_typer(exchange, name="exchange")
     app.add_typer(simulate, name="simulate")
 
 
-@simulate.command("tax")
-def simulate_tax(host: Host = "127.0.0.1", port: Port = 8091, size: Size = 300, faults: FaultsGiven = "{}") -> None:
-    """模拟税务系统：年度申报表、信用级别、违法公布。"""
+@client.command("add")
+def add_client(
+    context: typer.Context,
+    client_id: Annotated[str, typer.Argument(help="标识：小写字母、数字、连字符，如 statistics-bureau。")],
+    name: Annotated[str, typer.Option(help="名称。")],
+    source: Annotated[str, typer.Option(help="它以哪个数据来源报送（目录中的来源），如 statistics。")],
+    scope: Annotated[
+        list[str], typer.Option(help="权限，可写多次：filing:write、recognition:write、change:read、event:subscribe。")
+    ],
+    region: Annotated[str, typer.Option(help="限于哪个市（区）；全市不填。")] = "",
+    signature: Annotated[str, typer.Option(help="写入须如何签名：none、gateway、rfc9421。")] = "none",
+    public_key: Annotated[str, typer.Option(help="Ed25519 公钥（Base64），rfc9421 用；不填则用共享密钥。")] = "",
+    quota: Annotated[int, typer.Option(help="每分钟最多报送的条数。", min=1)] = 60_000,
+    as_json: AsJson = False,
+) -> None:
+    """添加接入方。密钥只显示这一次。"""
+    from backend.database.session import owner_unit_of_work
+    from backend.exchange import clients
+    from backend.exchange.keys import keys_of
+    from rules.library import library
+
+    new = clients.NewClient(client_id, name, source, scope, region, signature, public_key, quota)
+
+    async def work(engine: "AsyncEngine") -> str:
+        async with owner_unit_of_work(engine) as session:
+            return await clients.add_client(session, new, library().catalogue)
+
+    secret = _told(lambda: with_database(context, work))
+    answer = {"client_id": client_id, "client_secret": secret}
+    if signature != "none" and not public_key:
+        answer["signing_key"] = keys_of(settings_of(context)).shared(client_id, 1)
+    _print(answer, as_json, "已添加。密钥只显示这一次，请当面或加密交给对方：")
+
+
+@client.command("list")
+def list_clients(context: typer.Context, as_json: AsJson = False) -> None:
+    """列出接入方。"""
+    from backend.database.session import owner_unit_of_work
+    from backend.exchange.queries import clients
+
+    async def work(engine: "AsyncEngine") -> list[dict[str, Any]]:
+        async with owner_unit_of_work(engine) as session:
+            return [dict(row) for row in await clients(session)]
+
+    found = with_database(context, work)
+    if as_json:
+        print_json(found)
+        return
+    for row in found:
+        state = "" if row["is_active"] else "　已停用"
+        typer.echo(f"{row['client_id']:<24}{row['name']}　来源 {row['source']}　{'、'.join(row['scopes'])}{state}")
+    if not found:
+        typer.echo("还没有接入方。")
+
+
+@client.command("rotate")
+def rotate(context: typer.Context, client_id: str, as_json: AsJson = False) -> None:
+    """换发密钥；旧密钥在下次换发前仍可用。签名用的共享密钥同时更换。"""
+    from backend.database.session import owner_unit_of_work
+    from backend.exchange.clients import rotate_secret
+
+    async def work(engine: "AsyncEngine") -> str:
+        async with owner_unit_of_work(engine) as session:
+            return await rotate_secret(session, client_id)
+
+    secret = _told(lambda: with_database(context, work))
+    _print({"client_id": client_id, "client_secret": secret}, as_json, "已换发：")
+
+
+@client.command("shut-out")
+def shut_out(context: typer.Context, client_id: str) -> None:
+    """停用接入方，它的令牌立即失效。"""
+    from backend.database.session import owner_unit_of_work
+    from backend.exchange import clients
+
+    async def work(engine: "AsyncEngine") -> None:
+        async with owner_unit_of_work(engine) as session:
+            await clients.shut_out(session, client_id)
+
+    _told(lambda: with_database(context, work))
+    typer.echo(f"已停用 {client_id}。")
+
+
+@exchange.command("system")
+def system(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="系统：tax、credit、lists、ip。")],
+    url: Annotated[str | None, typer.Option(help="地址，如 https://gateway.example.gov.cn/tax。")] = None,
+    key: Annotated[str | None, typer.Option(help="对方给我方的标识（appKey）。")] = None,
+    dialect: Annotated[str | None, typer.Option(help="签名方言：city、city-sm3、national。")] = None,
+    every: Annotated[int | None, typer.Option(help="每隔多少秒自动拉取；0 为只手工拉取。", min=0)] = None,
+    pause: Annotated[bool | None, typer.Option("--pause/--resume", help="暂停或恢复。")] = None,
+    show_secret: Annotated[bool, typer.Option(help="显示与对方约定的签名密钥。")] = False,
+) -> None:
+    """设置要拉取的外部系统。"""
+    from backend.database.session import owner_unit_of_work
+    from backend.exchange.keys import keys_of
+    from backend.exchange.systems import set_system
+
+    async def work(engine: "AsyncEngine") -> None:
+        async with owner_unit_of_work(engine) as session:
+            await set_system(session, name, url=url, key=key, dialect=dialect, every_seconds=every, is_paused=pause)
+
+    _told(lambda: with_database(context, work))
+    typer.echo(f"已设置系统 {name}。")
+    if show_secret:
+        typer.echo(f"签名密钥：{keys_of(settings_of(context)).system(name)}")
+
+
+@exchange.command("pull")
+def pull(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="系统：tax、credit、lists、ip。")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="只看会改变什么，不写入数据。")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """拉取一个系统；上次中断的从断点接着拉。"""
+    from backend.exchange.rehearsal import rehearse
+    from backend.exchange.systems import pull_of
+    from rules.library import library
+
+    async def work(engine: "AsyncEngine") -> dict[str, Any]:
+        async with pull_of(engine, settings_of(context), name, library()) as one:
+            if dry_run:
+                done = await rehearse(one)
+                return {"counts": dict(done.counts), "changes": [asdict(change) for change in done.changes]}
+            run = await one.run()
+            return {"run": run.id, "counts": dict(run.counts)}
+
+    result = _told(lambda: with_database(context, work))
+    if as_json:
+        print_json(result)
+        return
+    typer.echo("演练，未写入数据：" if dry_run else f"第 {result['run']} 次拉取完成：")
+    for label, number in result["counts"].items():
+        typer.echo(f"  {COUNTS.get(label, label)}：{number}")
+    for one in result.get("changes", ()):
+        typer.echo(f"  {one['code']} {one['indicator']} {one['year'] or ''}：{one['before']} → {one['after']}")
+
+
+#: What a run counts, in words.
+COUNTS = {
+    "received": "收到", "applied": "采用", "unchanged": "未变", "stale": "旧版次", "duplicate": "重复", "filed": "新填报",
+    "unauthorised": "未授权（未保存）", "unknown_enterprise": "库中没有的企业", "unusable": "不能用", "malformed": "格式不对",
+    "evaluated": "重新测算的企业", "pages": "页", "changed": "会改变的数",
+}  # fmt: skip
+
+
+@exchange.command("authorise")
+def authorise(
+    context: typer.Context,
+    code: Annotated[str, typer.Argument(help="企业的统一社会信用代码。")],
+    group: Annotated[list[str], typer.Option(help="范围，可写多次：status、digest、detail。")],
+    signed_by: Annotated[str, typer.Option(help="签署人。")],
+    years: Annotated[str, typer.Option(help="数据年度，如 2023-2025。")],
+    until: Annotated[str, typer.Option(help="授权到哪一天，如 2027-12-31。")],
+    purpose: Annotated[str, typer.Option(help="用途。")] = "",
+    evidence: Annotated[Path | None, typer.Option(help="授权书文件；只存其 SHA-256。")] = None,
+) -> None:
+    """登记企业对税务信息的授权。"""
+    from hashlib import sha256
+
     from backend.clock import today
-    from backend.exchange.tax.fake import tax_simulator
+    from backend.database.session import owner_unit_of_work
+    from backend.enterprises.queries import find
+    from backend.exchange import authorisations
+    from backend.exchange.connectors import CULTIVATION
 
-    _serve(tax_simulator(size, today()), host, port, faults)
-
-
-@simulate.command("credit")
-def simulate_credit(host: Host = "127.0.0.1", port: Port = 8092, size: Size = 300, faults: FaultsGiven = "{}") -> None:
-    """模拟创新积分系统：多个发布方的积分，并接收企业指标。"""
-    from backend.clock import today
-    from backend.exchange.credit.fake import credit_simulator
-
-    _serve(credit_simulator(size, today()), host, port, faults)
-
-
-def _serve(simulator: "Simulator", host: str, port: int, faults: str) -> None:
-    import uvicorn
-    from pydantic import ValidationError
-
-    from backend.exchange.simulation import PRACTICE_KEY, PRACTICE_SECRET, Faults, simulator_app
-
-    given = Path(faults[1:]).read_text() if faults.startswith("@") else faults
     try:
-        simulator.behave(Faults.model_validate(json.loads(given)))
-    except (ValueError, ValidationError) as problem:
-        raise Refused(
-            f"--faults 不是可用的故障开关：{problem}。可用的项见 tidu simulate 的 GET /_faults。"
-        ) from problem
-    typer.echo(
-        f"模拟系统 {simulator.name}：http://{host}:{port}　密钥 {PRACTICE_KEY} / {PRACTICE_SECRET}　（按 Ctrl+C 停止）"
-    )
-    uvicorn.run(simulator_app(simulator), host=host, port=port, log_level="warning", server_header=False)
+        first, _, last = years.partition("-")
+        span, end = (int(first), int(last or first)), date.fromisoformat(until)
+        digest = sha256(evidence.read_bytes()).hexdigest() if evidence else ""
+    except (ValueError, OSError) as problem:
+        raise Refused(f"年度应写作 2023-2025，日期应写作 2027-12-31，授权书应可读：{problem}。") from problem
+
+    async def work(engine: "AsyncEngine") -> int:
+        async with owner_unit_of_work(engine) as session:
+            row = await find(session, code)
+            if row is None:
+                raise Refused(f"库中没有企业 {code}。")
+            new = authorisations.NewAuthorisation(
+                row["id"],
+                group,
+                purpose or CULTIVATION,
+                *span,
+                today(),
+                end,
+                signed_by=signed_by,
+                evidence_sha256=digest,
+            )
+            return await authorisations.authorise(session, new)
+
+    typer.echo(f"已登记，授权号 {_told(lambda: with_database(context, work))}。")
+
+
+@exchange.command("withdraw")
+def withdraw(context: typer.Context, number: Annotated[int, typer.Argument(help="授权号。")]) -> None:
+    """撤回授权，立即生效。"""
+    from backend.database.session import owner_unit_of_work
+    from backend.exchange import authorisations
+
+    async def work(engine: "AsyncEngine") -> None:
+        async with owner_unit_of_work(engine) as session:
+            await authorisations.withdraw(session, number)
+
+    _told(lambda: with_database(context, work))
+    typer.echo(f"授权 {number} 已撤回。")
+
+
+@log.command("export")
+def export_log(context: typer.Context, to: Annotated[Path, typer.Argument(help="写入的文件（NDJSON）。")]) -> None:
+    """把报文日志连同链和签名导出；先把还没入链的入链。"""
+    from backend.database.session import owner_unit_of_work
+    from backend.exchange.keys import keys_of
+    from backend.exchange.messages import exported, seal_messages
+
+    async def work(engine: "AsyncEngine") -> list[str]:
+        keys = keys_of(settings_of(context))
+        while True:
+            async with owner_unit_of_work(engine) as session:
+                if not await seal_messages(session, keys):
+                    break
+        async with owner_unit_of_work(engine) as session:
+            return await exported(session, keys)
+
+    lines = with_database(context, work)
+    try:
+        to.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as problem:
+        raise Refused(f"不能写入 {to}：{problem.strerror}。请换一个位置。") from problem
+    typer.echo(f"已导出 {len(lines) - 1} 条。公钥在第一行，请把它公布在别处，校验时用。")
+
+
+@log.command("verify")
+def verify_log(
+    file: Annotated[Path, typer.Argument(help="导出的日志。")],
+    key: Annotated[str, typer.Option(help="公布的公钥（Base64），不是文件里的那一个。")],
+) -> None:
+    """离线校验导出的日志：改过、缺少、调换的行都会列出。"""
+    from backend.exchange.messages import faults_of_log
+
+    try:
+        faults = list(faults_of_log(file.read_text(encoding="utf-8").splitlines(), key))
+    except (OSError, ValueError, KeyError) as problem:
+        raise Refused(f"{file} 不是导出的报文日志：{problem}。") from problem
+    if faults:
+        raise Refused("\n".join(faults))
+    typer.echo("日志完整，没有发现改动。")
+
+
+def _told(work: Any) -> Any:
+    """Do it; a slice's own refusal becomes the command's."""
+    from backend.exchange.authorisations import AuthorisationRefused
+    from backend.exchange.client import ExchangeFailed
+    from backend.exchange.clients import ClientRefused
+    from backend.exchange.pulling import PullRefused
+    from backend.exchange.systems import SystemRefused
+
+    try:
+        return work()
+    except (AuthorisationRefused, ClientRefused, ExchangeFailed, PullRefused, SystemRefused) as problem:
+        raise Refused(str(problem)) from problem
+
+
+def _print(answer: dict[str, Any], as_json: bool, words: str) -> None:
+    if as_json:
+        print_json(answer)
+        return
+    typer.echo(words)
+    for name, value in answer.items():
+        typer.echo(f"  {name}: {value}")

@@ -164,7 +164,8 @@ class Cursor(SQLModel, table=True):
     #: The last enterprise of the portion before, and the other side's cursor within this one.
     after_id: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     remote: str = Field(default="", max_length=400)
-    etag: str = Field(default="", max_length=200)
+    #: Of a list: cursor → (ETag, the page after), as JSON: an unchanged page is not sent again.
+    etags: dict[str, Any] = _json()
     #: The latest change that has been read: the next run begins a window before it.
     read_until: datetime | None = _moment(nullable=True)
 

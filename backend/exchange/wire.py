@@ -38,7 +38,7 @@ class Page(BaseModel):
     count: int
     records: list[dict[str, Any]]
     #: Where to go on; none on the last page.
-    next: str | None = None
+    next: Annotated[str, Field(max_length=400)] | None = None
 
 
 class Question(BaseModel):

@@ -93,14 +93,14 @@ class Outside:
 
 @pytest.fixture(scope="session")
 def tax_server() -> Generator[Outside]:
-    simulator = tax_simulator(12, DAY)
+    simulator = tax_simulator(5, DAY)
     with served(simulator) as url:
         yield Outside(simulator, url, deepcopy(simulator.records))
 
 
 @pytest.fixture(scope="session")
 def credit_server() -> Generator[Outside]:
-    simulator = credit_simulator(12, DAY)
+    simulator = credit_simulator(5, DAY)
     with served(simulator) as url:
         yield Outside(simulator, url, deepcopy(simulator.records))
 

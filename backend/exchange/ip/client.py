@@ -1,0 +1,7 @@
+"""Numbers of patents and other rights, as a list."""
+
+from typing import Final
+
+from backend.exchange.connectors import CULTIVATION, Connector
+
+IP: Final = Connector("ip", "知识产权数量", ("ip_counts",), "listing", CULTIVATION)

@@ -1,0 +1,7 @@
+"""Published credit lists: the abnormal and the dishonest."""
+
+from typing import Final
+
+from backend.exchange.connectors import CULTIVATION, Connector
+
+LISTS: Final = Connector("lists", "信用名单", ("abnormal", "dishonesty"), "listing", CULTIVATION)

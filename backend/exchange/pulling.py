@@ -1,0 +1,420 @@
+"""Asking a system for what changed: page by page, each page and the place after it in one transaction.
+
+A run that was ended in the middle, by whatever, is gone on with from the last page stored. Each run begins a window
+before the last change that was read, so that what was entered late is read again; enterprises that were authorised or
+registered meanwhile are asked about from the beginning. Three runs that fail one after the other open the breaker.
+
+PullRefused                 409, not now: paused, open, or somebody else is at it
+"""
+
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import uuid4
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.clock import today
+from backend.database.session import owner_unit_of_work
+from backend.eligibility.service import evaluate_touched
+from backend.exact_json import exact_json
+from backend.exchange.authorisations import who_may_be_asked
+from backend.exchange.client import Declined, Exchanged, ExchangeFailed, SystemClient
+from backend.exchange.connectors import Connector
+from backend.exchange.mapping import MappingTable, load_table
+from backend.exchange.messages import log_message
+from backend.exchange.models import ExchangeMessage
+from backend.exchange.storing import Stored, store_page
+from backend.exchange.wire import Question
+from rules.library import Library
+
+#: Runs that fail in a row before the breaker opens, and for how long: doubled each time, an hour at most.
+FAILURES_ALLOWED: Final = 3
+OPEN_FOR, LONGEST_OPEN = timedelta(minutes=1), timedelta(hours=1)
+#: Enterprises evaluated in one transaction after a run.
+EVALUATED: Final = 20_000
+
+
+class PullRefused(Exception):
+    """The system is not asked now; the text says why and what to do."""
+
+    status_code = 409
+
+
+@dataclass
+class Run:
+    """A run under way."""
+
+    id: int
+    since: datetime | None
+    #: When the run before this one that went well began: who came in after it is new to us.
+    known_until: datetime | None
+    counts: Counter[str] = field(default_factory=Counter[str])
+    done: list[str] = field(default_factory=list[str])
+    latest: datetime | None = None
+    evaluated_to: int = 0
+
+    def as_stored(self) -> str:
+        return exact_json(
+            {
+                **self.counts, "done": self.done, "evaluated_to": self.evaluated_to,
+                "latest": self.latest.isoformat() if self.latest else None,
+            }
+        )  # fmt: skip
+
+
+@dataclass
+class Pull:
+    """Everything that one pull works with."""
+
+    engine: AsyncEngine
+    connector: Connector
+    client: SystemClient
+    library: Library
+    table: MappingTable = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.table = load_table(self.connector.system, self.library.catalogue)
+        self.client.listener = self._listen
+
+    async def _listen(self, one: Exchanged) -> None:
+        """Every question is in the log, even if what it brought never got in."""
+        async with owner_unit_of_work(self.engine) as session:
+            await log_message(session, message_of(one, self.connector))
+
+    async def run(self) -> Run:
+        """Pull until everything is read. Raises PullRefused, ExchangeFailed."""
+        async with _alone(self.engine, self.connector.system):
+            async with owner_unit_of_work(self.engine) as session:
+                run = await _begin(session, self.connector)
+            try:
+                for form in self.connector.forms:
+                    if form not in run.done:
+                        await self._read_form(run, form)
+            except ExchangeFailed as failure:
+                async with owner_unit_of_work(self.engine) as session:
+                    await _note_failure(session, self.connector, run, failure)
+                raise
+            await self._evaluate(run)
+            async with owner_unit_of_work(self.engine) as session:
+                await _finish(session, self.connector, run)
+            return run
+
+    async def _read_form(self, run: Run, form: str) -> None:
+        while True:
+            async with owner_unit_of_work(self.engine) as session:
+                place = await _place(session, self.connector, form, run)
+                portion = await self.portion(session, form, place, run)
+            if portion is None:
+                async with owner_unit_of_work(self.engine) as session:
+                    run.done.append(form)
+                    await _leave(session, self.connector, form, run)
+                return
+            brought = await self.ask(form, place, portion)
+            async with owner_unit_of_work(self.engine) as session:
+                stored = await store_page(
+                    session, self.connector, self.table, brought.records, self.library.catalogue, today(), run.id
+                )
+                _add(run, stored)
+                await _move(session, self.connector, form, run, place, portion, brought)
+                await _save(session, run)
+
+    async def portion(self, session: AsyncSession, form: str, place: "Place", run: Run) -> "Portion | None":
+        """Of whom is asked next; None where nobody is left."""
+        if self.connector.by == "listing":
+            return None if place.is_at_end else Portion([], 0, None)
+        group = self.table.by_form[form].group
+        found = await who_may_be_asked(session, group, place.after_id, self.connector.portion, self.connector.purpose)
+        if not found:
+            return None
+        is_new = await _has_newcomers(session, [row["id"] for row in found], run)
+        return Portion([row["credit_code"] for row in found], found[-1]["id"], None if is_new else run.since)
+
+    async def ask(self, form: str, place: "Place", portion: "Portion") -> "Brought":
+        """A page. Raises ExchangeFailed, also where the other side would lead us in a circle."""
+        brought = await self._ask(form, place, portion)
+        if brought.following and brought.following == place.remote:
+            raise Declined("对方的翻页游标不前进，请联系对方。")
+        return brought
+
+    async def _ask(self, form: str, place: "Place", portion: "Portion") -> "Brought":
+        connector = self.connector
+        if connector.by == "search":
+            question = Question(
+                codes=portion.codes, updated_since=portion.since, cursor=place.remote or None, limit=connector.page,
+                purpose=connector.purpose,
+            )  # fmt: skip
+            page = await self.client.search(form, question)
+            return Brought(page.records, page.next or "", place.etags)
+        etag, following = place.etags.get(place.remote, ("", ""))
+        fetched = await self.client.listing(form, place.remote or None, connector.page, etag)
+        if fetched.is_unchanged:
+            return Brought([], following, place.etags)
+        following = fetched.page.next or ""
+        return Brought(fetched.page.records, following, place.etags | {place.remote: [fetched.etag, following]})
+
+    async def _evaluate(self, run: Run) -> None:
+        """Evaluate whoever the run brought something new for; goes on where it was ended."""
+        while True:
+            async with owner_unit_of_work(self.engine) as session:
+                found = await session.execute(
+                    text(
+                        "SELECT DISTINCT enterprise_id FROM exchange_record WHERE system = :system AND run_id = :run"
+                        " AND fate = 'applied' AND enterprise_id > :after ORDER BY enterprise_id LIMIT :size"
+                    ),
+                    {"system": self.connector.system, "run": run.id, "after": run.evaluated_to, "size": EVALUATED},
+                )
+                ids = list(found.scalars())
+                if not ids:
+                    return
+                await evaluate_touched(session, ids, self.library, today())
+                run.evaluated_to = ids[-1]
+                run.counts["evaluated"] += len(ids)
+                await _save(session, run)
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a form has been read in this run."""
+
+    after_id: int
+    remote: str
+    etags: dict[str, Any]
+    is_at_end: bool = False
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Of whom is asked, up to which enterprise that goes, and since when."""
+
+    codes: list[str]
+    last_id: int
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A page, where to go on within the portion, and what is now known of a list's pages."""
+
+    records: Sequence[Mapping[str, Any]]
+    following: str
+    etags: dict[str, Any]
+
+
+#: A listing's cursor when nothing is left of it.
+_END: Final = "\x7f"
+
+
+@asynccontextmanager
+async def _alone(engine: AsyncEngine, system: str) -> AsyncGenerator[None]:
+    """One pull of a system at a time. The lock is the connection's: whoever is killed lets it go."""
+    async with engine.connect() as connection:
+        found = await connection.execute(
+            text("SELECT pg_try_advisory_lock(hashtextextended(:name, 0))"), {"name": f"pull {system}"}
+        )
+        is_ours = found.scalar_one()
+        await connection.rollback()
+        if not is_ours:
+            raise PullRefused("这个系统正在拉取，请等它结束。")
+        try:
+            yield
+        finally:
+            await connection.execute(
+                text("SELECT pg_advisory_unlock(hashtextextended(:name, 0))"), {"name": f"pull {system}"}
+            )
+            await connection.rollback()
+
+
+async def _begin(session: AsyncSession, connector: Connector) -> Run:
+    """Go on with the run that was ended in the middle, or begin one. Raises PullRefused."""
+    found = await session.execute(
+        text("SELECT * FROM exchange_system WHERE id = :id FOR UPDATE"), {"id": connector.system}
+    )
+    system = found.mappings().first()
+    if system is None:
+        raise PullRefused(
+            f"还没有设置系统“{connector.system}”的地址，请先运行 tidu exchange system {connector.system} --url …。"
+        )
+    if system["is_paused"]:
+        raise PullRefused(f"“{system['name']}”已暂停，请在“数据交换”页面恢复后再试。")
+    if system["open_until"] is not None and system["open_until"] > datetime.now(UTC):
+        raise PullRefused(
+            f"“{system['name']}”连续失败 {system['failures']} 次，{system['open_until']:%H:%M:%S} 之后再试。"
+        )
+    last = await session.execute(
+        text("SELECT max(started_at) FROM exchange_run WHERE system = :id AND status = 'done'"),
+        {"id": connector.system},
+    )
+    known_until = last.scalar_one()
+    going = await session.execute(
+        text(
+            "SELECT id, since, counts FROM exchange_run WHERE system = :id AND status <> 'done' ORDER BY id DESC LIMIT 1"
+        ),
+        {"id": connector.system},
+    )
+    row = going.mappings().first()
+    if row is not None:
+        await session.execute(
+            text("UPDATE exchange_run SET status = 'running', error = '' WHERE id = :id"), {"id": row["id"]}
+        )
+        return _resumed(dict(row), known_until)
+    read = await session.execute(
+        text("SELECT min(read_until) FROM exchange_cursor WHERE system = :id"), {"id": connector.system}
+    )
+    read_until = read.scalar_one()
+    since = read_until - connector.window if read_until is not None else None
+    made = await session.execute(
+        text("INSERT INTO exchange_run (system, since) VALUES (:id, :since) RETURNING id"),
+        {"id": connector.system, "since": since},
+    )
+    return Run(made.scalar_one(), since, known_until)
+
+
+def _resumed(row: Mapping[str, Any], known_until: datetime | None) -> Run:
+    counts = dict(row["counts"])
+    latest = counts.pop("latest", None)
+    run = Run(
+        row["id"], row["since"], known_until, done=counts.pop("done", []), evaluated_to=counts.pop("evaluated_to", 0)
+    )
+    run.counts.update(counts)
+    run.latest = datetime.fromisoformat(latest) if latest else None
+    return run
+
+
+async def _place(session: AsyncSession, connector: Connector, form: str, run: Run) -> Place:
+    found = await session.execute(
+        text("SELECT run_id, after_id, remote, etags FROM exchange_cursor WHERE system = :system AND form = :form"),
+        {"system": connector.system, "form": form},
+    )
+    row = found.mappings().first()
+    etags: dict[str, Any] = row["etags"] if row is not None and not await _has_waiting(session, connector) else {}
+    if row is None or row["run_id"] != run.id:
+        return Place(0, "", etags)
+    return Place(row["after_id"], row["remote"], etags, row["remote"] == _END)
+
+
+async def _has_waiting(session: AsyncSession, connector: Connector) -> bool:
+    """Whether a record was put aside for an enterprise that has been registered since: then all is read again."""
+    found = await session.execute(
+        text(
+            "SELECT EXISTS (SELECT FROM exchange_record r JOIN enterprise e ON e.credit_code = r.code"
+            " WHERE r.system = :system AND r.fate = 'unknown_enterprise')"
+        ),
+        {"system": connector.system},
+    )
+    return found.scalar_one()
+
+
+async def _move(
+    session: AsyncSession, connector: Connector, form: str, run: Run, place: Place, portion: Portion, brought: "Brought"
+) -> None:
+    """Move on within the portion, or to the next one."""
+    is_over = not brought.following
+    remote = brought.following or (_END if connector.by == "listing" else "")
+    await session.execute(
+        text(
+            "INSERT INTO exchange_cursor (system, form, run_id, after_id, remote, etags) VALUES (:system, :form, :run,"
+            " :after, :remote, CAST(:etags AS jsonb)) ON CONFLICT (system, form) DO UPDATE SET run_id = excluded.run_id,"
+            " after_id = excluded.after_id, remote = excluded.remote, etags = excluded.etags"
+        ),
+        {
+            "system": connector.system, "form": form, "run": run.id,
+            "after": portion.last_id if is_over else place.after_id, "remote": remote, "etags": exact_json(brought.etags),
+        },
+    )  # fmt: skip
+
+
+async def _has_newcomers(session: AsyncSession, ids: Sequence[int], run: Run) -> bool:
+    """Whether somebody among them was registered or authorised after the last run that went well had begun."""
+    if run.known_until is None:
+        return True
+    found = await session.execute(
+        text(
+            "SELECT EXISTS (SELECT FROM enterprise WHERE id = ANY(:ids) AND created_at >= :moment) OR EXISTS"
+            " (SELECT FROM tax_authorisation WHERE enterprise_id = ANY(:ids) AND recorded_at >= :moment)"
+        ),
+        {"ids": list(ids), "moment": run.known_until},
+    )
+    return found.scalar_one()
+
+
+def _add(run: Run, stored: Stored) -> None:
+    run.counts.update(stored.counts)
+    run.counts["pages"] += 1
+    if stored.latest is not None:
+        run.latest = max(stored.latest, run.latest or stored.latest)
+
+
+async def _save(session: AsyncSession, run: Run) -> None:
+    await session.execute(
+        text("UPDATE exchange_run SET counts = CAST(:counts AS jsonb) WHERE id = :id"),
+        {"counts": run.as_stored(), "id": run.id},
+    )
+
+
+async def _leave(session: AsyncSession, connector: Connector, form: str, run: Run) -> None:
+    """A form has been read to its end: the next run begins at its first page again."""
+    await session.execute(
+        text(
+            "INSERT INTO exchange_cursor (system, form) VALUES (:system, :form) ON CONFLICT (system, form) DO UPDATE SET"
+            " run_id = NULL, after_id = 0, remote = ''"
+        ),
+        {"system": connector.system, "form": form},
+    )
+    await _save(session, run)
+
+
+async def _finish(session: AsyncSession, connector: Connector, run: Run) -> None:
+    await session.execute(
+        text("UPDATE exchange_cursor SET read_until = greatest(read_until, :latest) WHERE system = :system"),
+        {"latest": run.latest, "system": connector.system},
+    )
+    await session.execute(
+        text("UPDATE exchange_run SET status = 'done', finished_at = now() WHERE id = :id"), {"id": run.id}
+    )
+    await session.execute(
+        text(
+            "UPDATE exchange_system SET last_success_at = now(), last_error = '', failures = 0, open_until = NULL,"
+            " next_due_at = CASE WHEN every_seconds > 0 THEN now() + make_interval(secs => every_seconds) END WHERE id = :id"
+        ),
+        {"id": connector.system},
+    )
+
+
+async def _note_failure(session: AsyncSession, connector: Connector, run: Run, failure: Exception) -> None:
+    """The run waits to be gone on with; after three in a row nobody asks for a while."""
+    await session.execute(
+        text("UPDATE exchange_run SET status = 'failed', error = :error WHERE id = :id"),
+        {"error": str(failure)[:1000], "id": run.id},
+    )
+    found = await session.execute(
+        text(
+            "UPDATE exchange_system SET failures = failures + 1, last_error = :error WHERE id = :id RETURNING failures"
+        ),
+        {"error": str(failure)[:1000], "id": connector.system},
+    )
+    failures = found.scalar_one()
+    wait = min(OPEN_FOR * 2 ** max(0, failures - FAILURES_ALLOWED), LONGEST_OPEN)
+    until = datetime.now(UTC) + wait
+    await session.execute(
+        text(
+            "UPDATE exchange_system SET open_until = CASE WHEN failures >= :allowed THEN CAST(:until AS timestamptz) END,"
+            " next_due_at = CASE WHEN every_seconds > 0 THEN CAST(:until AS timestamptz) END WHERE id = :id"
+        ),
+        {"until": until, "allowed": FAILURES_ALLOWED, "id": connector.system},
+    )
+
+
+def message_of(one: Exchanged, connector: Connector) -> ExchangeMessage:
+    """A question of ours, for the log."""
+    return ExchangeMessage(
+        direction="out", peer=connector.system, method=one.method, endpoint=one.endpoint,
+        request_id=one.request_id or uuid4().hex, idempotency_key=one.idempotency_key, purpose=connector.purpose,
+        request_digest=one.request_digest, status=one.status, answer_digest=one.answer_digest, signature=one.signature[:2000],
+        started_at=one.started_at, finished_at=one.finished_at,
+    )  # fmt: skip
