@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import backend.self_check.pages
+from backend.main import create_app
 from backend.web.logs import configure_logs
 from backend.web.rate_limit import RateLimit
 from tests.backend.self_check.walking import begin, fields, send
@@ -20,6 +21,12 @@ from tests.backend.self_check.walking import begin, fields, send
 #: A figure and a name that stand nowhere else.
 FIGURE, NAME = "7316.954321", "泄密测试有限公司"
 FILLED = {"f.sales_revenue.2025": FIGURE, "f.rd_expense_hnte.2025": FIGURE}
+
+
+@pytest.fixture
+def app(engine: AsyncEngine) -> FastAPI:
+    """Here there is a database, in which something could be stored."""
+    return create_app(engine=engine)
 
 
 @pytest.fixture
