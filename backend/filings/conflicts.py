@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.filings.standing import stands
+
 #: Year of a fact that has none, in the tables of conflicts and flags.
 NO_YEAR = 0
 
@@ -20,6 +22,7 @@ _AGAIN = """
             SELECT differ(b."values" -> fact.key, s.value, fact.percent) FROM filing b
             WHERE b.enterprise_id = s.enterprise_id AND b.year IS NOT DISTINCT FROM s.year AND b.source = s.source
             AND b.id < fact.decision_id AND jsonb_exists(b."values", fact.key)
+            AND NOT EXISTS (SELECT FROM filing_withdrawal w WHERE w.filing_id = b.id)
             ORDER BY b.received_on DESC, b.id DESC LIMIT 1
         ), true)
     )
@@ -28,14 +31,14 @@ _AGAIN = """
 # Most periods have one source only: they are left out before any value is looked into.
 _REFRESH = f"""
     WITH told AS (
-        SELECT enterprise_id, year FROM filing WHERE enterprise_id = ANY(:ids)
+        SELECT enterprise_id, year FROM filing f WHERE enterprise_id = ANY(:ids) AND {stands("NULL")}
         GROUP BY enterprise_id, year HAVING count(DISTINCT source) > 1
     ),
     said AS (
         SELECT DISTINCT ON (f.enterprise_id, f.year, v.key, f.source)
             f.enterprise_id, f.year, v.key, f.source, v.value, f.received_on, f.id
         FROM told JOIN filing f ON f.enterprise_id = told.enterprise_id AND f.year IS NOT DISTINCT FROM told.year
-        CROSS JOIN LATERAL jsonb_each(f."values") v
+        CROSS JOIN LATERAL jsonb_each(f."values") v WHERE {stands("NULL")}
         ORDER BY f.enterprise_id, f.year, v.key, f.source, f.received_on DESC, f.id DESC
     ),
     fact AS (

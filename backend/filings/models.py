@@ -38,6 +38,16 @@ class Filing(SQLModel, table=True):
     note: str = ""
 
 
+class FilingWithdrawal(SQLModel, table=True):
+    """A filing that holds no more, because the import it came from was undone. Append-only, as the filings are."""
+
+    __tablename__ = "filing_withdrawal"  # type: ignore[assignment]
+
+    filing_id: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="filing.id")
+    withdrawn_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+    withdrawn_by: int | None = None
+
+
 class IndicatorTolerance(SQLModel, table=True):
     """How far two sources may differ, as the catalogue says; written after each migration, read by the database."""
 

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.filings.projection_tables import CURRENT_TABLE, NONE_TEXT, YEARLY_TABLE, from_column, indicators_of
 from backend.filings.service import WINNERS, read_json, trust
+from backend.filings.standing import stands
 from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import Facts, read_value
 from rules.language import FEN_PER_WAN
@@ -111,6 +112,7 @@ async def all_said(
             ' FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v'
             " LEFT JOIN source_rank r ON r.indicator = v.key AND r.source = f.source"
             " WHERE f.enterprise_id = :id AND (CAST(:known_at AS timestamptz) IS NULL OR f.recorded_at <= :known_at)"
+            f" AND {stands(':known_at')}"
             f" ORDER BY f.year, v.key, {trust(':known_at')}, f.received_on DESC, f.id DESC"
         ),
         {"id": enterprise_id, "known_at": known_at},

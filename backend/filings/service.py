@@ -15,6 +15,7 @@ from backend.exact_json import exact_json
 from backend.filings.conflicts import refresh_conflicts
 from backend.filings.consistency import refresh_flags
 from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, holds_none, to_column
+from backend.filings.standing import stands
 from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import FEN_PER_WAN, FactError, FactProblem, read_facts, read_value
 
@@ -217,6 +218,7 @@ async def _said_before(
             "SELECT DISTINCT ON (f.enterprise_id, f.source, f.year, v.key, f.received_on)"
             " f.enterprise_id, f.source, f.year, f.received_on, v.key, v.value"
             ' FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v WHERE f.enterprise_id = ANY(:ids)'
+            f" AND {stands('NULL')}"
             " ORDER BY f.enterprise_id, f.source, f.year, v.key, f.received_on, f.id DESC) AS said"
             " GROUP BY enterprise_id, source, year, received_on ORDER BY received_on"
         ),
@@ -257,7 +259,7 @@ WINNERS = f"""
         f.enterprise_id, f.year, v.key, v.value::text, f.source, f.received_on, f.id
     FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v
     LEFT JOIN source_rank r ON r.indicator = v.key AND r.source = f.source
-    WHERE {{condition}}
+    WHERE {{condition}} AND {stands("{known_at}")}
     ORDER BY f.enterprise_id, f.year, v.key, {trust("{known_at}")}, f.received_on DESC, f.id DESC
 """
 
@@ -266,6 +268,23 @@ _WINNERS_TOGETHER = f"""
     SELECT enterprise_id, year, CAST(jsonb_object_agg(key, CAST(value AS jsonb)) AS text)
     FROM ({WINNERS.format(condition="f.enterprise_id = ANY(:ids)", known_at="NULL")}) AS winners GROUP BY enterprise_id, year
 """
+
+
+async def withdraw_import(
+    session: AsyncSession, import_id: int, enterprise_ids: Sequence[int], *, withdrawn_by: int | None = None
+) -> int:
+    """Let the filings of an import hold no more for some enterprises; who asks what was known before still gets them.
+
+    The projection is left to `project`. Returns how many filings were withdrawn.
+    """
+    found = await session.execute(
+        text(
+            "INSERT INTO filing_withdrawal (filing_id, withdrawn_by) SELECT f.id, :by FROM filing f"
+            " WHERE f.import_id = :import_id AND f.enterprise_id = ANY(:ids) ON CONFLICT DO NOTHING RETURNING filing_id"
+        ),
+        {"by": withdrawn_by, "import_id": import_id, "ids": list(enterprise_ids)},
+    )
+    return len(list(found))
 
 
 async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> None:

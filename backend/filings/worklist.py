@@ -109,7 +109,8 @@ async def history_of(
     found = await session.execute(
         text(
             'SELECT f.id, f.source, CAST(f."values" -> :indicator AS text) AS value, f.received_on, f.recorded_at, f.note,'
-            " f.import_id, o.name AS recorded_by FROM filing f LEFT JOIN officers() o ON o.id = f.recorded_by"
+            " f.import_id, o.name AS recorded_by, w.withdrawn_at FROM filing f LEFT JOIN officers() o ON o.id = f.recorded_by"
+            " LEFT JOIN filing_withdrawal w ON w.filing_id = f.id"
             " WHERE f.enterprise_id = :id AND f.year IS NOT DISTINCT FROM CAST(:year AS integer)"
             ' AND jsonb_exists(f."values", :indicator) ORDER BY f.received_on DESC, f.id DESC'
         ),

@@ -16,6 +16,7 @@ class Recognition(SQLModel, table=True):
     __tablename__ = "recognition"  # type: ignore[assignment]
     __table_args__ = (
         Index("recognition_enterprise", "enterprise_id"),
+        Index("recognition_import", "import_id"),
         Index("recognition_programme", "programme", "valid_from", "valid_to"),
         Index(
             "recognition_once", "enterprise_id", "programme", "valid_from", "number",

@@ -148,6 +148,7 @@ async def revoke(
     *,
     recorded_by: int | None = None,
     recorded_at: datetime | None = None,
+    import_id: int | None = None,
 ) -> bool:
     """Let a title count no more from a day on. Returns whether anything changed.
 
@@ -162,7 +163,7 @@ async def revoke(
     if revoked_on < row["valid_from"]:
         raise RecognitionRefused(f"该认定自 {row['valid_from']} 起有效，取消日 {revoked_on} 在其前，请核对")
     changes = {"revoked_on": revoked_on, "revocation_reason": reason}
-    await _supersede(session, row, changes, recorded_by, recorded_at)
+    await _supersede(session, row, {**changes, "import_id": import_id}, recorded_by, recorded_at)
     return True
 
 
@@ -174,14 +175,53 @@ async def extend(
     *,
     recorded_by: int | None = None,
     recorded_at: datetime | None = None,
+    import_id: int | None = None,
 ) -> bool:
     """Let a title count until a later day, because its review was passed. Returns whether anything changed."""
     row = await _lock(session, recognition_id)
     if row["valid_to"] is None or row["valid_to"] >= valid_to:
         return False
     changes = {"valid_to": valid_to, "kind": "extended", "notice": notice}
-    await _supersede(session, row, changes, recorded_by, recorded_at)
+    await _supersede(session, row, {**changes, "import_id": import_id}, recorded_by, recorded_at)
     return True
+
+
+async def take_back_import(
+    session: AsyncSession, import_id: int, enterprise_ids: Sequence[int], *, recorded_by: int | None = None
+) -> int:
+    """Let what an import said of titles hold no more: granted ones close, changed ones are again as they were.
+
+    Nothing is deleted: what an earlier day knew stays. Returns how many titles were concerned.
+    """
+    closed = await session.execute(
+        text(
+            "UPDATE recognition SET superseded_at = greatest(now(), recorded_at) WHERE import_id = :import_id"
+            " AND superseded_at IS NULL AND enterprise_id = ANY(:ids) RETURNING id, supersedes_id"
+        ),
+        {"import_id": import_id, "ids": list(enterprise_ids)},
+    )
+    rows = list(closed)
+    changed = [row.id for row in rows if row.supersedes_id is not None]
+    if changed:
+        await _as_before(session, changed, import_id, recorded_by)
+    return len(rows)
+
+
+async def _as_before(session: AsyncSession, closed: Sequence[int], import_id: int, recorded_by: int | None) -> None:
+    """Go on with what stood before the import changed it, however often it did."""
+    columns = ", ".join(name for name in _COLUMNS if name != "recorded_by")
+    await session.execute(
+        text(
+            "WITH RECURSIVE before AS ("
+            " SELECT r.id AS closed, r.supersedes_id AS earlier FROM recognition r WHERE r.id = ANY(:closed)"
+            " UNION ALL SELECT b.closed, r.supersedes_id FROM before b JOIN recognition r ON r.id = b.earlier"
+            " WHERE r.import_id = :import_id AND r.supersedes_id IS NOT NULL)"
+            f" INSERT INTO recognition ({columns}, recorded_by, supersedes_id)"
+            f" SELECT {', '.join(f'r.{name.strip()}' for name in columns.split(','))}, :by, b.closed FROM before b"
+            " JOIN recognition r ON r.id = b.earlier WHERE r.import_id IS DISTINCT FROM :import_id"
+        ),
+        {"closed": list(closed), "import_id": import_id, "by": recorded_by},
+    )
 
 
 async def _lock(session: AsyncSession, recognition_id: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`tidu import FILE`."""
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,9 +46,10 @@ def import_file(
     from backend.database.errors import DatabaseUnreachable
     from backend.database.session import owner_unit_of_work, reached
     from backend.eligibility.service import evaluate_touched
+    from backend.spreadsheets.keeping import begin_run, forget_run, keep_outcome
     from backend.spreadsheets.problems_workbook import problems_workbook
     from backend.spreadsheets.reading import ReadOptions, UnknownLayout, read_file
-    from backend.spreadsheets.service import Importer, ImportRefused, run_import
+    from backend.spreadsheets.service import Importer, ImportRefused, digest, run_import
     from backend.spreadsheets.service import dry_run as try_import
     from backend.spreadsheets.workbook import WorkbookError
     from rules.library import library
@@ -66,14 +68,24 @@ def import_file(
     except WorkbookError as error:
         raise Refused(f"{error} 本次未写入任何数据。") from error
     importer = Importer(rules.catalogue, rules, today())
+    content = file.read_bytes()
+    entered = {
+        "layout": layout or "", "programme": programme, "dated_on": dated or "", "batch": batch,
+        "year": str(year) if year else "",
+    }  # fmt: skip
 
     async def work(engine: "AsyncEngine") -> "Report":
         async with reached(owner_unit_of_work(engine)) as session:
             if dry_run:
                 return await try_import(session, result, importer)
-            report = await run_import(session, result, importer, good_rows_only=good_rows_only)
-            if report.touched:
-                await evaluate_touched(session, report.touched, rules, importer.today)
+            number = await begin_run(session, result, content, digest(content), entered, importer)
+            by = replace(importer, import_id=number)
+            report = await run_import(session, result, by, good_rows_only=good_rows_only)
+            if not report.touched:
+                await forget_run(session, number)
+                return report
+            await evaluate_touched(session, report.touched, rules, importer.today)
+            await keep_outcome(session, number, report, entered)
             return report
 
     try:

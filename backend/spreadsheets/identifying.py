@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.enterprises import service as enterprises
 from backend.enterprises.regions import Regions
 from backend.spreadsheets.fates import NEW_ENTERPRISE, Fate, Importer, RowFate
+from backend.spreadsheets.journal import note_before
 from backend.spreadsheets.matching import (
     Bearer,
     KnownEnterprises,
@@ -33,6 +34,8 @@ async def identify(session: AsyncSession, fates: Sequence[RowFate], importer: Im
     """Set `enterprise_id` of each row, or refuse it. Returns the enterprises that something was written of."""
     rows = [one.row for one in fates]
     known = await known_enterprises(session, rows, importer.region_code)
+    if importer.import_id is not None:
+        await note_before(session, known.ids | set(importer.choices.values()))
     fresh = [one for one in fates if _settle_by_code(one, known, importer)]
     settled = [*fresh, *(one for one in fates if one.enterprise_id is not None)]
     touched = await _register(session, settled, known, importer)

@@ -62,6 +62,23 @@ async def keep_run(
     return import_id
 
 
+async def begin_run(
+    session: AsyncSession,
+    result: ReadResult,
+    content: bytes,
+    digest: str,
+    options: Mapping[str, str],
+    importer: Importer,
+) -> int:
+    """Keep a file that is imported at once, without having been tried out. Returns the import's number."""
+    return await keep_run(session, Report(result, [], []), content, digest, options, importer)
+
+
+async def forget_run(session: AsyncSession, import_id: int) -> None:
+    """Keep nothing of an import that found nothing to write."""
+    await session.execute(text("DELETE FROM import_run WHERE id = :id"), {"id": import_id})
+
+
 async def keep_outcome(session: AsyncSession, import_id: int, report: Report, options: Mapping[str, str]) -> None:
     """Keep what an import did, in place of what its dry run had foretold."""
     await session.execute(

@@ -78,6 +78,11 @@ class KnownEnterprises:
         self.by_name = {**self.by_name, **by_name}
         self._by_id |= {one.id: one for bearers in by_name.values() for one in bearers}
 
+    @property
+    def ids(self) -> set[int]:
+        """Everybody that is known."""
+        return set(self._by_id)
+
     def enterprise(self, enterprise_id: int | None) -> Bearer | None:
         """An enterprise as far as it is known."""
         return self._by_id.get(enterprise_id) if enterprise_id is not None else None

@@ -20,7 +20,7 @@ class ImportRun(SQLModel, table=True):
     digest: str = Field(max_length=64)
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     layout: str = Field(default="", max_length=40)
-    #: checked (dry run done), committed, committed_in_part, refused.
+    #: checked (dry run done), committed, committed_in_part, undone, undone_in_part.
     status: str = Field(default="checked", max_length=20)
     rows: int = 0
     good_rows: int = 0
@@ -35,6 +35,8 @@ class ImportRun(SQLModel, table=True):
     region_code: str = Field(default="", max_length=6)
     uploaded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     committed_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    undone_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    undone_by: int | None = None
 
 
 class ImportRow(SQLModel, table=True):
@@ -57,3 +59,21 @@ class ImportRow(SQLModel, table=True):
     problems: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSONB))
     #: Which kinds of problems, by their places in the report's list of kinds.
     problem_kinds: list[int] = Field(sa_column=Column(ARRAY(SmallInteger), nullable=False, server_default="{}"))
+
+
+class ImportTouched(SQLModel, table=True):
+    """An enterprise that an import wrote of, and who it was before: what undoing goes back to."""
+
+    __tablename__ = "import_touched"  # type: ignore[assignment]
+    __table_args__ = (Index("import_touched_enterprise", "enterprise_id"),)
+
+    import_id: int = Field(sa_type=BigInteger, foreign_key="import_run.id", ondelete="CASCADE", primary_key=True)
+    enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id", primary_key=True)
+    #: The import registered it.
+    is_new: bool
+    #: Its identity before, as `journal.py` takes it down; None where that is new, or as it was.
+    before: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+    #: A digest of its identity afterwards: where that differs, somebody has changed it since.
+    after: str = Field(max_length=32)
+    #: Why undoing left it as it is; empty where it was undone, or has not been.
+    kept_because: str = ""

@@ -19,10 +19,18 @@ from backend.spreadsheets import template_pages
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.keeping import bad_rows, claim, keep_outcome, keep_run
 from backend.spreadsheets.problems_workbook import problems_workbook
-from backend.spreadsheets.queries import content_of, import_rows, import_run, recent_imports, refused_rows
+from backend.spreadsheets.queries import (
+    content_of,
+    import_rows,
+    import_run,
+    kept_by_undoing,
+    recent_imports,
+    refused_rows,
+)
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.records import ReadResult
 from backend.spreadsheets.service import digest, dry_run, run_import
+from backend.spreadsheets.undoing import undo_import
 from backend.spreadsheets.workbook import WorkbookError
 from backend.web.dependencies import CurrentSettings, Work
 from backend.web.errors import NotFound
@@ -122,7 +130,7 @@ async def one_import(
     query = urlencode([(name, value) for name, value in (("fate", chosen), ("problem", problem)) if value])
     return render(
         request, "imports/import.html", page_title=run["file_name"], breadcrumb=[("导入", "/imports"), (run["file_name"], None)],
-        run=run, report=run["report"], found=found, fate=chosen, kind=kind, fates=_FATES, query=query,
+        run=run, report=run["report"], kept=await kept_by_undoing(session, import_id) if run["undone_at"] else [], found=found, fate=chosen, kind=kind, fates=_FATES, query=query,
     )  # fmt: skip
 
 
@@ -155,6 +163,14 @@ async def commit(
     if report.touched:
         await evaluate_touched(session, report.touched, library(), today())
     await keep_outcome(session, import_id, report, run["report"]["options"])
+    return redirect(request, f"/imports/{import_id}")
+
+
+@router.post("/imports/{import_id}/undo")
+async def undo(request: Request, session: Work, person: Officer, import_id: int) -> Response:
+    """Undo an import whole; what was changed since stays and is listed."""
+    await _found(session, import_id)
+    await undo_import(session, import_id, library(), today(), undone_by=person.id)
     return redirect(request, f"/imports/{import_id}")
 
 

@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 _SUMMARY = (
     "id, file_name, layout, status, rows, good_rows, bad_rows, created, updated, unchanged, uploaded_by, region_code,"
-    " uploaded_at, committed_at"
+    " uploaded_at, committed_at, undone_at"
 )
 ROWS_A_PAGE = 100
 
@@ -83,6 +83,19 @@ async def refused_rows(session: AsyncSession, import_id: int) -> list[Mapping[st
             "SELECT sheet, row, problems FROM import_row WHERE import_id = :id AND fate = 'refused' ORDER BY position"
         ),
         {"id": import_id},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def kept_by_undoing(session: AsyncSession, import_id: int, limit: int = 500) -> list[Mapping[str, Any]]:
+    """The enterprises that undoing an import left as they are, and why."""
+    found = await session.execute(
+        text(
+            "SELECT t.enterprise_id, e.name, e.credit_code, t.kept_because FROM import_touched t"
+            " JOIN enterprise e ON e.id = t.enterprise_id WHERE t.import_id = :id AND t.kept_because <> ''"
+            " ORDER BY e.region_code, e.id LIMIT :limit"
+        ),
+        {"id": import_id, "limit": limit},
     )
     return [dict(row) for row in found.mappings()]
 

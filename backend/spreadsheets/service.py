@@ -8,12 +8,14 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.filings.service import FilingDraft, file_each, project
 from backend.spreadsheets.checks import as_filed, first_look
 from backend.spreadsheets.fates import Fate, Importer, Report, RowFate
 from backend.spreadsheets.identifying import identify
+from backend.spreadsheets.journal import note_touched
 from backend.spreadsheets.records import ReadResult
 from backend.spreadsheets.titles import take_titles
 
@@ -59,10 +61,21 @@ async def run_import(session: AsyncSession, result: ReadResult, importer: Import
         await savepoint.rollback()
         raise ImportRefused(report)
     await savepoint.commit()
+    if importer.import_id is not None:
+        await _revive(session, report.touched)
+        await note_touched(session, importer.import_id, report.touched)
     if report.touched:
         # What follows from the filings cannot be refused, so that a dry run does without it.
         await project(session, report.touched, importer.catalogue)
     return report
+
+
+async def _revive(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:
+    """Whom an import had registered that was undone, and now another one speaks of, is one of the registry again."""
+    await session.execute(
+        text("UPDATE enterprise SET status = 'active' WHERE id = ANY(:ids) AND status = 'withdrawn'"),
+        {"ids": list(enterprise_ids)},
+    )
 
 
 async def _import_good_rows(session: AsyncSession, result: ReadResult, importer: Importer) -> Report:

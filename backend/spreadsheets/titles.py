@@ -108,7 +108,10 @@ async def _review(session: AsyncSession, one: RowFate, record: RecognitionRecord
         return False
     if record.dated_on > end:
         one.warn(f"复核名单晚于到期日 {end}，仍按连续有效处理")
-    return await extend(session, title.id, _three_years_after(end), record.list_title, recorded_by=importer.person_id)
+    return await extend(
+        session, title.id, _three_years_after(end), record.list_title,
+        recorded_by=importer.person_id, import_id=importer.import_id,
+    )  # fmt: skip
 
 
 def _end_on_review(valid_to: date, reviewed_on: date) -> date | None:
@@ -145,8 +148,9 @@ async def _revoke(session: AsyncSession, one: RowFate, record: RecognitionRecord
         return False
     try:
         await revoke(
-            session, title.id, record.dated_on, record.reason or record.list_title, recorded_by=importer.person_id
-        )
+            session, title.id, record.dated_on, record.reason or record.list_title,
+            recorded_by=importer.person_id, import_id=importer.import_id,
+        )  # fmt: skip
     except RecognitionRefused as error:
         one.refuse(str(error), "")
         return False
