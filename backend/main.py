@@ -55,6 +55,7 @@ ROUTERS: Final = (
     "backend.plans.tasks_pages",
     "backend.plans.shortfall_pages",
     "backend.plans.screen_pages",
+    "backend.plans.compare_pages",
     "backend.plans.assessment_pages",
     "backend.plans.api",
     "backend.subregisters.pages",
