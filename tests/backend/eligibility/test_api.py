@@ -1,74 +1,97 @@
-"""Checks and the rule library over REST: the same answers as the command line gives."""
+"""REST: the same JSON as the command line, open to everybody, and counted."""
 
+import json
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from httpx import AsyncClient
 
 from backend.eligibility.api import MOST_CHECKS
-from rules.answers import answer_request
+from backend.web.rate_limit import RateLimit
+from rules.answers import answer_line
 from rules.library import library
 from tests.backend.conftest import ClientAs
 
-FACTS: dict[str, Any] = {"registered_in_mainland": True, "employee_total": {"2025": 100}}
+CHECK = '{"id": 7, "programme": "hnte", "as_of": "2026-07-15", "facts": {"sales_revenue": {"2025": 4800.123456}, "sci_tech_staff": {"2025": 8}, "employee_total": {"2025": 100}}}'
+JSON = {"Content-Type": "application/json"}
 
 
-@pytest.fixture
-async def viewer(client_as: ClientAs) -> AsyncClient:
-    return await client_as("viewer")
-
-
-def a_check(**given: Any) -> dict[str, Any]:
-    return {"id": "a", "programme": "hnte", "as_of": "2026-07-15", "facts": FACTS} | given
-
-
-async def test_a_check_is_answered_as_on_the_command_line(viewer: AsyncClient):
-    answer = await viewer.post("/api/v1/checks", json=a_check())
+async def test_one_check_is_answered_as_the_command_line_does(browser: AsyncClient) -> None:
+    answer = await browser.post("/api/v1/checks", content=CHECK, headers=JSON)
     assert answer.status_code == 200
-    expected = answer_request(a_check(), library())
-    assert (answer.json()["outcome"], answer.json()["version"]) == (expected["outcome"], expected["version"])
-    assert answer.json()["failed"] == expected["failed"]
+    assert answer.json() == json.loads(json.dumps(answer_line(CHECK, library())))
+    assert answer.json()["failed"] == ["H4"]
 
 
-async def test_of_many_checks_each_is_answered_or_says_why_not(viewer: AsyncClient):
-    asked = [a_check(id=1), a_check(id=2, programme="no_such_title"), a_check(id=3, as_of="2026-13-01")]
-    first, second, third = (await viewer.post("/api/v1/checks", json=asked)).json()
-    assert (first["id"], "outcome" in first) == (1, True)
-    assert (second["id"], "no_such_title" in second["error"]) == (2, True)
-    assert (third["id"], "2026-13-01" in third["error"]) == (3, True)
+async def test_each_of_several_is_answered_or_says_why(browser: AsyncClient) -> None:
+    body = f'[ {CHECK},\n {{"id": "x", "programme": "gone", "as_of": "2026-07-15", "facts": {{}}}}, 5, {{"id": 3}} ]'
+    found = (await browser.post("/api/v1/checks", content=body, headers=JSON)).json()
+    assert found[0] == json.loads(json.dumps(answer_line(CHECK, library())))
+    assert [one["id"] for one in found] == [7, "x", None, 3]
+    assert all("error" in one for one in found[1:])
 
 
-async def test_more_checks_than_one_request_answers_are_refused_and_not_cut_short(viewer: AsyncClient):
-    answer = await viewer.post("/api/v1/checks", json=[a_check()] * (MOST_CHECKS + 1))
-    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
-    assert "1,000" in answer.json()["detail"]
+async def test_a_thousand_are_answered_and_one_more_is_refused(browser: AsyncClient) -> None:
+    small = '{"id": 1, "programme": "hnte_status", "as_of": "2026-07-15", "facts": {}}'
+    many = await browser.post("/api/v1/checks", content=f"[{','.join([small] * MOST_CHECKS)}]", headers=JSON)
+    assert len(many.json()) == MOST_CHECKS
+    more = await browser.post("/api/v1/checks", content=f"[{','.join([small] * (MOST_CHECKS + 1))}]", headers=JSON)
+    assert more.status_code == 413
+    assert more.headers["content-type"] == "application/problem+json"
+    assert "分批提交" in more.json()["detail"]
 
 
-async def test_a_check_without_its_programme_names_the_field(viewer: AsyncClient):
-    answer = await viewer.post("/api/v1/checks", json={"as_of": "2026-07-15", "facts": {}})
-    assert answer.status_code == 422
-    assert any(one["pointer"].endswith("/programme") for one in answer.json()["errors"])
+@pytest.mark.parametrize("body", ["[1,", "[1 2]", "[] x", "[" * 5000, b"\xff\xfe"])
+async def test_what_is_no_json_is_told_as_a_problem(browser: AsyncClient, body: str | bytes) -> None:
+    answer = await browser.post("/api/v1/checks", content=body, headers=JSON)
+    assert answer.status_code == 400
+    assert answer.json()["title"] == "请求不是 JSON"
 
 
-async def test_who_is_not_signed_in_gets_no_answer(browser: AsyncClient):
-    assert (await browser.post("/api/v1/checks", json=a_check())).status_code == 401
-    assert (await browser.get("/api/v1/rules")).status_code == 401
+async def test_an_empty_list_is_answered_with_none(browser: AsyncClient) -> None:
+    assert (await browser.post("/api/v1/checks", content="[]", headers=JSON)).json() == []
 
 
-async def test_the_library_lists_every_programme_with_its_versions(viewer: AsyncClient):
-    listed = {one["programme"]: one["versions"] for one in (await viewer.get("/api/v1/rules")).json()}
-    assert listed.keys() == library().programmes.keys()
-    assert listed["tech_sme"] == [one.source.version for one in library().programme("tech_sme").versions]
+async def test_programs_without_an_account_are_counted(browser: AsyncClient, app: FastAPI) -> None:
+    app.state.rate_limit = RateLimit(per_minute=3)
+    answers = [await browser.post("/api/v1/checks", content=CHECK, headers=JSON) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[-1].headers["content-type"] == "application/problem+json"
+    assert int(answers[-1].headers["retry-after"]) > 0
 
 
-async def test_a_programme_comes_as_its_files_have_it(viewer: AsyncClient):
-    found = (await viewer.get("/api/v1/rules/hnte")).json()
-    assert found["programme"]["name"]["zh"] == library().programme("hnte").source.name.zh
-    assert found["versions"][0]["in_force"]["from"] == "2016-01-01"
-    assert (await viewer.get("/api/v1/rules/no_such_title")).status_code == 404
+async def test_rules_and_indicators_need_no_account(browser: AsyncClient) -> None:
+    assert {one["programme"] for one in (await browser.get("/api/v1/rules")).json()} == set(library().programmes)
+    assert (await browser.get("/api/v1/rules/hnte")).json()["versions"][0]["version"] == "2016"
+    assert len((await browser.get("/api/v1/indicators")).json()) == len(library().catalogue.indicators)
+    assert (await browser.get("/api/v1/rules/gone")).status_code == 404
 
 
-async def test_every_indicator_is_told_with_its_unit(viewer: AsyncClient):
-    told = {one["id"]: one for one in (await viewer.get("/api/v1/indicators")).json()}
-    assert told.keys() == {one.id for one in library().catalogue.indicators}
-    assert told["sales_revenue"]["type"] == "money"
+async def test_the_description_has_an_example_that_is_answered(browser: AsyncClient) -> None:
+    described: dict[str, Any] = (await browser.get("/api/v1/openapi.json")).json()["paths"]["/api/v1/checks"]["post"]
+    examples = described["requestBody"]["content"]["application/json"]["examples"]
+    for one in examples.values():
+        answer = await browser.post("/api/v1/checks", json=one["value"])
+        assert "error" not in str(answer.json())
+
+
+async def test_a_simulation_needs_an_officer_and_names_who_enters(client_as: ClientAs, app: FastAPI) -> None:
+    patch = {"programme": "sme_size", "version": "2011", "set": {"gone": "employees > 1"}}
+    viewer = await client_as("viewer")
+    assert (await viewer.post("/api/v1/simulations", json=patch)).status_code == 403
+    officer = await client_as("city_officer")
+    wrong = await officer.post("/api/v1/simulations", json=patch)
+    assert (wrong.status_code, wrong.json()["title"]) == (422, "方案有误")
+    right = {
+        "programme": "hnte",
+        "version": "2016",
+        "set": {"H4": "sci_tech_staff / employee_total >= 8%"},
+        "as_of": "2026-07-15",
+    }
+    found = (await officer.post("/api/v1/simulations", json=right)).json()
+    assert (found["before"], found["entering"]) == ("hnte@2016", [])
+
+
+async def test_who_is_not_signed_in_cannot_simulate(browser: AsyncClient) -> None:
+    assert (await browser.post("/api/v1/simulations", json={"programme": "hnte", "version": "2016"})).status_code == 401
