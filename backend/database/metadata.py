@@ -15,6 +15,7 @@ SLICES = (
     "plans",
     "recognitions",
     "spreadsheets",
+    "web",
     "subregisters",
     "zones",
 )

@@ -78,7 +78,7 @@ async def add_recognition(
 
 
 def _read_title(form: RecognitionForm, row: Mapping[str, Any], errors: Errors) -> RecognitionDraft | None:
-    if form.programme not in dict(_programmes()):
+    if form.programme not in dict(titles_to_grant()):
         errors["programme"] = "请选择认定项目。"
     days = {name: typed_day(getattr(form, name), name, errors) for name in ("granted_on", "valid_from", "valid_to")}
     granted_on = days["granted_on"]
@@ -96,7 +96,8 @@ def _read_title(form: RecognitionForm, row: Mapping[str, Any], errors: Errors) -
     )  # fmt: skip
 
 
-def _programmes() -> list[tuple[str, str]]:
+def titles_to_grant() -> list[tuple[str, str]]:
+    """The programmes whose titles can be entered for enterprises of the cities served."""
     return [
         (name, one.source.name.zh)
         for name, one in library().programmes.items()
@@ -106,7 +107,7 @@ def _programmes() -> list[tuple[str, str]]:
 
 def _recognition_page(request: Request, row: Mapping[str, Any], form: RecognitionForm, errors: Errors) -> HTMLResponse:
     return form_page(
-        request, "recognitions/new_recognition.html", "登记认定", row, errors, form=form, programmes=_programmes(),
+        request, "recognitions/new_recognition.html", "登记认定", row, errors, form=form, programmes=titles_to_grant(),
         last_day=today(),
     )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any
 
@@ -164,3 +164,66 @@ async def ladder_counts(
     found = await session.execute(text(counted), values)
     by_order = {row[0]: row[1] for row in found}
     return {rung.id: by_order.get(rung.order, 0) for rung in RUNGS}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What a list of titles by their ids is narrowed by; empty narrows nothing."""
+
+    programme: str = ""
+    region: str = ""
+    #: The credit code.
+    enterprise: str = ""
+    enterprise_id: int = 0
+    in_force_on: date | None = None
+    #: The id that the list begins after.
+    after: int = 0
+
+
+_LISTED = (
+    f"SELECT {HELD_FIELDS}, lists.next_from, e.name, e.credit_code, e.region_code FROM recognition r"
+    " JOIN enterprise e ON e.id = r.enterprise_id LEFT JOIN list_editions({editions}, NULL) AS lists"
+    " ON lists.programme = r.programme AND lists.edition = r.edition"
+)
+
+
+async def list_by_id(
+    session: AsyncSession, asked: Listed, library: Library, limit: int, *, newest_first: bool = False
+) -> list[dict[str, Any]]:
+    """Titles that hold now in the order of their ids, each with its enterprise and as `held`."""
+    conditions = ["r.superseded_at IS NULL", "r.id > :after"]
+    values: dict[str, Any] = {"after": asked.after, "limit": limit}
+    for name, condition in (
+        ("programme", "r.programme = :programme"),
+        ("region", "e.region_code = :region"),
+        ("enterprise", "e.credit_code = :enterprise"),
+        ("enterprise_id", "e.id = :enterprise_id"),
+    ):
+        if getattr(asked, name):
+            conditions.append(condition)
+            values[name] = getattr(asked, name)
+    if asked.in_force_on is not None:
+        conditions.append(f"{IN_FORCE} AND (lists.next_from IS NULL OR lists.next_from > :on)")
+        values["on"] = asked.in_force_on
+    order = "r.id DESC" if newest_first else "r.id"
+    return await _listed(session, f"WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT :limit", values, library)
+
+
+async def title_now(session: AsyncSession, recognition_id: int, library: Library) -> dict[str, Any] | None:
+    """What became of a title that once had an id: the row that holds now; None if there is none, or none to be seen."""
+    condition = (
+        "WHERE r.superseded_at IS NULL AND r.id IN (WITH RECURSIVE later AS (SELECT CAST(:id AS bigint) AS id"
+        " UNION SELECT o.id FROM recognition o JOIN later ON o.supersedes_id = later.id) SELECT id FROM later)"
+    )
+    rows = await _listed(session, condition, {"id": recognition_id}, library)
+    return rows[0] if rows else None
+
+
+async def _listed(
+    session: AsyncSession, condition: str, values: dict[str, Any], library: Library
+) -> list[dict[str, Any]]:
+    listed = _LISTED.format(editions=edition_programmes(library))
+    found = await session.execute(text(f"{listed} {condition}"), values)
+    # The columns of a title come first and in its order.
+    names, parts = list(found.keys()), len(fields(Held))
+    return [dict(zip(names, row, strict=True)) | {"held": Held(*row[:parts])} for row in found]
