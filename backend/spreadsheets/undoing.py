@@ -103,37 +103,29 @@ _MORE = f"""
     )
 """
 
+#: New enterprises that any other table speaks of.
+_MENTIONED = (
+    "enterprises_mentioned(ARRAY(SELECT n.enterprise_id FROM import_touched n WHERE n.import_id = :id AND n.is_new),"
+    " CAST(:following AS text[]))"
+)
+
 
 async def _note_kept(session: AsyncSession, import_id: int) -> int:
     """Say of each enterprise that must stay as it is why. Returns how many do."""
-    more = [_MORE, *(await _references(session))]
     noted = await session.execute(
         text(
             "UPDATE import_touched t SET kept_because = why.reason FROM ("
             "SELECT t.enterprise_id, CASE WHEN e.id IS NULL THEN '企业已不在您的市（区）'"
             f" WHEN md5(CAST({IDENTITY} AS text)) <> t.after THEN '企业信息之后又修改过'"
             f" WHEN {_LATER_FILING} THEN '数据之后又填报过' WHEN {_LATER_TITLE} THEN '认定之后又有变动'"
-            f" WHEN t.is_new AND ({' OR '.join(more)}) THEN '登记之后又有其他记录' ELSE '' END AS reason"
+            f" WHEN t.is_new AND (t.enterprise_id IN (SELECT * FROM {_MENTIONED}) OR {_MORE})"
+            " THEN '登记之后又有其他记录' ELSE '' END AS reason"
             " FROM import_touched t LEFT JOIN enterprise e ON e.id = t.enterprise_id WHERE t.import_id = :id) AS why"
             " WHERE t.import_id = :id AND t.enterprise_id = why.enterprise_id AND why.reason <> '' RETURNING t.enterprise_id"
         ),
-        {"id": import_id},
+        {"id": import_id, "following": list(_FOLLOWING)},
     )
     return len(list(noted))
-
-
-async def _references(session: AsyncSession) -> list[str]:
-    """For each other table that speaks of enterprises, whether it speaks of this one."""
-    found = await session.execute(
-        text(
-            "SELECT DISTINCT CAST(c.conrelid AS regclass)::text, a.attname FROM pg_constraint c"
-            " JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
-            " WHERE c.contype = 'f' AND c.confrelid = CAST('enterprise' AS regclass)"
-            " AND CAST(c.conrelid AS regclass)::text <> ALL(:following)"
-        ),
-        {"following": list(_FOLLOWING)},
-    )
-    return [f"EXISTS (SELECT FROM {table} x WHERE x.{column} = t.enterprise_id)" for table, column in found]
 
 
 async def _free(session: AsyncSession, import_id: int) -> list[int]:

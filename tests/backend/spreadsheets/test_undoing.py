@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.access.models import Person
 from backend.enterprises.service import edit
 from backend.filings.queries import all_said, facts_known_at, facts_of
 from backend.filings.service import rebuild
@@ -182,6 +183,18 @@ async def test_a_new_enterprise_of_whom_more_was_filed_since_stays(session: Asyn
     await undo(session, imported)
     assert [one["kept_because"] for one in await kept_by_undoing(session, imported)] == ["登记之后又有其他记录"]
     assert await scalar(session, "SELECT status FROM enterprise WHERE id = :id", id=new) == "active"
+
+
+async def test_a_new_enterprise_with_an_account_of_its_own_stays(session: AsyncSession):
+    imported, _ = await carry_out(session, LEDGER)
+    new = await scalar(session, "SELECT id FROM enterprise WHERE credit_code = :code", code=NEW)
+    account = Person(
+        login="firm", name="某某", password_hash="!", role="viewer", created_at=datetime.now(UTC), enterprise_id=new
+    )
+    session.add(account)
+    await session.flush()
+    await undo(session, imported)
+    assert [one["credit_code"] for one in await kept_by_undoing(session, imported)] == [NEW]
 
 
 async def test_an_import_is_undone_once(session: AsyncSession):
