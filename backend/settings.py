@@ -110,3 +110,7 @@ class Settings(BaseSettings):
         default=None,
         description="What the exchange's signing keys are worked out of; without it a file in `data` that is made once.",
     )
+    exchange_hosts: tuple[str, ...] = Field(
+        default=(),
+        description='Hosts of our own network that webhooks may go to, as JSON: ["10.1.2.3"]; others must be public, by HTTPS.',
+    )

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from backend.exact_json import exact_json
+from backend.exchange import feed_api
 from backend.exchange.bodies import MOST_ITEMS, BodyRefused
 from backend.exchange.clients import TokenRefused, issue_token
 from backend.exchange.doors import FilingWriter, RecognitionWriter, take
@@ -22,6 +23,7 @@ from backend.web.dependencies import Engine, reached
 from rules.library import library
 
 router = APIRouter(tags=["exchange"])
+router.include_router(feed_api.router)
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 

@@ -167,6 +167,16 @@ def pull(
         typer.echo(f"  {one['code']} {one['indicator']} {one['year'] or ''}：{one['before']} → {one['after']}")
 
 
+@exchange.command("work")
+def work(context: typer.Context) -> None:
+    """持续运行：按计划拉取，推送变更，报文入链，批量报送后重新测算。可开多个，互为备用。"""
+    from backend.exchange.worker import Worker
+    from rules.library import library
+
+    typer.echo("数据交换后台已启动（按 Ctrl+C 停止）。")
+    with_database(context, lambda engine: Worker(engine, settings_of(context), library()).run())
+
+
 #: What a run counts, in words.
 COUNTS = {
     "received": "收到", "applied": "采用", "unchanged": "未变", "stale": "旧版次", "duplicate": "重复", "filed": "新填报",

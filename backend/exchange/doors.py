@@ -69,7 +69,8 @@ async def turn_away(request: Request, error: Exception) -> Response:
     return error.answer(request)
 
 
-def _as_turned(refusal: BodyRefused) -> Turned:
+def as_turned(refusal: BodyRefused) -> Turned:
+    """A body that cannot be read, as a problem."""
     titles = {409: "正在处理", 413: "请求太大", 422: "内容不符"}
     errors = [{"pointer": refusal.pointer, "code": refusal.slug, "detail": refusal.detail}] if refusal.pointer else []
     return Turned(
@@ -146,7 +147,7 @@ async def take(request: Request, engine: Any, found: Caller, work: Work) -> Resp
                 await keep(session, found, key, fingerprint, kept)
             await log_message(session, _message(request, found, key, body, kept, started_at))
     except BodyRefused as refusal:
-        raise _as_turned(refusal) from refusal
+        raise as_turned(refusal) from refusal
     kind = "application/json" if kept.status < 400 else "application/problem+json"
     return Response(kept.body, kept.status, headers, kind)
 
