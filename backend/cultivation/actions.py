@@ -79,7 +79,9 @@ class PolicyDraft:
     note: str = ""
 
 
-async def plan_steps(session: AsyncSession, enterprise_id: int, drafts: Sequence[StepDraft], *, by: int) -> list[int]:
+async def plan_steps(
+    session: AsyncSession, enterprise_id: int, drafts: Sequence[StepDraft], *, by: int | None
+) -> list[int]:
     """Put steps into the cultivation plan; one that is open there already, word for word, is not planned twice."""
     written: list[int] = []
     for one in drafts:
@@ -100,7 +102,7 @@ async def plan_steps(session: AsyncSession, enterprise_id: int, drafts: Sequence
 
 
 async def save_step(
-    session: AsyncSession, enterprise_id: int, step_id: int, revision: int, values: Mapping[str, Any], *, by: int
+    session: AsyncSession, enterprise_id: int, step_id: int, revision: int, values: Mapping[str, Any], *, by: int | None
 ) -> None:
     """Change a step: `title`, `due_on`, `officer_id`, `status`, `result`.
 
@@ -110,7 +112,7 @@ async def save_step(
     await _save(session, "step", enterprise_id, step_id, revision, values, by)
 
 
-async def open_action(session: AsyncSession, enterprise_id: int, draft: ActionDraft, *, by: int) -> int:
+async def open_action(session: AsyncSession, enterprise_id: int, draft: ActionDraft, *, by: int | None) -> int:
     """Take up a need or a problem."""
     found = await session.execute(
         text(
@@ -126,7 +128,13 @@ async def open_action(session: AsyncSession, enterprise_id: int, draft: ActionDr
 
 
 async def save_action(
-    session: AsyncSession, enterprise_id: int, action_id: int, revision: int, values: Mapping[str, Any], *, by: int
+    session: AsyncSession,
+    enterprise_id: int,
+    action_id: int,
+    revision: int,
+    values: Mapping[str, Any],
+    *,
+    by: int | None,
 ) -> None:
     """Change a need or problem: `owner`, `due_on`, `status`, `answer`.
 
@@ -152,7 +160,7 @@ async def _save(
     number: int,
     revision: int,
     values: Mapping[str, Any],
-    by: int,
+    by: int | None,
 ) -> None:
     found = await session.execute(
         text(f"SELECT * FROM service_{thing} WHERE id = :id AND enterprise_id = :enterprise FOR UPDATE"),
@@ -186,7 +194,7 @@ def _word(value: Any) -> str:
     return str((ACTION_STATUSES | STEP_STATUSES).get(value, value)) if value not in (None, "") else "（空）"
 
 
-async def note_visit(session: AsyncSession, enterprise_id: int, draft: VisitDraft, *, by: int) -> int:
+async def note_visit(session: AsyncSession, enterprise_id: int, draft: VisitDraft, *, by: int | None) -> int:
     """Note a visit; a correction names the visit that it puts right.
 
     Raises:
@@ -212,7 +220,7 @@ async def note_visit(session: AsyncSession, enterprise_id: int, draft: VisitDraf
     return found.scalar_one()
 
 
-async def note_policy(session: AsyncSession, enterprise_id: int, draft: PolicyDraft, *, by: int) -> int:
+async def note_policy(session: AsyncSession, enterprise_id: int, draft: PolicyDraft, *, by: int | None) -> int:
     """Note a policy that the enterprise has enjoyed."""
     found = await session.execute(
         text(

@@ -111,7 +111,9 @@ def lacking(answer: Answer, names: Names) -> list[str]:
     failed = [_gap(reason) for reason in answer.reasons if reason.outcome is Outcome.FAILED]
     if failed:
         return failed
-    return [f"缺“{names.fact(key)}”" for key in sorted(answer.missing, key=str)]
+    missing = [f"缺“{names.fact(key)}”" for key in sorted(answer.missing, key=str)]
+    open_ones = [one for one in answer.reasons if one.outcome is Outcome.UNKNOWN and not one.missing]
+    return missing + [f"{one.criterion.name}{f'（{one.note}）' if one.note else '（待确认）'}" for one in open_ones]
 
 
 def _gap(reason: Reason) -> str:

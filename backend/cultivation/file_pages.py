@@ -104,8 +104,9 @@ async def print_page(request: Request, session: Work, person: SignedIn, row: Cho
     """One sheet to take along on a visit."""
     known = await _known(session, row)
     figures = {one["id"]: one for one in FileView(known["file"], library()).figures}
-    years = sorted(known["file"].years, reverse=True)[:3]
     printed = [figures[name] for name in PRINTED if name in figures]
+    told = {cell["year"] for one in printed for cell in one["cells"] if cell["value"] is not None}
+    years = sorted(told, reverse=True)[:3]
     return render(
         request, "cultivation/printout.html", page_title=f"{row['name']} 走访单", figures=printed, years=years,
         visitor_name=person.name, **known,

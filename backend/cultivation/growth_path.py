@@ -22,7 +22,14 @@ from rules.values import FactKey
 DAYS_TO_ASK = 14
 #: A step is due so many days before the window closes: papers have to be written.
 DAYS_BEFORE_CLOSING = 30
-_ORDER = {Outcome.ELIGIBLE: 0, Outcome.UNDETERMINED: 2, Outcome.INELIGIBLE: 3}
+#: The programme by which a rung is usually reached; another one of the rung is shown where it is met already.
+USUAL = {
+    "tech_sme": "tech_sme",
+    "high_tech": "hnte",
+    "srdi": "srdi_sme",
+    "gazelle": "js_gazelle",
+    "listed": "bse_common",
+}
 
 
 @dataclass(frozen=True)
@@ -57,18 +64,17 @@ def growth_path(file: EnterpriseFile, library: Library) -> list[RungAhead]:
 
 
 def _nearest(file: EnterpriseFile, library: Library, rung: Rung) -> Answer | None:
-    """The answer on that rung which lacks least; for the last rung, among the listing standards."""
+    """The answer by which the rung is reached: of a programme that is met, else of the usual one."""
     by_programme = programmes_on_ladder(library)
-    if rung.id == "listed":
-        answers = [one for one in file.answers if one.version.programme.sort == "standard" and one.failed]
-    else:
-        answers = [one for one in file.answers if by_programme.get(one.version.source.programme) == rung]
-    return min(answers, key=_distance, default=None)
-
-
-def _distance(answer: Answer) -> tuple[int, int, int]:
-    rank = 1 if answer.is_likely else _ORDER[answer.outcome]
-    return rank, len(answer.failed), len(answer.missing)
+    usual = library.by_name.get(USUAL[rung.id])
+    met = [
+        one
+        for one in file.answers
+        if by_programme.get(one.version.source.programme) == rung and (one.outcome is Outcome.ELIGIBLE or one.is_likely)
+    ]
+    if met or usual is None:
+        return min(met, key=lambda one: one.is_likely, default=None)
+    return file.answer(usual.source.programme)
 
 
 @dataclass(frozen=True)

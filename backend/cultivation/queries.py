@@ -178,7 +178,7 @@ async def officers(session: AsyncSession, region: str = "") -> list[tuple[str, s
     """The officers one may choose from: the city's, and the district's own, as (id, name)."""
     found = await session.execute(
         text(
-            "SELECT id, name FROM officers() WHERE is_active AND role IN ('administrator', 'city_officer', 'district_officer')"
+            "SELECT id, name FROM officers() WHERE is_active AND role IN ('city_officer', 'district_officer')"
             " AND (:region = '' OR region_code IN ('', :region)) ORDER BY region_code, name, id"
         ),
         {"region": region},
@@ -193,3 +193,28 @@ async def enterprises_of(session: AsyncSession, entry_ids: list[int]) -> list[in
         {"ids": entry_ids},
     )
     return list(found.scalars())
+
+
+async def list_by_id(
+    session: AsyncSession, asked: PoolFilters, on: date, after: int, limit: int
+) -> list[dict[str, Any]]:
+    """Entries in the order in which they were entered, those after an id."""
+    where, values = asked.where()
+    found = await session.execute(
+        text(
+            f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE {where} AND p.id > :after"
+            " ORDER BY p.id LIMIT :limit"
+        ),
+        values | {"on": on, "after": after, "limit": limit},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def entry_of(session: AsyncSession, entry_id: int, on: date) -> dict[str, Any] | None:
+    """One entry; None where there is none that the reader may see."""
+    found = await session.execute(
+        text(f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE p.id = :id"),
+        {"id": entry_id, "on": on},
+    )
+    row = found.mappings().first()
+    return dict(row) if row is not None else None

@@ -1,6 +1,9 @@
-"""What the forms of the pool and the service file hold, as typed."""
+"""What the forms of the pool and the service file hold, as typed; and what crosses their REST."""
 
-from pydantic import BaseModel
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from backend.cultivation.service import Seen
 
@@ -117,3 +120,81 @@ class PolicyForm(BaseModel):
 
 def _is_number(written: str) -> bool:
     return written.isascii() and written.isdecimal() and len(written) < 19
+
+
+# REST ----------------------------------------------------------------------------------------------------------------
+
+
+class Body(BaseModel):
+    """What a program sends; a name that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class EntryBody(Body):
+    """An enterprise to enter a pool."""
+
+    enterprise: str = Field(description="Credit code, or the registry's number.")
+    programme: str = Field(examples=["hnte"])
+    year: int = Field(ge=2000, le=2100)
+    officer_id: int | None = None
+    reason: str = Field(default="", max_length=200)
+
+
+class EntryChange(Body):
+    """A move, another officer, or both; what is left out stays as it is."""
+
+    stage: Literal["discovered", "cultivated", "recommended", "recognised", "out"] | None = None
+    reason: str = Field(default="", max_length=200)
+    #: 0 stands for nobody.
+    officer_id: int | None = Field(default=None, ge=0)
+
+
+class ActionBody(Body):
+    """A need or a problem."""
+
+    kind: Literal["need", "problem"]
+    topic: str = "other"
+    content: str = Field(min_length=1, max_length=2000)
+    raised_on: date
+    owner: str = Field(min_length=1, max_length=100)
+    due_on: date | None = None
+
+
+class ActionChange(Body):
+    """What became of a need or a problem; what is left out stays as it is."""
+
+    owner: str | None = Field(default=None, min_length=1, max_length=100)
+    due_on: date | None = None
+    status: Literal["open", "in_progress", "referred", "solved", "unsolvable"] | None = None
+    answer: str | None = Field(default=None, max_length=2000)
+
+
+class StepBody(Body):
+    """A step of the plan."""
+
+    title: str = Field(min_length=1, max_length=300)
+    due_on: date
+    programme: str = Field(default="", max_length=60)
+    officer_id: int | None = None
+
+
+class StepChange(Body):
+    """What became of a step; what is left out stays as it is."""
+
+    title: str | None = Field(default=None, min_length=1, max_length=300)
+    due_on: date | None = None
+    status: Literal["open", "done", "dropped"] | None = None
+    result: str | None = Field(default=None, max_length=2000)
+
+
+class VisitBody(Body):
+    """A visit."""
+
+    visited_on: date
+    form: Literal["on_site", "phone", "meeting"] = "on_site"
+    visitors: str = Field(min_length=1, max_length=200)
+    met: str = Field(default="", max_length=200)
+    content: str = Field(min_length=1, max_length=4000)
+    follow_up: str = Field(default="", max_length=500)
+    corrects_id: int | None = None

@@ -40,7 +40,7 @@ class Done:
 
 
 async def enter(
-    session: AsyncSession, programme: str, year: int, enterprise_ids: Sequence[int], *, by: int, officer_id: int | None = None,
+    session: AsyncSession, programme: str, year: int, enterprise_ids: Sequence[int], *, by: int | None, officer_id: int | None = None,
     reason: str = "",
 ) -> list[int]:  # fmt: skip
     """Put enterprises into a pool as discovered; who is in it already stays as they are.
@@ -72,7 +72,7 @@ async def enter(
 
 
 async def move(
-    session: AsyncSession, seen: Sequence[Seen], to: Stage, reason: str, *, by: int, on: date, most_days: int
+    session: AsyncSession, seen: Sequence[Seen], to: Stage, reason: str, *, by: int | None, on: date, most_days: int
 ) -> Done:
     """Move entries to a stage; each that lacks what the stage asks for is left and told.
 
@@ -125,7 +125,9 @@ def _lacks(row: Mapping[str, Any], step: Step | None, reason: str, on: date, mos
     return ""
 
 
-async def assign(session: AsyncSession, seen: Sequence[Seen], officer_id: int | None, *, by: int, on: date) -> Done:
+async def assign(
+    session: AsyncSession, seen: Sequence[Seen], officer_id: int | None, *, by: int | None, on: date
+) -> Done:
     """Let an officer answer for entries, or nobody.
 
     Raises:
@@ -151,7 +153,7 @@ async def assign(session: AsyncSession, seen: Sequence[Seen], officer_id: int | 
     return done
 
 
-async def take_over_recognised(session: AsyncSession, programme: str, year: int, *, by: int, on: date) -> int:
+async def take_over_recognised(session: AsyncSession, programme: str, year: int, *, by: int | None, on: date) -> int:
     """Move every entry of a pool whose enterprise has got the title to the last stage. Returns how many."""
     found = await session.execute(
         text(f"SELECT p.id, p.revision FROM pool_entry p WHERE p.programme = :programme AND p.year = :year"
@@ -206,7 +208,7 @@ async def _demand_officer(session: AsyncSession, officer_id: int, enterprise_ids
     outside = await session.scalar(
         text(
             "SELECT count(*) FROM enterprise e WHERE e.id = ANY(:ids) AND NOT EXISTS (SELECT FROM officers() o"
-            " WHERE o.id = :officer AND o.is_active AND o.role <> 'viewer'"
+            " WHERE o.id = :officer AND o.is_active AND o.role IN ('city_officer', 'district_officer')"
             " AND (o.region_code = '' OR o.region_code = e.region_code))"
         ),
         {"ids": list(enterprise_ids), "officer": officer_id},
@@ -216,7 +218,7 @@ async def _demand_officer(session: AsyncSession, officer_id: int, enterprise_ids
 
 
 def _move(
-    entry: int, enterprise: int, before: str, after: str, reason: str, by: int, officer: int | None,
+    entry: int, enterprise: int, before: str, after: str, reason: str, by: int | None, officer: int | None,
     checked_on: date | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     return {

@@ -101,3 +101,27 @@ async def due_items(
         {"until": until, "officer": officer_id, "limit": limit},
     )
     return [dict(row) for row in found.mappings()]
+
+
+async def thing_of(session: AsyncSession, thing: str, number: int) -> Mapping[str, Any] | None:
+    """One step or action (`thing`), with its enterprise; None where there is none that the reader may see."""
+    rows = await _rows(
+        session,
+        f"SELECT s.*, e.credit_code, e.name FROM service_{thing} s JOIN enterprise e ON e.id = s.enterprise_id"
+        " WHERE s.id = :id",
+        {"id": number},
+    )
+    return rows[0] if rows else None
+
+
+async def things_by_id(
+    session: AsyncSession, thing: str, enterprise_id: int | None, status: str, after: int, limit: int
+) -> list[Mapping[str, Any]]:
+    """Steps or actions in the order in which they were entered, those after an id; of one enterprise, of one status."""
+    return await _rows(
+        session,
+        f"SELECT s.*, e.credit_code, e.name FROM service_{thing} s JOIN enterprise e ON e.id = s.enterprise_id"
+        " WHERE s.id > :after AND (CAST(:enterprise AS bigint) IS NULL OR s.enterprise_id = :enterprise)"
+        " AND (:status = '' OR s.status = :status) ORDER BY s.id LIMIT :limit",
+        {"after": after, "enterprise": enterprise_id, "status": status, "limit": limit},
+    )

@@ -117,3 +117,42 @@ async def history_of(
         {"id": enterprise_id, "indicator": indicator, "year": year},
     )
     return [dict(row) for row in found.mappings()]
+
+
+async def filings_after(
+    session: AsyncSession, enterprise_id: int, source: str, after: int, limit: int
+) -> list[dict[str, Any]]:
+    """Filings of an enterprise in the order in which they were recorded, those after an id; perhaps of one source."""
+    found = await session.execute(
+        text(
+            'SELECT f.id, f.source, f.year, f.received_on, f.recorded_at, f.import_id, f."values", f.note, w.withdrawn_at'
+            " FROM filing f LEFT JOIN filing_withdrawal w ON w.filing_id = f.id WHERE f.enterprise_id = :id"
+            " AND f.id > :after AND (:source = '' OR f.source = :source) ORDER BY f.id LIMIT :limit"
+        ),
+        {"id": enterprise_id, "source": source, "after": after, "limit": limit},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def conflicts_after(
+    session: AsyncSession, indicator: str, region: str, after: tuple[Any, ...] | None, limit: int
+) -> list[dict[str, Any]]:
+    """Conflicts in the order of enterprises, those after a place (enterprise, indicator, year)."""
+    enterprise, name, year = after or (0, "", 0)
+    found = await session.execute(
+        text(
+            "SELECT f.*, e.credit_code FROM fact_conflict f JOIN enterprise e ON e.id = f.enterprise_id"
+            " WHERE (f.enterprise_id, f.indicator, f.year) > (:enterprise, :name, :year)"
+            " AND (:indicator = '' OR f.indicator = :indicator) AND (:region = '' OR e.region_code = :region)"
+            " ORDER BY f.enterprise_id, f.indicator, f.year LIMIT :limit"
+        ),
+        {
+            "enterprise": enterprise,
+            "name": name,
+            "year": year,
+            "indicator": indicator,
+            "region": region,
+            "limit": limit,
+        },
+    )
+    return [dict(row) for row in found.mappings()]

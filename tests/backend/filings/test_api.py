@@ -1,0 +1,82 @@
+"""Filings, conflicts and decisions over REST."""
+
+import pytest
+from httpx import AsyncClient
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.database.session import owner_unit_of_work
+from tests.backend.conftest import ClientAs
+from tests.factories import column, make_code, make_enterprise, make_filing
+
+CODE = make_code("321282")
+HERE = f"/api/v1/enterprises/{CODE}"
+CONFLICT = f"{HERE}/conflicts/sales_revenue?year=2025"
+DECISION = f"{HERE}/conflicts/sales_revenue/decision?year=2025"
+
+
+@pytest.fixture
+async def officer(engine: AsyncEngine, client_as: ClientAs) -> AsyncClient:
+    """An officer; tax and an enterprise disagree about its sales and its staff."""
+    async with owner_unit_of_work(engine) as session:
+        number = await make_enterprise(session, credit_code=CODE, region_code="321282")
+        await make_filing(session, number, {"sales_revenue": 1200, "employee_total": 90})
+        await make_filing(session, number, {"sales_revenue": 900, "employee_total": 60}, source="tax")
+    return await client_as("city_officer")
+
+
+async def test_conflicts_are_read_one_after_the_other(officer: AsyncClient):
+    first = await officer.get("/api/v1/conflicts?limit=1")
+    second = await officer.get(first.links["next"]["url"])
+    read = [one["indicator"] for answer in (first, second) for one in answer.json()["items"]]
+    assert sorted(read) == ["employee_total", "sales_revenue"]
+    assert second.json()["next"] is None
+    assert [one["source"] for one in first.json()["items"][0]["said"]] == ["tax", "self_declared"]
+
+
+async def test_a_decision_names_the_state_and_the_second_one_is_told(officer: AsyncClient, engine: AsyncEngine):
+    etag = (await officer.get(CONFLICT)).headers["etag"]
+    body = {"value": 1200, "reason": "看过审计报告"}
+    assert (await officer.post(DECISION, json=body)).status_code == 428
+    async with owner_unit_of_work(engine) as session:
+        number = (await column(session, "SELECT id FROM enterprise"))[0]
+        await make_filing(session, number, {"sales_revenue": 950}, source="tax")
+    stale = await officer.post(DECISION, json=body, headers={"If-Match": etag})
+    assert stale.status_code == 412
+    again = (await officer.get(CONFLICT)).headers["etag"]
+    assert (await officer.post(DECISION, json=body, headers={"If-Match": again})).status_code == 201
+    assert (await officer.get(CONFLICT)).status_code == 404
+    assert (await officer.get(HERE)).json()["yearly"]["sales_revenue"] == {"2025": 1200}
+
+
+async def test_a_value_that_is_not_of_its_indicator_is_refused_and_the_conflict_stays(officer: AsyncClient):
+    headers = {"If-Match": (await officer.get(CONFLICT)).headers["etag"]}
+    answer = await officer.post(DECISION, json={"value": "约三千", "reason": "x"}, headers=headers)
+    assert answer.status_code == 422
+    assert "应为数字" in answer.json()["detail"]
+    assert (await officer.get(CONFLICT)).status_code == 200
+
+
+async def test_a_filing_is_taken_once_however_often_it_is_sent(officer: AsyncClient):
+    body = {"year": 2025, "values": {"rd_expense_hnte": 80.5}, "note": "看过专项审计"}
+    answers = [await officer.post(f"{HERE}/filings", json=body, headers={"Idempotency-Key": "f-1"}) for _ in range(2)]
+    assert [(one.status_code, one.json()) for one in answers] == [(201, {"appended": 1})] * 2
+    filed = (await officer.get(f"{HERE}/filings?source=officer")).json()["items"]
+    assert [(one["values"], one["note"]) for one in filed] == [({"rd_expense_hnte": 80.5}, "看过专项审计")]
+
+
+async def test_filings_are_read_in_the_order_in_which_they_were_recorded(officer: AsyncClient):
+    first = await officer.get(f"{HERE}/filings?limit=1")
+    second = await officer.get(first.links["next"]["url"])
+    assert [answer.json()["items"][0]["source"] for answer in (first, second)] == ["self_declared", "tax"]
+
+
+async def test_another_district_sees_none_of_it(officer: AsyncClient, client_as: ClientAs):
+    other = await client_as("district_officer", "321283")
+    assert (await other.get("/api/v1/conflicts")).json()["items"] == []
+    for path in (CONFLICT, f"{HERE}/filings", f"{HERE}/papers"):
+        assert (await other.get(path)).status_code == 404, path
+
+
+async def test_a_viewer_files_nothing(officer: AsyncClient, client_as: ClientAs):
+    body = {"year": 2025, "values": {"sales_revenue": 1}, "note": "x"}
+    assert (await (await client_as("viewer")).post(f"{HERE}/filings", json=body)).status_code == 403
