@@ -17,11 +17,28 @@ from backend.database.session import owner_unit_of_work
 READS: Final = {
     "/enterprises/{code}": ("read", "enterprise", "code"),
     "/api/v1/enterprises/{code}": ("read", "enterprise", "code"),
+    "/enterprises/{code}/check": ("read", "enterprise", "code"),
+    "/enterprises/{code}/facts/{name}": ("read", "enterprise", "code"),
+    "/enterprises/{code}/papers": ("read", "enterprise", "code"),
+    "/enterprises/{code}/service": ("read", "enterprise", "code"),
+    "/enterprises/{code}/service/plan": ("read", "enterprise", "code"),
+    "/enterprises/{code}/service/print": ("export", "enterprise", "code"),
+    "/papers/{attachment_id}": ("read", "attachment", "attachment_id"),
     "/enterprises/export": ("export", "enterprise", ""),
     "/plans/{plan_id}/targets/{target_id}/members.{kind}": ("export", "enterprise", "target_id"),
+    "/plans/{plan_id}/targets/{target_id}/shortfall.xlsx": ("export", "enterprise", "target_id"),
     "/imports/{import_id}": ("read", "import_run", "import_id"),
     "/imports/{import_id}/problems": ("export", "import_run", "import_id"),
 }
+#: Addresses of an enterprise that show no figure: empty forms.
+NO_FIGURES: Final = frozenset(
+    {
+        "/enterprises/{code}/edit",
+        "/enterprises/{code}/filings/new",
+        "/enterprises/{code}/recognitions/new",
+        "/enterprises/{code}/recognitions/{recognition_id}/revoke",
+    }
+)
 _ENTERPRISE = text("SELECT id FROM enterprise WHERE credit_code = :code OR CAST(id AS text) = :code")
 
 

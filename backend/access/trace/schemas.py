@@ -41,10 +41,14 @@ SUBJECTS: Final = {
     "person_role": "用户角色",
     "session": "登录会话",
     "trace": "操作留痕",
-    "contact": "联系方式",
+    "attachment": "佐证材料",
+    "paper": "文件",
+    "pool_entry": "培育库",
+    "exchange_client": "接入方",
+    "exchange_token": "接入方令牌",
+    "tax_authorisation": "涉税授权",
     "database": "数据库",
     "proposal": "待确认事项",
-    "api_client": "接口账号",
 }
 
 
