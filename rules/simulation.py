@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from rules.catalogue import Record
-from rules.columnar.engine import OUTCOMES, Engine, Verdicts, evaluate_population
+from rules.columnar.engine import OUTCOMES, Engine, Verdicts, evaluate_versions
 from rules.columnar.population import Population
 from rules.library import Library
 from rules.programme import RuleError, Version, build_version, read_yaml
@@ -171,8 +171,8 @@ def simulate(
     before: Version, after: Version, population: Population, as_of: date, engine: Engine, workers: int = 2
 ) -> Simulation:
     """Run two versions over one population and say who enters and who leaves. Reads only."""
-    first = _Answers.of(evaluate_population(before, population, as_of, engine, workers), population.size)
-    second = _Answers.of(evaluate_population(after, population, as_of, engine, workers), population.size)
+    found = evaluate_versions([before, after], population, as_of, engine, workers)
+    first, second = (_Answers.of(tables, population.size) for tables in found)
     was, now = first.outcomes == _ELIGIBLE, second.outcomes == _ELIGIBLE
     return Simulation(
         before, after, as_of, population.size, int(was.sum()), int(now.sum()),

@@ -63,7 +63,7 @@ def _replay(answers: Iterator[dict[str, Any]], earlier: Path) -> None:
     """Compare with earlier answers, line by line."""
     if not earlier.is_file():
         raise Refused(f"没有文件 {earlier}，请核对路径。")
-    before = [json.loads(line) for line in earlier.read_text(encoding="utf-8").splitlines() if line.strip()]
+    before = _earlier_answers(earlier)
     changed = 0
     count = 0
     for position, answer in enumerate(answers):
@@ -75,6 +75,21 @@ def _replay(answers: Iterator[dict[str, Any]], earlier: Path) -> None:
         )
     if changed or count != len(before):
         raise Refused(f"{changed} 行与以前不同；以前 {len(before)} 行，这次 {count} 行。")
+
+
+def _earlier_answers(earlier: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for number, line in enumerate(earlier.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            answer = json.loads(line.decode("utf-8-sig"))
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise Refused(f"{earlier} 第 {number} 行不是答案，请给出以前 tidu check 输出的文件（每行一个 JSON 对象）。")
+        found.append(answer)  # type: ignore[reportUnknownArgumentType]
+    return found
 
 
 def _library() -> Library:
@@ -198,16 +213,22 @@ def simulate_patch(
     """政策推演：把改过的条件套用到库内企业，看谁进谁出；不写入任何数据。"""
     from backend.database.session import owner_unit_of_work
     from backend.eligibility.simulation import simulate_registry
-    from rules.simulation import read_patch
+    from rules.simulation import apply_patch, read_patch
 
     loaded = _library()
     if not patch.is_file():
         raise Refused(f"没有文件 {patch}，请核对路径。")
     as_of = parse_day(on, "--on") or today()
+    try:
+        # What is wrong with the patch is said before a database is started for it.
+        wanted = read_patch(patch)
+        apply_patch(wanted, loaded)
+    except (RuleError, UnknownProgramme) as error:
+        raise Refused(str(error)) from error
 
     async def run(engine: "AsyncEngine") -> dict[str, Any]:
         async with owner_unit_of_work(engine) as session:
-            return (await simulate_registry(session, read_patch(patch), loaded, as_of)).as_json()
+            return (await simulate_registry(session, wanted, loaded, as_of)).as_json()
 
     try:
         report = with_database(context, run)
@@ -251,7 +272,11 @@ def schema(
     """写出规则文件和指标目录的 JSON Schema，供编辑器补全和检查。"""
     from rules.schema import write_schemas
 
-    for path in write_schemas(folder):
+    try:
+        written = write_schemas(folder)
+    except OSError as error:
+        raise Refused(f"不能写到 {folder}：{error.strerror}。") from error
+    for path in written:
         typer.echo(str(path))
 
 
@@ -264,7 +289,13 @@ def run_cases(
     if not folder.is_dir():
         raise Refused(f"没有文件夹 {folder}，请指明案例所在的文件夹。")
     count, wrong = 0, 0
-    for path in sorted(folder.glob(f"{programme}*.yaml")):
+    paths = [
+        path for path in sorted(folder.glob("*.yaml")) if programme in ("", path.stem, path.stem.partition("@")[0])
+    ]
+    if not paths:
+        known = f"，{folder} 里的案例文件以认定项目编号命名，如 hnte@2016.yaml"
+        raise Refused(f"没有找到{f'“{programme}”的' if programme else ''}案例{known}。")
+    for path in paths:
         for case in _cases_of(path):
             count += 1
             for difference in case.differences(_library()):
@@ -289,10 +320,13 @@ def write_docs(
 ) -> None:
     """把规则库写成可读的手册：每个认定项目一页（Markdown），附真正算出的算例。"""
     examples = {path.stem: baseline(path) for path in sorted(cases.glob("*.yaml"))} if cases.is_dir() else {}
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, programme in _library().programmes.items():
-        page = programme_page(programme, _library(), examples)
-        (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, programme in _library().programmes.items():
+            page = programme_page(programme, _library(), examples)
+            (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise Refused(f"不能写到 {folder}：{error.strerror}。") from error
     typer.echo(f"已写 {len(_library().programmes)} 页到 {folder}。")
 
 

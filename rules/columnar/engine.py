@@ -5,7 +5,7 @@ error. Rows that these cannot decide, and versions that hold something it does n
 says how many.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date
@@ -395,10 +395,19 @@ def evaluate_population(
     version: Version, population: Population, as_of: date, engine: Engine, workers: int = 2
 ) -> list[Verdicts]:
     """What a version answers for a whole population, in the order of its rows within each fiscal year."""
-    engine.prepare(version)
+    return evaluate_versions([version], population, as_of, engine, workers)[0]
+
+
+def evaluate_versions(
+    versions: Sequence[Version], population: Population, as_of: date, engine: Engine, workers: int = 2
+) -> list[list[Verdicts]]:
+    """The same for several versions, which share what they read."""
+    for version in versions:
+        engine.prepare(version)
     with ThreadPoolExecutor(workers) as pool:
-        found = pool.map(lambda portion: engine.answer(version, portion), portions(population, as_of))
-        return [verdicts for one in found for verdicts in one]
+        found = pool.map(lambda portion: [engine.answer(one, portion) for one in versions], portions(population, as_of))
+        by_version = zip(*found, strict=True)
+        return [[verdicts for one in tables for verdicts in one] for tables in by_version] or [[] for _ in versions]
 
 
 def evaluate_columns(version: Version, population: Population, as_of: date, environment: Environment) -> pl.DataFrame:

@@ -437,3 +437,26 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
 
 def test_no_file_named_is_wrong_usage() -> None:
     assert CliRunner().invoke(app, ["check"]).exit_code == 2
+
+
+def test_earlier_answers_that_are_none_are_refused_with_their_line(tmp_path: Path) -> None:
+    (tmp_path / "checks.ndjson").write_text(line(), encoding="utf-8")
+    (tmp_path / "earlier.ndjson").write_text('{"id": "E-1"}\nnot an answer\n', encoding="utf-8")
+    result = CliRunner().invoke(
+        app, ["check", str(tmp_path / "checks.ndjson"), "--replay", str(tmp_path / "earlier.ndjson")]
+    )
+    assert result.exit_code == 1
+    assert "第 2 行不是答案" in result.stderr
+
+
+def test_cases_of_a_programme_that_has_none_are_refused() -> None:
+    result = CliRunner().invoke(app, ["rules", "test", "--programme", "hnt"])
+    assert result.exit_code == 1
+    assert "没有找到“hnt”的案例" in result.stderr
+
+
+def test_a_handbook_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    result = CliRunner().invoke(app, ["rules", "docs", str(tmp_path / "taken" / "below")])
+    assert result.exit_code == 1
+    assert "不能写到" in result.stderr
