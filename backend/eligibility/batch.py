@@ -6,6 +6,7 @@ the whole registry.
 
 import asyncio
 import io
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -30,8 +31,8 @@ from rules.language import with_derivations
 from rules.library import Library
 from rules.programme import Version
 
-#: Enterprises held in memory at once: some hundred megabytes.
-PORTION = 100_000
+#: Enterprises held in memory at once: with their results and the last ones, some hundred megabytes.
+PORTION = 25_000
 _NULL = "\\N"
 _REGION_FACTS = ("registered_district_code", "registered_city_code", "registered_province_code")
 _COLUMNS = (
@@ -117,28 +118,32 @@ class _Regions:
         return region_of(Facts(current={name: texts[place] for name, texts, place in named if place >= 0}))
 
 
-async def read_population(session: AsyncSession, ids: NDArray[np.int64], library: Library) -> Population:
-    """All that is held of some enterprises: the projection, the identity, the titles (see `registry_facts`)."""
+async def read_population(
+    session: AsyncSession, ids: NDArray[np.int64], library: Library, versions: Iterable[Version] | None = None
+) -> Population:
+    """What is held of some enterprises: the projection, the identity, the titles (see `registry_facts`).
+
+    Args:
+        session: sees all of them.
+        ids: whom.
+        library: the rules.
+        versions: those that will be asked; if left out, any of the library.
+    """
     catalogue = library.catalogue
-    wanted = indicators_read(library)
+    wanted = indicators_read(library, versions)
     yearly = await _read(session, YEARLY_TABLE, ("enterprise_id", "year"), wanted, ids, catalogue)
     filed = await _read(session, CURRENT_TABLE, ("enterprise_id",), wanted, ids, catalogue)
     current = await _with_registry_facts(session, ids, filed, catalogue)
     return from_frames(ids, current, yearly, catalogue)
 
 
-def indicators_read(library: Library) -> frozenset[str]:
+def indicators_read(library: Library, versions: Iterable[Version] | None = None) -> frozenset[str]:
     """Every indicator that an answer may read, those that others are derived from included."""
     found = {"established_on", "latest_audited_fy", *_REGION_FACTS}
-    for programme in library.programmes.values():
-        for version in programme.versions:
-            source = version.source
-            found |= {
-                *version.indicators,
-                *source.answers_for,
-                *([source.transition_by] if source.transition_by else []),
-            }
-            found |= {name for batch in source.batches for name in batch.answers_for}
+    for version in versions or (one for programme in library.programmes.values() for one in programme.versions):
+        source = version.source
+        found |= {*version.indicators, *source.answers_for, *([source.transition_by] if source.transition_by else [])}
+        found |= {name for batch in source.batches for name in batch.answers_for}
     return with_derivations(found, library.catalogue)
 
 
@@ -265,27 +270,62 @@ def _scores(verdicts: Verdicts, values: NDArray[np.float64], side: int) -> pl.Se
 
 def _arrays(bitmap: Bitmap) -> pl.Series:
     places, different = bitmap.decoded()
-    written = ["{" + ",".join(f'"{name}"' for name in names) + "}" for names in different]
+    written = ["{" + ",".join(map(_element, names)) + "}" for names in different]
     return pl.Series(written, dtype=pl.String).gather(places)
 
 
-async def _write(session: AsyncSession, ids: NDArray[np.int64], frame: pl.DataFrame, as_of: date, run_id: int) -> int:
-    """Put the results in the place of the last ones; returns how many outcomes differ."""
-    query = "SELECT enterprise_id, programme, outcome AS before FROM eligibility WHERE enterprise_id = ANY($1)"
-    types: dict[str, Any] = {"enterprise_id": pl.Int64, "programme": pl.String, "before": pl.String}
-    before = pl.read_csv(await _copy_out(session, query, ids.tolist()), schema=types)
-    changed = (
-        frame.select("enterprise_id", "programme", after="outcome")
-        .join(before, on=["enterprise_id", "programme"], how="left")
-        .with_columns(pl.col("before").fill_null(""), run_id=pl.lit(run_id))
-        .filter(pl.col("before") != pl.col("after"))
-        .select("run_id", "enterprise_id", "programme", "before", "after")
+def _element(name: str) -> str:
+    """An element of an array as PostgreSQL itself writes it, so that two can be compared as texts."""
+    return (
+        name
+        if _PLAIN.fullmatch(name) and name.lower() != "null"
+        else '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     )
-    await session.execute(text("DELETE FROM eligibility WHERE enterprise_id = ANY(:ids)"), {"ids": ids.tolist()})
-    rows = frame.with_columns(as_of=pl.lit(as_of), run_id=pl.lit(run_id)).select(_COLUMNS)
-    await _copy_in(session, "eligibility", rows)
-    await _copy_in(session, "eligibility_change", changed)
+
+
+_PLAIN = re.compile(r"[^\s{}\",\\]+")
+
+
+async def _write(session: AsyncSession, ids: NDArray[np.int64], frame: pl.DataFrame, as_of: date, run_id: int) -> int:
+    """Put the results that differ in the place of the last ones; returns how many outcomes differ.
+
+    Most answers are those of the run before. Left alone they cost neither a dead row nor five entries of indexes.
+    """
+    before = await _last_results(session, ids)
+    found = frame.join(before, on=_KEY, how="left", suffix=_BEFORE)
+    same = pl.all_horizontal(pl.col(name).eq_missing(pl.col(name + _BEFORE)) for name in _ANSWER)
+    rows = found.filter(~same).with_columns(as_of=pl.lit(as_of), run_id=pl.lit(run_id))
+    replaced = rows.filter(pl.col("version" + _BEFORE).is_not_null())
+    gone = before.join(frame, on=_KEY, how="anti")
+    await _delete(session, pl.concat([replaced.select(_KEY), gone.select(_KEY)]))
+    changed = rows.with_columns(before=pl.col("outcome" + _BEFORE).fill_null(""), after="outcome")
+    changed = changed.filter(pl.col("before") != pl.col("after"))
+    await _copy_in(session, "eligibility", rows.select(_COLUMNS))
+    await _copy_in(session, "eligibility_change", changed.select("run_id", *_KEY, "before", "after"))
     return len(changed)
+
+
+_KEY = ("enterprise_id", "programme")
+#: What an answer is; the day and the run are those on which it was first found.
+_ANSWER = tuple(name for name in _SCHEMA if name not in _KEY)
+_BEFORE = "_before"
+
+
+async def _last_results(session: AsyncSession, ids: NDArray[np.int64]) -> pl.DataFrame:
+    named = ", ".join(_SCHEMA)
+    query = f"SELECT {named} FROM eligibility WHERE enterprise_id = ANY($1)"
+    raw = await _copy_out(session, query, ids.tolist())
+    types = {name: pl.String if kind == pl.Boolean else kind for name, kind in _SCHEMA.items()}
+    return pl.read_csv(raw, schema=types, null_values=[_NULL]).with_columns(pl.col("is_likely") == "t")
+
+
+async def _delete(session: AsyncSession, rows: pl.DataFrame) -> None:
+    """Take results away, programme by programme."""
+    for (programme,), some in rows.partition_by("programme", as_dict=True).items():
+        await session.execute(
+            text("DELETE FROM eligibility WHERE enterprise_id = ANY(:ids) AND programme = :programme"),
+            {"ids": some["enterprise_id"].to_list(), "programme": programme},
+        )
 
 
 async def _driver(session: AsyncSession) -> Any:

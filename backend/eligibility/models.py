@@ -40,6 +40,7 @@ class Eligibility(SQLModel, table=True):
     failed: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False))
     unknown: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False))
     missing: list[str] = Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False))
+    #: The day and the run on which this answer was first found; runs that find the same leave it as it is.
     as_of: date
     run_id: int = Field(sa_type=BigInteger)
 

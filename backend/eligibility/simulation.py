@@ -1,20 +1,19 @@
 """A policy simulated over the registry: the rule in force and a patched copy, side by side; nothing is written."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import numpy as np
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.eligibility.registry_facts import registry_facts
+from backend.eligibility.batch import read_population
 from rules.columnar.engine import Engine
-from rules.columnar.population import from_facts
 from rules.library import Library
 from rules.simulation import Patch, Simulation, apply_patch, simulate
-
-_PORTION = 5_000
 
 
 @dataclass(frozen=True)
@@ -56,14 +55,10 @@ async def simulate_registry(session: AsyncSession, patch: Patch, library: Librar
     before = library.programme(patch.programme).pinned(patch.version)
     after = apply_patch(patch, library)
     found = await session.execute(
-        text(
-            "SELECT id, credit_code, name, region_code, industry_code FROM enterprise WHERE status = 'active' ORDER BY id"
-        )
+        text("SELECT id, credit_code, name, region_code FROM enterprise WHERE status = 'active' ORDER BY id")
     )
     rows = [dict(row) for row in found.mappings()]
-    facts = {}
-    for start in range(0, len(rows), _PORTION):
-        portion = [row["id"] for row in rows[start : start + _PORTION]]
-        facts |= await registry_facts(session, portion, library.catalogue)
-    population = from_facts([facts[row["id"]] for row in rows], library.catalogue, [row["id"] for row in rows])
-    return RegistrySimulation(simulate(before, after, population, as_of, Engine(library.environment)), rows)
+    ids = np.array([row["id"] for row in rows], dtype=np.int64)
+    population = await read_population(session, ids, library, (before, after))
+    simulation = await asyncio.to_thread(simulate, before, after, population, as_of, Engine(library.environment))
+    return RegistrySimulation(simulation, rows)

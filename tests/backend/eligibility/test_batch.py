@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.database.session import owner_unit_of_work
 from backend.demo.service import load
 from backend.eligibility.batch import run_batch
-from backend.eligibility.service import _ALWAYS_KNOWN, _begin, evaluate, evaluate_touched  # pyright: ignore[reportPrivateUsage]
+from backend.eligibility.service import _ALWAYS_KNOWN, _begin, evaluate, evaluate_registry, evaluate_touched  # pyright: ignore[reportPrivateUsage]
 from rules.library import library
 
 TODAY = date(2026, 11, 20)
@@ -51,6 +51,25 @@ async def test_both_ways_of_running_write_the_same(engine: AsyncEngine, as_of: d
         assert await rows_of(session) == expected
         assert await changes_of(session, run_id) == expected_changes
         assert (written.results, written.changes) == (one_by_one.results, one_by_one.changes)
+
+        again = await evaluate_registry(session, rules, as_of)
+        runs = await session.execute(text("SELECT DISTINCT run_id FROM eligibility"))
+
+        # What is as it was is left alone.
+        assert (again.results, again.changes, list(runs.scalars())) == (written.results, 0, [run_id])
+
+        await session.execute(text("UPDATE eligibility SET outcome = 'ineligible' WHERE outcome = 'eligible'"))
+        await session.execute(text("UPDATE eligibility SET failed = '{H4,\"a b\"}' WHERE programme = 'hnte'"))
+        await session.execute(text("UPDATE eligibility SET programme = 'gone' WHERE programme = 'sme_size'"))
+        repaired = await evaluate_registry(session, rules, as_of)
+
+        assert await rows_of(session) == expected
+        changed = {row for row in expected_changes if row[-1] == "eligible" and row[1] != "sme_size"}
+        renewed = {row for row in expected_changes if row[1] == "sme_size"}
+        assert (
+            await changes_of(session, repaired.run_id)
+            == {(*row[:2], "ineligible", row[3]) for row in changed} | renewed
+        )
 
         await session.execute(text("DELETE FROM eligibility"))
         touched = await evaluate_touched(session, ids, rules, as_of)

@@ -1,6 +1,7 @@
 """A policy simulated over the registry changes nothing in it."""
 
 from datetime import date
+from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -14,6 +15,9 @@ from rules.simulation import Patch
 AS_OF = date(2026, 11, 1)
 EASIER = Patch(
     programme="large_medium_industrial", version="2011", set={"employees-at-least-300": "size_employees >= 200"}
+)
+HARDER = Patch(
+    programme="large_medium_industrial", version="2011", set={"employees-at-least-300": "size_employees >= 400"}
 )
 
 
@@ -31,6 +35,31 @@ async def test_who_enters_is_named_with_the_district_and_what_decided(session: A
 
     assert report["by_region"] == {"321282": {"entering": 1, "leaving": 0}}
     assert report["entering"][0]["deciding"] == ["employees-at-least-300"]
+
+
+async def test_two_simulations_in_either_order_give_the_same(session: AsyncSession) -> None:
+    await factory_with(session, 250, "91321282DEM00001XX")
+    await factory_with(session, 350, "91321282DEM00002XX")
+
+    async def run(patch: Patch) -> dict[str, Any]:
+        return (await simulate_registry(session, patch, library(), AS_OF)).as_json()
+
+    easier, harder = await run(EASIER), await run(HARDER)
+
+    assert (await run(HARDER), await run(EASIER)) == (harder, easier)
+    assert ([len(easier[side]) for side in ("entering", "leaving")], len(harder["leaving"])) == ([1, 0], 1)
+
+
+async def test_a_founding_day_and_a_title_of_the_registry_count_as_for_one_enterprise(session: AsyncSession) -> None:
+    await factory_with(session, 350, "91321282DEM00002XX")
+    any_title = Patch(
+        programme="large_medium_industrial", version="2011",
+        set={"employees-at-least-300": "size_employees >= 300 and hnte_certificates != none and not any(hnte_certificates)"},
+    )  # fmt: skip
+
+    report = (await simulate_registry(session, any_title, library(), AS_OF)).as_json()
+
+    assert (report["eligible_before"], report["eligible_after"]) == (1, 1)
 
 
 async def test_nothing_is_written(session: AsyncSession) -> None:
