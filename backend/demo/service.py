@@ -15,6 +15,7 @@ from backend.access.schemas import Role
 from backend.access.service import add_person
 from backend.clock import CHINA, today
 from backend.database.session import owner_unit_of_work
+from backend.demo.cultivation import cultivate, hand_out
 from backend.demo.population import Invented, population
 from backend.eligibility.service import evaluate, evaluate_registry
 from backend.enterprises.service import Draft, FormerName, register
@@ -53,6 +54,7 @@ async def add_people(engine: AsyncEngine, people: Sequence[tuple[str, str, str, 
                 await give_role(session, issued.person.id, Role.CITY_OFFICER, "", today())
         # In the demo nobody has a password to keep: what is printed works at once.
         await session.execute(text("UPDATE person SET must_change_password = false"))
+        await hand_out(session)
 
 
 async def load(engine: AsyncEngine, today: date, size: int = SIZE) -> int:
@@ -67,6 +69,7 @@ async def load(engine: AsyncEngine, today: date, size: int = SIZE) -> int:
         await evaluate_registry(session, rules, today - timedelta(days=30))
         late = await _file_late(session, people, ids, rules, today)
         await evaluate(session, late, rules, today)
+        await cultivate(session, rules, today)
     async with owner_unit_of_work(engine) as session:
         await session.execute(text("ANALYZE"))
     return len(people)
