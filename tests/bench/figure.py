@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 
 #: Everything invented or drawn in a measurement starts from here, so that two runs measure the same.
 SEED = 20261121
@@ -36,6 +36,13 @@ def seconds(work: Callable[[], object]) -> float:
     start = perf_counter()
     work()
     return perf_counter() - start
+
+
+def processor_seconds(work: Callable[[], object]) -> float:
+    """How much of the processors some work takes, whoever else is using them."""
+    start = process_time()
+    work()
+    return process_time() - start
 
 
 def median_seconds(work: Callable[[], object], times: int) -> float:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
 from time import perf_counter
@@ -17,7 +17,7 @@ from backend.database.session import owner_unit_of_work
 from backend.demo.population import population
 from backend.eligibility.service import evaluate_touched
 from backend.spreadsheets.fates import Importer
-from backend.spreadsheets.keeping import keep_outcome, keep_run
+from backend.spreadsheets.keeping import begin_run, keep_checked, keep_outcome
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.service import digest, dry_run, run_import
 from rules.library import library
@@ -83,10 +83,11 @@ async def _import(url: str, content: bytes) -> Took:
     result = read_file(content, rules.catalogue, ReadOptions(within="321200", year=2025), "台账.xlsx")
     read = perf_counter()
     async with owner_unit_of_work(engine) as session:
-        number = await keep_run(session, await dry_run(session, result, by), content, digest(content), {}, by)
+        number = await begin_run(session, "台账.xlsx", content, digest(content), {}, by, "checking")
+        await keep_checked(session, number, await dry_run(session, result, by), {})
     tried = perf_counter()
     async with owner_unit_of_work(engine) as session:
-        report = await run_import(session, result, by, good_rows_only=True)
+        report = await run_import(session, result, replace(by, import_id=number), good_rows_only=True)
         await evaluate_touched(session, report.touched, rules, today())
         await keep_outcome(session, number, report, {})
     written = perf_counter()
