@@ -45,6 +45,7 @@ ROUTERS: Final = (
     "backend.cultivation.pages",
     "backend.cultivation.api",
     "backend.handbook.pages",
+    "backend.workshop.pages",
     "backend.eligibility.api",
     "backend.self_check.pages",
     "backend.self_check.book_pages",

@@ -100,10 +100,39 @@ def measures_of(version: Version) -> list[MeasureView]:
 def changes_of(programme: Programme) -> list[Changes]:
     """Every change from one version to the next, the newest first."""
     found = [
-        Changes(earlier, later, later.source.in_force.from_, tuple(compare_versions(earlier, later)))
+        Changes(earlier, later, later.source.in_force.from_, tuple(_differences(earlier, later)))
         for earlier, later in pairwise(programme.versions)
     ]
     return [one for one in reversed(found) if one.sentences]
+
+
+def _differences(earlier: Version, later: Version) -> Iterator[str]:
+    """Each difference in words: what is gone, what is new, what asks something else."""
+    before, after = _texts_by_id(earlier), _texts_by_id(later)
+    for name, text in before.items():
+        if name not in after:
+            yield f"取消 {name} {text}"
+    for name, text in after.items():
+        if name not in before:
+            yield f"新增 {name} {text}"
+        elif before[name] != text:
+            yield f"改动 {name} {before[name]} → {text}"
+    # How a figure is worked out may change under the same name; the comparison of the files knows.
+    yield from (one for one in compare_versions(earlier, later) if one.startswith("改动测算值"))
+
+
+def _texts_by_id(version: Version) -> dict[str, str]:
+    return {one.id or one.name: f"{one.name}：{_in_one_line(_view(one, version))}" for one in version.criteria}
+
+
+def _in_one_line(view: CriterionView) -> str:
+    """A criterion with its parts, joined as its form joins them."""
+    if not view.children:
+        return view.words
+    form = view.criterion.form
+    joined = {"all_of": " 且 ", "any_of": " 或 "}.get(form, "、")
+    parts = joined.join(_in_one_line(one) for one in view.children)
+    return f"（{parts}）中至少 {view.criterion.n} 项" if form == "at_least" else f"（{parts}）"
 
 
 def history_of(programme: Programme, name: str) -> list[tuple[Version, CriterionView]]:

@@ -322,7 +322,7 @@ def _answer(request: Request, check: SelfCheck, show: str = "", trial: WhatIf | 
         # A trial stays in its fields, so that one can go on from there.
         fields=[
             entry(key, trial.sheet if trial else check.sheet, rules, trial.taken if trial else None)
-            for key in fields_to_try(check, shown)
+            for key in fields_to_try(check, shown if show else check.by_nearness)
         ],
     )  # fmt: skip
     return render(request, "self_check/answer.html", **context)

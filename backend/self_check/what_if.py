@@ -40,17 +40,16 @@ def fields_to_try(check: SelfCheck, answers: Iterable[Answer]) -> list[FactKey]:
     """The figures that decide in some answers and that an enterprise can change: last year's and today's."""
     by_name = check.library.catalogue.by_name
     known = set(check.facts.keys())
+    last = max((key.year for key in known if key.year is not None), default=0)
+    reasons = [reason for answer in answers for reason in answer.reasons]
     found: dict[FactKey, None] = {}
-    for answer in answers:
-        last = max((key.year for key in known if key.year is not None), default=0)
-        for reason in sorted(answer.reasons, key=lambda one: one.outcome is not Outcome.FAILED):
-            for leaf in _leaves(reason):
-                for key, _ in leaf.facts:
-                    indicator = by_name[key.indicator]
-                    is_current = key.year is None or key.year == last
-                    if key in known and is_current and indicator.type not in (Type.LIST, Type.TEXT):
-                        if indicator.nature is not Nature.BLACKLIST:
-                            found[key] = None
+    # What keeps an answer from being better comes first.
+    for reason in sorted(reasons, key=lambda one: one.outcome is not Outcome.FAILED):
+        for key in (key for leaf in _leaves(reason) for key, _ in leaf.facts):
+            indicator = by_name[key.indicator]
+            may_change = indicator.type not in (Type.LIST, Type.TEXT) and indicator.nature is not Nature.BLACKLIST
+            if key in known and key.year in (None, last) and may_change:
+                found[key] = None
     return list(found)[:_MOST_FIELDS]
 
 

@@ -65,6 +65,7 @@ NAVIGATION: Final = (
     Destination("导入", "/imports", "table-import", _WRITERS),
     Destination("资格自测", "/check", "checklist"),
     Destination("规则库", "/rules", "book-2"),
+    Destination("政策推演", "/workshop", "adjustments", _WRITERS),
     Destination("用户", "/people", "users", frozenset({"administrator"})),
     Destination("操作留痕", "/audit", "history", frozenset({"auditor"})),
 )
