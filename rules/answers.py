@@ -196,6 +196,11 @@ def unit_of(shown: str) -> str:
 
 def show(value: Value, shown: str) -> Any:
     """A value for people and JSON: money in 万元, ratios in percent (both rounded to 4 places), others as they are."""
+    if type(value) is int:  # most figures are, and of fractions it takes twenty times as long
+        if shown == "money":
+            whole, rest = divmod(value, FEN_PER_WAN)
+            return round(value / FEN_PER_WAN, 6) if rest else whole
+        return value * 100 if shown == "percent" else value
     if isinstance(value, Growth):
         return round(value.approximate() * 100, 4)
     if isinstance(value, int | Fraction) and not isinstance(value, bool):
@@ -206,8 +211,13 @@ def show(value: Value, shown: str) -> Any:
     return plain(value)
 
 
+_AS_THEY_ARE = frozenset({int, str, bool, float, type(None)})
+
+
 def plain(value: Any) -> Any:
     """A value that JSON can hold; fractions rounded to 6 places."""
+    if type(value) in _AS_THEY_ARE:
+        return value
     if isinstance(value, Unknown):
         return None
     if isinstance(value, Fraction):
