@@ -185,6 +185,34 @@ COUNTS = {
 }  # fmt: skip
 
 
+@exchange.command("reconcile")
+def reconcile(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="系统：tax、credit、lists、ip。")],
+    year: Annotated[int | None, typer.Option(help="哪一年的数据；不写为全部。")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """与对方逐表对账：条数和摘要不符的，列到企业。有差异时以状态 1 结束。"""
+    from backend.exchange.reconciling import reconcile as compare
+    from backend.exchange.systems import pull_of
+    from rules.library import library
+
+    async def work(engine: "AsyncEngine") -> list[dict[str, Any]]:
+        async with pull_of(engine, settings_of(context), name, library()) as one:
+            found = [await compare(one, form, year) for form in one.connector.forms]
+        return [{"form": one.form, "theirs": one.theirs, "ours": one.ours, "differing": one.differing} for one in found]
+
+    result = _told(lambda: with_database(context, work))
+    if as_json:
+        print_json(result)
+    for one in () if as_json else result:
+        typer.echo(
+            f"{one['form']:<16}对方 {one['theirs']}　我方 {one['ours']}　{'一致' if not one['differing'] else '不符：' + '、'.join(one['differing'][:20])}"
+        )
+    if any(one["differing"] for one in result):
+        raise typer.Exit(1)
+
+
 @exchange.command("authorise")
 def authorise(
     context: typer.Context,

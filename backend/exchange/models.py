@@ -213,6 +213,27 @@ class UnknownField(SQLModel, table=True):
     last_seen_at: datetime = _moment()
 
 
+class Reconciliation(SQLModel, table=True):
+    """A comparison of what a system holds of a form and year with what we have of it."""
+
+    __tablename__ = "exchange_reconciliation"  # type: ignore[assignment]
+    __table_args__ = (Index("exchange_reconciliation_latest", "system", "form", "year", "compared_at"),)
+
+    id: int | None = _number()
+    system: str = Field(max_length=40, foreign_key="exchange_system.id")
+    form: str = Field(max_length=40)
+    year: int | None = None
+    #: Enterprises that were asked about.
+    asked: int
+    #: Records there and here, and of those here what became of them.
+    theirs: int
+    ours: int
+    fates: dict[str, Any] = _json()
+    #: Credit codes of the enterprises where the two differ.
+    differing: list[str] = _texts()
+    compared_at: datetime = _moment()
+
+
 # Authorisation and proof ----------------------------------------------------------------------------
 
 

@@ -63,6 +63,7 @@ NAVIGATION: Final = (
     Destination("数据核对", "/conflicts", "checklist"),
     Destination("规划目标", "/plans", "target-arrow"),
     Destination("导入", "/imports", "table-import", _WRITERS),
+    Destination("数据交换", "/exchange", "arrows-exchange", frozenset({"city_officer"})),
     Destination("资格自测", "/check", "checklist"),
     Destination("规则库", "/rules", "book-2"),
     Destination("政策推演", "/workshop", "adjustments", _WRITERS),
@@ -73,6 +74,7 @@ NAVIGATION: Final = (
 
 #: What is open to everybody.
 PUBLIC_NAVIGATION: Final = (
+    Destination("数据交换", "/exchange", "arrows-exchange", frozenset({"city_officer"})),
     Destination("资格自测", "/check", "checklist"),
     Destination("规则库", "/rules", "book-2"),
     Destination("登录", "/login", "login"),
