@@ -74,7 +74,6 @@ NAVIGATION: Final = (
 
 #: What is open to everybody.
 PUBLIC_NAVIGATION: Final = (
-    Destination("数据交换", "/exchange", "arrows-exchange", frozenset({"city_officer"})),
     Destination("资格自测", "/check", "checklist"),
     Destination("规则库", "/rules", "book-2"),
     Destination("登录", "/login", "login"),
