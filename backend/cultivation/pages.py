@@ -18,7 +18,8 @@ from backend.cultivation.candidates import MOST, NEARNESS, candidates
 from backend.cultivation.queries import PoolFilters
 from backend.cultivation.schemas import EnterForm, PoolForm
 from backend.cultivation.service import Done, assign, enter, move, take_over_recognised
-from backend.cultivation.stages import STAGES, Stage
+from backend.cultivation.service_file import due_items
+from backend.cultivation.stages import ACTION_KINDS, STAGES, Stage
 from backend.cultivation.windows import windows_of
 from backend.eligibility.service import evaluate
 from backend.enterprises.labels import Names, programme_choices, region_choices
@@ -209,4 +210,16 @@ async def moved(
         request, "cultivation/moves.html", page_title="近期变动", breadcrumb=[("培育库", "/pool"), ("近期变动", None)],
         moves=moves, since=first, gained=gained, stages=STAGES, programme=programme, region=region,
         programmes=programme_choices(library()), regions=region_choices(person), names=Names(library()),
+    )  # fmt: skip
+
+
+@router.get("/pool/due", response_class=HTMLResponse)
+async def due(request: Request, session: Work, person: SignedIn, whose: str = "mine", days: int = 14) -> HTMLResponse:
+    """Steps, needs and problems that are overdue or due soon: those of one's own enterprises, or all one may see."""
+    ahead = max(0, min(days, 365))
+    items = await due_items(session, today() + timedelta(days=ahead), person.id if whose != "all" else None)
+    return render(
+        request, "cultivation/due.html", page_title="待办事项", breadcrumb=[("培育库", "/pool"), ("待办事项", None)],
+        items=items, on=today(), days=ahead, whose="all" if whose == "all" else "mine", names=Names(library()),
+        kinds={"step": "步骤"} | ACTION_KINDS,
     )  # fmt: skip

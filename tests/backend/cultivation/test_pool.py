@@ -259,3 +259,16 @@ async def test_a_district_sees_and_moves_its_own_entries_only(engine: AsyncEngin
         assert (await move(other, [Seen(entry, 1)], Stage.CULTIVATED, "", by=1, on=ON, most_days=30)).saved == []
     async with app_session_factory(Scope.district("321282")) as own:
         assert (await move(own, [Seen(entry, 1)], Stage.CULTIVATED, "", by=1, on=ON, most_days=30)).saved == [entry]
+
+
+async def test_an_enterprises_own_account_sees_nothing_of_what_the_bureau_notes(
+    engine: AsyncEngine, app_session_factory: Scoped
+):
+    async with owner_unit_of_work(engine) as owner:
+        _, number = await make_entry(owner)
+        await make_filing(owner, number, {"sales_revenue": 1000})
+        await make_filing(owner, number, {"sales_revenue": 10}, source="tax")
+    async with app_session_factory(Scope.enterprise(number)) as own:
+        assert await column(own, "SELECT id FROM enterprise") == [number]
+        for table in ("pool_entry", "pool_move", "fact_conflict", "officers()"):
+            assert await column(own, f"SELECT 1 FROM {table}") == [], table

@@ -21,7 +21,7 @@ from backend.cultivation.actions import (
     save_step,
 )
 from backend.cultivation.growth_path import due_on, growth_path, proposed_steps
-from backend.cultivation.service import enter
+from backend.cultivation.service import Seen, assign, enter
 from backend.cultivation.service_file import due_items, service_file
 from backend.cultivation.windows import Window
 from backend.database.session import owner_unit_of_work
@@ -152,6 +152,20 @@ async def test_what_is_due_comes_first_and_what_is_done_not_at_all(session: Asyn
     await save_action(session, number, made, 1, {"status": "solved", "answer": "已解决"}, by=1)
     due = await due_items(session, today() + timedelta(days=30))
     assert [one["words"] for one in due] == ["先做", "后做"]
+
+
+async def test_ones_own_due_items_are_those_of_ones_own_enterprises(client_as: ClientAs, engine: AsyncEngine):
+    officer = await client_as("district_officer", "321282")
+    async with owner_unit_of_work(engine) as owner:
+        number = await make_firm(owner)
+        await plan_steps(owner, number, [step("补报审计报告", -1)], by=1)
+        entry = (await enter(owner, "tech_sme", YEAR, [number], by=1))[0]
+    assert "补报审计报告" not in (await officer.get("/pool/due")).text
+    assert "补报审计报告" in (await officer.get("/pool/due?whose=all")).text
+    async with owner_unit_of_work(engine) as owner:
+        person = (await column(owner, "SELECT max(id) FROM person"))[0]
+        await assign(owner, [Seen(entry, 1)], person, by=1, on=today())
+    assert "补报审计报告" in (await officer.get("/pool/due")).text
 
 
 async def test_the_file_is_written_by_page_from_plan_to_printout(client_as: ClientAs, engine: AsyncEngine):

@@ -23,7 +23,7 @@ CODE = make_code()
 @pytest.fixture(autouse=True)
 def on_the_tests_database(database_url: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("TIDU_DATABASE_URL", database_url)
-    asyncio.run(_work(database_url, _two_years_of_figures))
+    asyncio.run(_work(database_url, _a_year_of_news))
 
 
 async def _work(url: str, work: Callable[[AsyncSession], Awaitable[Any]]) -> None:
@@ -33,11 +33,17 @@ async def _work(url: str, work: Callable[[AsyncSession], Awaitable[Any]]) -> Non
     await engine.dispose()
 
 
-async def _two_years_of_figures(session: AsyncSession) -> None:
+async def _a_year_of_news(session: AsyncSession) -> None:
     number = await make_enterprise(session, credit_code=CODE)
     march, may = datetime(2026, 3, 31, 23, 30, tzinfo=UTC), datetime(2026, 5, 20, tzinfo=UTC)
     await make_filing(session, number, {"sales_revenue": 1000.5}, recorded_at=march)
     await make_filing(session, number, {"sales_revenue": 800}, recorded_at=may, received_on=date(2026, 5, 20))
+    # Tax disagrees, an officer decides, tax corrects itself.
+    for source, value, month in (("tax", 700, 7), ("officer", 820, 8), ("tax", 750, 9)):
+        await make_filing(
+            session, number, {"sales_revenue": value}, source=source, received_on=date(2026, month, 1),
+            recorded_at=datetime(2026, month, 1, tzinfo=UTC),
+        )  # fmt: skip
 
 
 def tidu_rebuild(*words: str) -> Result:
@@ -64,6 +70,10 @@ def test_rebuilding_names_the_enterprise_whose_figures_were_wrong(database_url: 
         ("2026-03-31", {}),
         ("2026-04-01", {"sales_revenue": {"2025": 1000.5}}),
         ("2026-06-01", {"sales_revenue": {"2025": 800}}),
+        ("2026-07-31", {"sales_revenue": {"2025": 700}}),
+        # What an officer decided, as it was known then; and that it has given way since.
+        ("2026-08-31", {"sales_revenue": {"2025": 820}}),
+        ("2026-09-30", {"sales_revenue": {"2025": 750}}),
     ],
 )
 def test_the_figures_known_on_a_day_are_listed(known_at: str, facts: dict[str, Any]):
