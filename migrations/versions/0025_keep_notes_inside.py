@@ -6,8 +6,8 @@ under which role it is called: a setting that another transaction of the connect
 
 from alembic import op
 
-revision = "0024"
-down_revision = "0023"
+revision = "0025"
+down_revision = "0024"
 branch_labels = None
 depends_on = None
 
