@@ -49,6 +49,7 @@ ROUTERS: Final = (
     "backend.eligibility.api",
     "backend.self_check.pages",
     "backend.self_check.book_pages",
+    "backend.plans.editor_pages",
     "backend.plans.pages",
     "backend.plans.reporting_pages",
     "backend.plans.bulletin_pages",

@@ -975,14 +975,7 @@ _ExactLoader.add_constructor("tag:yaml.org,2002:float", _exact_number)
 
 
 def _read(path: Path) -> Any:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_ExactLoader)
-    except PlanError as error:
-        raise PlanError(f"{path.name}：{error}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"第 {mark.line + 1} 行附近" if mark is not None else "文件"
-        raise PlanError(f"{path.name}：{where}不是正确的 YAML，请检查缩进、冒号和引号") from error
+    return read_document(path.read_text(encoding="utf-8"), path.name)
 
 
 def load_registers(path: Path = REGISTERS_FILE) -> Registers:
@@ -995,7 +988,7 @@ def load_registers(path: Path = REGISTERS_FILE) -> Registers:
     try:
         return Registers.model_validate(raw)
     except ValidationError as error:
-        raise PlanError(_explain(path, raw, error)) from error
+        raise PlanError(_explain(path.name, raw, error)) from error
 
 
 def load_plan(path: Path, registers: Registers | None = None) -> Plan:
@@ -1004,11 +997,39 @@ def load_plan(path: Path, registers: Registers | None = None) -> Plan:
     Raises:
         PlanError: the file is not valid; the message names file and target.
     """
-    raw = _read(path)
+    return read_plan(_read(path), path.name, registers)
+
+
+def read_plan(raw: Any, name: str, registers: Registers | None = None) -> Plan:
+    """Check a plan that is in the form of a plan file, wherever it comes from.
+
+    Args:
+        raw: what YAML makes of a plan file.
+        name: what messages call it.
+
+    Raises:
+        PlanError: it is not valid; the message names the entry, a problem a line.
+    """
     try:
         return Plan.model_validate(raw, context=registers or load_registers())
     except ValidationError as error:
-        raise PlanError(_explain(path, raw, error)) from error
+        raise PlanError(_explain(name, raw, error)) from error
+
+
+def read_document(text: str, name: str = "规划") -> Any:
+    """What stands in a plan file's text, with exact numbers.
+
+    Raises:
+        PlanError: it is no YAML, or a key is written twice.
+    """
+    try:
+        return yaml.load(text, Loader=_ExactLoader)
+    except PlanError as error:
+        raise PlanError(f"{name}：{error}") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"第 {mark.line + 1} 行附近" if mark is not None else "文件"
+        raise PlanError(f"{name}：{where}不是正确的 YAML，请检查缩进、冒号和引号") from error
 
 
 def load_plans(folder: Path = PLANS_FOLDER) -> dict[str, Plan]:
@@ -1026,12 +1047,16 @@ def load_plans(folder: Path = PLANS_FOLDER) -> dict[str, Plan]:
         if plan.id in plans:
             raise PlanError(f"{path.name}：规划编号 {plan.id} 已被另一个文件使用，请改其一")
         plans[plan.id] = plan
-    _check_references(plans)
+    check_references(plans)
     return dict(sorted(plans.items()))
 
 
-def _check_references(plans: dict[str, Plan]) -> None:
-    """Checks may name targets of other plans, so they can only be looked up when all plans are read."""
+def check_references(plans: Mapping[str, Plan]) -> None:
+    """Checks may name targets of other plans, so they can only be looked up when all plans are read.
+
+    Raises:
+        PlanError: a check names a target that no plan has, or one without a number.
+    """
     known = {target.id: target for plan in plans.values() for target in plan.targets}
     for plan in plans.values():
         for check in plan.checks:
@@ -1071,9 +1096,9 @@ _PARTS = {
 }
 
 
-def _explain(path: Path, raw: Any, error: ValidationError) -> str:
+def _explain(name: str, raw: Any, error: ValidationError) -> str:
     """The problems of a file in Chinese, one a line, each with the entry it is in."""
-    problems = [f"{path.name}：{_where(raw, problem['loc'])}{_what(dict(problem))}" for problem in error.errors()]
+    problems = [f"{name}：{_where(raw, problem['loc'])}{_what(dict(problem))}" for problem in error.errors()]
     return "\n".join(dict.fromkeys(problems))
 
 

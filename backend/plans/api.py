@@ -13,6 +13,7 @@ from backend.clock import today
 from backend.plans import service, tasks
 from backend.plans.breakdown import Kind, breakdown, split
 from backend.plans.documents import plan_named, plans, target_named
+from backend.plans.knowing import KNOWING
 from backend.plans.members import PARTS, things_behind
 from backend.plans.members import members as list_members
 from backend.plans.permissions import CityOfficer
@@ -34,7 +35,7 @@ from backend.subregisters.schemas import as_json as entry_as_json
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 
-router = APIRouter(tags=["plans"])
+router = APIRouter(tags=["plans"], dependencies=[KNOWING])
 MOST_MEMBERS = 10_000
 
 

@@ -23,13 +23,14 @@ from backend.plans.assessment import (
 )
 from backend.plans.assessment_files import as_word, as_workbook
 from backend.plans.bulletin import TARGET_HEADS, target_table
+from backend.plans.knowing import KNOWING
 from backend.plans.schemas import moment_of
 from backend.web.dependencies import Work
 from backend.web.errors import Forbidden, NotFound
 from backend.web.responses import download
 from backend.web.templates import render
 
-router = APIRouter()
+router = APIRouter(dependencies=[KNOWING])
 YEARS_TO_CHOOSE = 5
 
 

@@ -26,6 +26,7 @@ from backend.plans.breakdown import (
     years_of,
 )
 from backend.plans.breakdown_book import BreakdownTaken, breakdown_workbook, take_breakdown
+from backend.plans.knowing import KNOWING
 from backend.plans.permissions import CityOfficer
 from backend.plans.progress import ranks
 from backend.plans.queries import plan_report
@@ -37,7 +38,7 @@ from backend.web.responses import download, redirect
 from backend.web.templates import render
 from rules.plan import Plan, Target
 
-router = APIRouter()
+router = APIRouter(dependencies=[KNOWING])
 #: Empty lines that are offered for parks and bodies.
 SPARE_LINES = 3
 

@@ -27,6 +27,7 @@ from backend.plans.bulletin import (
 from backend.plans.bulletin import bulletin as read_bulletin
 from backend.plans.bulletin_files import as_word
 from backend.plans.bulletin_files import as_workbook as bulletin_workbook
+from backend.plans.knowing import KNOWING
 from backend.plans.progress import last_quarter_end
 from backend.plans.schemas import moment_of
 from backend.web.dependencies import Work
@@ -34,7 +35,7 @@ from backend.web.errors import NotFound
 from backend.web.responses import download, redirect
 from backend.web.templates import render
 
-router = APIRouter()
+router = APIRouter(dependencies=[KNOWING])
 #: How many quarters back one may choose: three years.
 QUARTERS_TO_CHOOSE = 12
 

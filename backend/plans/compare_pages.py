@@ -10,13 +10,14 @@ from backend.clock import today
 from backend.plans.asking import plan_asked
 from backend.plans.compare import compare, short
 from backend.plans.documents import plans
+from backend.plans.knowing import KNOWING
 from backend.plans.progress import LIGHT_RULES
 from backend.plans.queries import concerns, plan_report
 from backend.plans.schemas import BadQuestion, day_of, moment_of
 from backend.web.dependencies import Work
 from backend.web.templates import render
 
-router = APIRouter()
+router = APIRouter(dependencies=[KNOWING])
 FEWEST, MOST = 2, 5
 
 

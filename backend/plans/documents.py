@@ -1,7 +1,12 @@
-"""The plans of `rules/plans`, loaded once; plans and targets by the names people give them."""
+"""The plans of `rules/plans` and those that staff wrote since; plans and targets by the names people give them.
+
+The files are loaded once. What staff wrote is in the database: `backend.plans.versions.know_plans` reads it at the
+start of a request, for that request alone, so that every reader of the same moment sees the same plans.
+"""
 
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import cache
 
 from backend.web.errors import NotFound
@@ -32,9 +37,24 @@ class UnknownTarget(NotFound):
 
 
 @cache
-def plans() -> Mapping[str, Plan]:
-    """All plans by id."""
+def plans_of_files() -> Mapping[str, Plan]:
+    """The plans that come with the program, by id."""
     return load_plans()
+
+
+#: Plans as staff wrote them, by id: what this request knows of.
+_written: ContextVar[Mapping[str, Plan]] = ContextVar("written_plans")
+
+
+def know_written(written: Mapping[str, Plan]) -> None:
+    """Let the rest of the request know plans as staff wrote them."""
+    _written.set(written)
+
+
+def plans() -> Mapping[str, Plan]:
+    """All plans by id, each in its latest version."""
+    written = _written.get({})
+    return plans_of_files() if not written else dict(sorted({**plans_of_files(), **written}.items()))
 
 
 @cache
@@ -54,11 +74,20 @@ def slugs() -> Mapping[str, str]:
     return found
 
 
-@cache
+#: The last plans that were checked against each other, and what came of it: plans change seldom.
+_checked: list[tuple[tuple[Plan, ...], tuple[Finding, ...]]] = []
+
+
 def findings() -> tuple[Finding, ...]:
     """Where the plans contradict each other or themselves."""
+    current = tuple(plans().values())
+    for of, found in _checked:
+        if len(of) == len(current) and all(one is other for one, other in zip(of, current, strict=True)):
+            return found
     names = {name: programme.source.name.zh for name, programme in library().by_name.items()}
-    return tuple(consistency_findings(plans(), names))
+    found = tuple(consistency_findings(plans(), names))
+    _checked[:] = [(current, found)]
+    return found
 
 
 def findings_on(plan: Plan) -> tuple[Finding, ...]:

@@ -15,6 +15,7 @@ from backend.plans.documents import findings, findings_on, registers
 from backend.plans.export import as_csv, as_workbook, rows_of
 from backend.plans.forecast import can_be_forecast
 from backend.plans.forecast import forecast as work_out
+from backend.plans.knowing import KNOWING
 from backend.plans.members import PARTS, Members, Things, members, things_behind
 from backend.plans.progress import LIGHT_RULES, Progress
 from backend.plans.queries import Row, all_reports, plan_report, programmes_of, titles_of
@@ -41,7 +42,7 @@ from rules.plan import (
     Target,
 )
 
-router = APIRouter()
+router = APIRouter(dependencies=[KNOWING])
 
 MEMBERS_A_PAGE = 50
 BOARDS = {
@@ -67,7 +68,7 @@ async def plans(request: Request, session: Work, person: SignedIn, asked: Asking
     return render(
         request, "plans/plans.html", page_title="规划目标", reports=reports, asked=question, light_rules=LIGHT_RULES,
         findings=[one for one in findings() if one.agrees is False], others=[one for one in findings() if one.agrees is not False],
-        is_future=question.on > today(),
+        is_future=question.on > today(), may_edit=person.role.may_write and not person.region_code,
     )  # fmt: skip
 
 
@@ -83,6 +84,7 @@ async def plan(request: Request, session: Work, person: SignedIn, plan_id: str, 
         shown=[row for row in report.rows if not _is_empty(row)], unset=[row for row in report.rows if _is_empty(row)],
         regions=regions_of(found, person), by_district=[row for row in report.rows if row.districts],
         is_future=question.on > today(), chains=await _chains(session, found, question),
+        may_edit=person.role.may_write and not person.region_code,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from backend.plans.progress import Light, Progress, judge, last_quarter_end, qua
 from backend.plans.rollup import Figure, RolledUp, roll_up
 from backend.plans.sets import is_countable
 from backend.plans.territory import Territory, territory_of
+from backend.plans.versions import know_plans
 from backend.recognitions.queries import IN_FORCE
 from backend.web.errors import Refusal
 from rules.plan import CountHolders, Mode, Op, Plan, ShareOfEnterprises, Target, TargetClass
@@ -334,6 +335,7 @@ class WorkbenchPlan:
 
 async def workbench_plans(session: AsyncSession, on: date, region: str = "", most: int = 6) -> list[WorkbenchPlan]:
     """The plans that still run and of which the registry knows something, with their first counted targets."""
+    await know_plans(session)
     running = [plan for plan in plans().values() if still_runs(plan, on) and concerns(plan, region)]
     targets = {plan.id: first_counted(plan, most) for plan in running}
     # A year back is enough for the pace, which is all that the bars say of the past.

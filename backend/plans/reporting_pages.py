@@ -19,6 +19,7 @@ from backend.plans.asking import XLSX, Asking, kept_under, plan_asked, regions_o
 from backend.plans.bulletin import last_quarter, quarter_of
 from backend.plans.bulletin_pages import quarters_to_choose
 from backend.plans.figures_book import FiguresTaken, figures_of_quarter, figures_workbook, take_figures
+from backend.plans.knowing import KNOWING
 from backend.plans.progress import last_quarter_end
 from backend.plans.queries import concerns, region_of_plan
 from backend.plans.schemas import BadQuestion, day_of
@@ -30,7 +31,7 @@ from backend.web.responses import download, redirect
 from backend.web.templates import render
 from rules.plan import Plan, Reported, Target
 
-router = APIRouter()
+router = APIRouter(dependencies=[KNOWING])
 #: How many quarters back a figure can be reported on the page.
 QUARTERS_TO_REPORT = 12
 

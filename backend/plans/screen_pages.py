@@ -8,12 +8,13 @@ from pydantic import BaseModel
 
 from backend.access.dependencies import SignedIn
 from backend.clock import today
+from backend.plans.knowing import KNOWING
 from backend.plans.screen import HEIGHT, LEFT, RIGHT, WIDTH, choices, screen, screen_plan
 from backend.web.dependencies import Work
 from backend.web.memory import memory_of, seen_by
 from backend.web.templates import render
 
-router = APIRouter()
+router = APIRouter(dependencies=[KNOWING])
 SECONDS_TO_NEXT = 600
 
 

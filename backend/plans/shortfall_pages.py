@@ -13,6 +13,7 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.enterprises.labels import Names
 from backend.plans.asking import XLSX, regions_of, target_asked
+from backend.plans.knowing import KNOWING
 from backend.plans.schemas import region_name
 from backend.plans.shortfall import Candidate, Nearness, Shortfall, can_be_worked_on, shortfall
 from backend.subregisters.sheets import Column, words, write_sheet
@@ -24,7 +25,7 @@ from rules.library import library
 from rules.plan import Plan, Target
 from rules.programme import walk_criteria
 
-router = APIRouter()
+router = APIRouter(dependencies=[KNOWING])
 CANDIDATES_A_PAGE = 50
 
 

@@ -10,6 +10,7 @@ from backend.access.dependencies import Officer, SignedIn
 from backend.clock import today
 from backend.plans import tasks
 from backend.plans.asking import plan_asked
+from backend.plans.knowing import KNOWING
 from backend.plans.queries import concerns
 from backend.plans.schemas import BadQuestion, day_of, region_name
 from backend.plans.tasks import Reminder, Status, WorkItem
@@ -18,7 +19,7 @@ from backend.web.responses import redirect
 from backend.web.templates import render
 from rules.plan import Plan
 
-router = APIRouter()
+router = APIRouter(dependencies=[KNOWING])
 _STATUSES = [(one.value, one.label) for one in Status]
 
 
