@@ -32,7 +32,7 @@ from rules.programme import Version, walk_criteria
 from rules.values import FactKey, Number
 
 #: Rows worked on at once: few enough that columns stay near the processor, enough that Python is not felt.
-PORTION = 131_072
+PORTION = 98_304
 
 OUTCOMES = (str(Outcome.INELIGIBLE), str(Outcome.UNDETERMINED), str(Outcome.ELIGIBLE))
 _INELIGIBLE, _UNDETERMINED, _ELIGIBLE = range(3)
