@@ -34,6 +34,7 @@ ROUTERS: Final = (
     "backend.access.pages",
     "backend.access.account_pages",
     "backend.access.people_pages",
+    "backend.access.proposal_pages",
     "backend.access.trace.pages",
     "backend.web.workbench",
     "backend.enterprises.pages",

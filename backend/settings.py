@@ -76,6 +76,10 @@ class Settings(BaseSettings):
         default="optional",
         description="Who must have a second factor; 等保 level 3 wants it of administrators at least.",
     )
+    four_eyes: bool = Field(
+        default=True,
+        description="Titles entered or taken away by hand wait for a second person; off where only one person works.",
+    )
     trace_days: int = Field(
         default=1096,
         ge=184,

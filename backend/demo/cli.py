@@ -50,6 +50,7 @@ def demo(
 
 async def _prepare(engine: "AsyncEngine", size: int) -> None:
     from backend.clock import today
+    from backend.demo.pending import leave_one_pending
     from backend.demo.service import add_people, is_demo, is_loaded, load
 
     if await is_loaded(engine):
@@ -59,3 +60,4 @@ async def _prepare(engine: "AsyncEngine", size: int) -> None:
         typer.echo("正在装入演示数据（均为虚构）……")
         typer.echo(f"已装入 {await load(engine, today(), size)} 家虚构企业。")
     await add_people(engine, PEOPLE, DEMO_PASSWORD)
+    await leave_one_pending(engine)

@@ -40,6 +40,7 @@ _SORTS: Mapping[str, Sort] = {
 }  # fmt: skip
 _RUNG_CHOICES = [("none", "未入梯队"), *((one.id, one.name) for one in RUNGS)]
 _DONE = {
+    "proposed": "已提交，由另一人在“待确认”里确认后生效。",
     "edited": "已保存。",
     "filed": "已登记，并按新的数据重新测评了这家企业。",
     "granted": "已登记认定，并重新测评了这家企业。",

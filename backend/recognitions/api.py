@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
@@ -17,6 +17,7 @@ from backend.eligibility.service import evaluate
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.queries import find
 from backend.recognitions.pages import titles_to_grant
+from backend.recognitions.proposing import needs_second_person, propose_grant, propose_revocation
 from backend.recognitions.queries import Listed, list_by_id, title_now
 from backend.recognitions.schemas import ExtensionBody, RecognitionBody, RevocationBody
 from backend.recognitions.service import RecognitionDraft, RecognitionRefused, extend, grant, revoke
@@ -70,6 +71,8 @@ async def grant_recognition(
         row = await find(session, body.enterprise)
         if row is None:
             raise NotFound(f"没有代码为“{body.enterprise}”的企业，或者它不在您的区域。请核对统一社会信用代码。")
+        if needs_second_person(request):
+            return _proposed(await propose_grant(session, _draft(body, row), person.id))
         is_new = await grant(session, [_draft(body, row)], library(), recorded_by=person.id)
         if not is_new[0]:
             raise RecognitionRefused("这项认定已经登记过了，请核对")
@@ -89,6 +92,9 @@ async def revoke_recognition(
 
     async def work() -> Response:
         title = await _unchanged(request, session, recognition_id)
+        if needs_second_person(request):
+            which, on, why = title["id"], body.revoked_on, body.reason
+            return _proposed(await propose_revocation(session, title["enterprise_id"], which, on, why, person.id))
         await revoke(session, title["id"], body.revoked_on, body.reason, recorded_by=person.id)
         return await _after(request, session, title)
 
@@ -108,6 +114,11 @@ async def extend_recognition(
         return await _after(request, session, title)
 
     return await once.answer(work)
+
+
+def _proposed(proposal_id: int) -> Response:
+    """It is written down and waits for a second person: accepted, and not done."""
+    return JSONResponse({"proposal": proposal_id, "state": "open"}, 202)
 
 
 async def _title(session: AsyncSession, recognition_id: int) -> Mapping[str, Any]:

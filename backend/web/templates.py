@@ -67,6 +67,7 @@ NAVIGATION: Final = (
     Destination("资格自测", "/check", "checklist"),
     Destination("规则库", "/rules", "book-2"),
     Destination("政策推演", "/workshop", "adjustments", _WRITERS),
+    Destination("待确认", "/proposals", "user-check"),
     Destination("用户", "/people", "users", frozenset({"administrator"})),
     Destination("操作留痕", "/audit", "history", frozenset({"auditor"})),
 )

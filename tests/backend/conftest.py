@@ -9,6 +9,7 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.main import create_app
+from backend.settings import Settings
 from tests.backend.web_client import anonymous_client, signed_in_client
 
 ClientAs = Callable[..., Awaitable[AsyncClient]]
@@ -16,7 +17,8 @@ ClientAs = Callable[..., Awaitable[AsyncClient]]
 
 @pytest.fixture
 def app(engine: AsyncEngine) -> FastAPI:
-    return create_app(engine=engine)
+    # What a second person confirms is tested for itself, in tests/backend/access/test_proposals.py.
+    return create_app(Settings(four_eyes=False), engine)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
@@ -16,7 +17,6 @@ from backend.access.trace.verify import verify
 from backend.clock import today
 from backend.database.scope import Scope
 from backend.database.session import unit_of_work
-from backend.enterprises.pages import query_of
 from backend.web.dependencies import Engine, reached
 from backend.web.errors import NotFound
 from backend.web.responses import download
@@ -85,4 +85,5 @@ def _told(asked: Asked) -> dict[str, str]:
 
 
 def _query(request: Request) -> str:
-    return "&".join(part for part in query_of(request).split("&") if part and not part.startswith("before="))
+    """What was asked, for links to older entries and to the files."""
+    return urlencode([(name, value) for name, value in request.query_params.items() if value and name != "before"])

@@ -22,6 +22,7 @@ ACTIONS: Final = {
     "lock": "锁定",
     "confirm": "确认",
     "refuse": "退回",
+    "withdraw": "撤回",
     "backup": "备份",
     "restore": "恢复",
     "purge": "清除留痕",
