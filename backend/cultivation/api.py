@@ -25,11 +25,13 @@ from backend.cultivation.schemas import (
 from backend.cultivation.service import Done, PoolRefused, Seen, assign, enter, move
 from backend.cultivation.service_file import service_file, thing_of, things_by_id
 from backend.cultivation.stages import TOPICS, Stage
+from backend.enterprises.labels import programme_choices
 from backend.enterprises.queries import find
 from backend.web.dependencies import CurrentSettings, Work
 from backend.web.errors import NotFound, Refusal
 from backend.web.idempotency import Once
 from backend.web.rest import USUAL_LIMIT, demand_match, etag_of, limit_of, page_by_cursor, read_cursor, stated
+from rules.library import library
 
 router = APIRouter(tags=["cultivation"])
 
@@ -61,10 +63,11 @@ async def _enterprise(session: AsyncSession, code: str) -> Mapping[str, Any]:
 
 @router.get("/pool")
 async def entries(
-    request: Request, session: Work, person: SignedIn, programme: str = "", year: int = 0, region: str = "",
+    request: Request, session: Work, person: SignedIn, programme: str, year: int = 0, region: str = "",
     stage: str = "", officer: str = "", cursor: str = "", limit: int = USUAL_LIMIT,
 ) -> Response:  # fmt: skip
-    """The entries of a pool in the order in which they were entered, a page at a time."""
+    """The entries of a pool in the order in which they were entered, a page at a time; of this year unless said."""
+    _demand_pool(programme)
     asked: PoolFilters = read_filters(programme, year, region, stage, officer)
     place, most = read_cursor(request, 1), limit_of(limit)
     rows = await list_by_id(session, asked, today(), place[0] if place else 0, most + 1)
@@ -84,6 +87,7 @@ async def add_entry(request: Request, session: Work, person: Officer, once: Once
     """Put an enterprise into a pool as discovered."""
 
     async def work() -> Response:
+        _demand_pool(body.programme)
         row = await _enterprise(session, body.enterprise)
         made = await enter(
             session,
@@ -122,6 +126,12 @@ async def change_entry(
         return _stated_entry(request, await _one(session, entry_id))
 
     return await once.answer(work)
+
+
+def _demand_pool(programme: str) -> None:
+    known = dict(programme_choices(library()))
+    if programme not in known:
+        raise PoolRefused(f"没有认定项目“{programme}”的培育库，可用的有 {'、'.join(known)}。")
 
 
 def _demand(done: Done) -> None:

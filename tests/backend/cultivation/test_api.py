@@ -45,6 +45,12 @@ async def test_the_pool_is_read_to_its_end_by_following_its_links(city: AsyncCli
     assert len(read) == len(set(read)) == 5
 
 
+async def test_a_pool_that_does_not_exist_is_refused_and_not_another_one_shown(city: AsyncClient):
+    assert (await city.get(f"{POOL}?programme=hntte")).status_code == 422
+    body = {"enterprise": ELSEWHERE, "programme": "star_s1", "year": YEAR}
+    assert (await city.post(POOL, json=body)).status_code == 422
+
+
 async def test_a_change_must_name_the_state_that_it_changes(city: AsyncClient):
     path, etag = await first_entry(city)
     change = {"stage": "cultivated"}
