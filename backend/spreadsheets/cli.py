@@ -78,7 +78,7 @@ def import_file(
         async with reached(owner_unit_of_work(engine)) as session:
             if dry_run:
                 return await try_import(session, result, importer)
-            number = await begin_run(session, result, content, digest(content), entered, importer)
+            number = await begin_run(session, file.name, content, digest(content), entered, importer)
             by = replace(importer, import_id=number)
             report = await run_import(session, result, by, good_rows_only=good_rows_only)
             if not report.touched:

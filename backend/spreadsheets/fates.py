@@ -8,6 +8,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from backend.spreadsheets.progress import Progress
 from backend.spreadsheets.records import ReadResult, ReadRow, RecognitionEvent, RowProblem, Severity
 from rules.catalogue import Catalogue
 from rules.library import Library
@@ -49,6 +50,7 @@ class Importer:
     #: The district of a district's officer; empty for the whole city.
     region_code: str = ""
     import_id: int | None = None
+    progress: Progress = field(default_factory=Progress, compare=False)
     #: Which enterprise a person said a doubtful row is about: place of the row → id, or `NEW_ENTERPRISE`.
     choices: Mapping[str, int] = field(default_factory=dict[str, int])
 

@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import copy_rows
 from backend.spreadsheets.fates import Importer, Report, kinds_of, row_as_json
+from backend.spreadsheets.queries import ALIVE
 from backend.spreadsheets.records import ReadResult, ReadRow, RowProblem, Severity
 
 #: Kinds of problems that a page offers to look at; a file with more of them is better mended as a whole.
@@ -22,75 +23,93 @@ _ROW_COLUMNS = (
 
 
 class ImportDone(Exception):
-    """The import has been carried out already."""
+    """The import has been carried out already, or somebody is at it."""
 
     status_code = 409
 
     def __init__(self) -> None:
-        super().__init__("这份文件已经导入过了，没有再次写入。")
-
-
-async def claim(session: AsyncSession, import_id: int) -> None:
-    """Let nobody else carry out an import while this transaction does.
-
-    Raises:
-        ImportDone: it has been carried out.
-    """
-    found = await session.execute(text("SELECT status FROM import_run WHERE id = :id FOR UPDATE"), {"id": import_id})
-    if found.scalar_one() != "checked":
-        raise ImportDone
-
-
-async def keep_run(
-    session: AsyncSession, report: Report, content: bytes, digest: str, options: Mapping[str, str], importer: Importer
-) -> int:
-    """Keep a file that was tried out, with its report. Returns the import's number."""
-    found = await session.execute(
-        text(
-            "INSERT INTO import_run (file_name, digest, content, layout, status, rows, good_rows, bad_rows, created, updated,"
-            " unchanged, report, uploaded_by, region_code) VALUES (:file_name, :digest, :content, :layout, 'checked', :rows, :good,"
-            " :bad, :created, :updated, :unchanged, CAST(:report AS jsonb), :person, :region) RETURNING id"
-        ),
-        {
-            "file_name": report.result.file_name[:255], "digest": digest, "content": content,
-            "layout": report.result.layout, "report": _head(report, options), "person": importer.person_id,
-            "region": importer.region_code, **_numbers(report),
-        },
-    )  # fmt: skip
-    import_id: int = found.scalar_one()
-    await _keep_rows(session, import_id, report)
-    return import_id
+        super().__init__("这份文件已经导入过了，或正在处理，没有再次写入。请刷新页面查看。")
 
 
 async def begin_run(
     session: AsyncSession,
-    result: ReadResult,
+    file_name: str,
     content: bytes,
     digest: str,
-    options: Mapping[str, str],
+    entered: Mapping[str, str],
     importer: Importer,
+    status: str = "writing",
 ) -> int:
-    """Keep a file that is imported at once, without having been tried out. Returns the import's number."""
-    return await keep_run(session, Report(result, [], []), content, digest, options, importer)
+    """Keep a file that is about to be tried out, or imported at once. Returns the import's number."""
+    found = await session.execute(
+        text(
+            "INSERT INTO import_run (file_name, digest, content, layout, status, rows, good_rows, bad_rows, created, updated,"
+            " unchanged, report, uploaded_by, region_code, started_at) VALUES (:file_name, :digest, :content, '', :status,"
+            " 0, 0, 0, 0, 0, 0, CAST(:report AS jsonb), :person, :region, now()) RETURNING id"
+        ),
+        {
+            "file_name": file_name[:255], "digest": digest, "content": content, "status": status,
+            "report": json.dumps({"options": dict(entered)}, ensure_ascii=False), "person": importer.person_id,
+            "region": importer.region_code,
+        },
+    )  # fmt: skip
+    return found.scalar_one()
+
+
+async def claim(session: AsyncSession, import_id: int, status: str) -> None:
+    """Begin to check or to write a run, anew if it was interrupted; two never do so at once.
+
+    Raises:
+        ImportDone: it is done, or somebody is at it.
+    """
+    ready = "status = 'checked'" if status == "writing" else "status IN ('stopped', 'failed')"
+    claimed = await session.execute(
+        text(
+            "UPDATE import_run SET status = :status, started_at = now(), failure = '', is_stop_asked = false, stage = '',"
+            f" stage_done = 0, stage_total = 0 WHERE id = :id AND ({ready} OR (status = :status AND NOT {ALIVE})) RETURNING id"
+        ),
+        {"id": import_id, "status": status},
+    )
+    if claimed.first() is None:
+        raise ImportDone
+
+
+async def ask_to_stop(session: AsyncSession, import_id: int) -> bool:
+    """Ask whoever is at a run to stop. Returns whether it was still busy."""
+    asked = await session.execute(
+        text(
+            "UPDATE import_run SET is_stop_asked = true WHERE id = :id AND status IN ('checking', 'writing') RETURNING id"
+        ),
+        {"id": import_id},
+    )
+    return asked.first() is not None
 
 
 async def forget_run(session: AsyncSession, import_id: int) -> None:
-    """Keep nothing of an import that found nothing to write."""
+    """Keep nothing of an import that found nothing to write, or of a file that could not be read."""
     await session.execute(text("DELETE FROM import_run WHERE id = :id"), {"id": import_id})
 
 
-async def keep_outcome(session: AsyncSession, import_id: int, report: Report, options: Mapping[str, str]) -> None:
+async def keep_checked(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, str]) -> None:
+    """Keep what an import would do."""
+    await _keep(session, import_id, report, entered, "status = 'checked'")
+
+
+async def keep_outcome(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, str]) -> None:
     """Keep what an import did, in place of what its dry run had foretold."""
+    status = "committed_in_part" if report.refused else "committed"
+    await _keep(session, import_id, report, entered, f"status = '{status}', committed_at = now()")
+
+
+async def _keep(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, str], change: str) -> None:
     await session.execute(
         text(
-            "UPDATE import_run SET status = :status, committed_at = now(), rows = :rows, good_rows = :good, bad_rows = :bad,"
-            " created = :created, updated = :updated, unchanged = :unchanged, report = CAST(:report AS jsonb) WHERE id = :id"
+            f"UPDATE import_run SET {change}, layout = :layout, rows = :rows, good_rows = :good, bad_rows = :bad,"
+            " created = :created, updated = :updated, unchanged = :unchanged, report = CAST(:report AS jsonb), failure = ''"
+            " WHERE id = :id"
         ),
-        {
-            "id": import_id, "status": "committed_in_part" if report.refused else "committed",
-            "report": _head(report, options), **_numbers(report),
-        },
-    )  # fmt: skip
+        {"id": import_id, "layout": report.result.layout, "report": _head(report, entered), **_numbers(report)},
+    )
     await session.execute(text("DELETE FROM import_row WHERE import_id = :id"), {"id": import_id})
     await _keep_rows(session, import_id, report)
 

@@ -1,6 +1,10 @@
 """Pages of imports: hand in a file, look at every row's fate, then import it or not."""
 
+import asyncio
 from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -13,12 +17,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import Officer
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
-from backend.eligibility.service import evaluate_touched
+from backend.database.session import reached, unit_of_work
 from backend.enterprises.labels import programme_choices
+from backend.settings import Settings
 from backend.spreadsheets import template_pages
 from backend.spreadsheets.fates import Importer
-from backend.spreadsheets.keeping import bad_rows, claim, keep_outcome, keep_run
+from backend.spreadsheets.keeping import ImportDone, ask_to_stop, bad_rows, begin_run, claim, forget_run
 from backend.spreadsheets.problems_workbook import problems_workbook
+from backend.spreadsheets.progress import Stage
 from backend.spreadsheets.queries import (
     content_of,
     import_rows,
@@ -28,13 +34,13 @@ from backend.spreadsheets.queries import (
     refused_rows,
 )
 from backend.spreadsheets.reading import ReadOptions, read_file
-from backend.spreadsheets.records import ReadResult
-from backend.spreadsheets.service import digest, dry_run, run_import
+from backend.spreadsheets.running import Run, check, write
+from backend.spreadsheets.service import digest
 from backend.spreadsheets.undoing import undo_import
 from backend.spreadsheets.workbook import WorkbookError
-from backend.web.dependencies import CurrentSettings, Work
+from backend.web.dependencies import CurrentSettings, Engine, Work, scope_of
 from backend.web.errors import NotFound
-from backend.web.responses import download, redirect
+from backend.web.responses import download, is_htmx, redirect
 from backend.web.templates import render
 from rules.library import library
 
@@ -45,6 +51,9 @@ LAYOUTS = (
     ("ledger", "台账（多表、合并表头）"), ("notice", "公示公告名单"), ("enterprises", "企业名单"), ("figures", "逐年数据"),
     ("recognitions", "认定清单"),
 )  # fmt: skip
+
+#: Seconds that a request waits for its import before the page shows how far it is.
+PATIENCE_SECONDS = 2.0
 
 
 class WrongEntry(Exception):
@@ -72,6 +81,7 @@ async def hand_in(
     request: Request,
     session: Work,
     person: Officer,
+    engine: Engine,
     settings: CurrentSettings,
     file: Annotated[UploadFile, File()],
     layout: Annotated[str, Form()] = "",
@@ -82,21 +92,31 @@ async def hand_in(
 ) -> Response:
     """Read the file and try the import; nothing is written but the file and its report."""
     entered = {"layout": layout, "programme": programme, "dated_on": dated_on, "batch": batch, "year": year}
-    content = await file.read()
+    content, name = await file.read(), file.filename or "上传的文件"
+    scope, importer = scope_of(person), _importer(person)
     try:
         options = _options(entered, person, settings.upload_megabytes)
-        result = await _read(content, options, file.filename or "上传的文件")
-    except (WorkbookError, WrongEntry) as error:
+    except WrongEntry as error:
         return _form(request, await recent_imports(session), entered, str(error), status=422)
-    importer = _importer(person)
-    report = await dry_run(session, result, importer)
-    number = await keep_run(session, report, content, digest(content), entered, importer)
+    async with reached(unit_of_work(engine, scope)) as own:
+        number = await begin_run(own, name, content, digest(content), entered, importer, "checking")
+    try:
+        await _patiently(check(engine, settings, Run(number, name, options, entered, importer, scope)))
+    except WorkbookError as error:
+        async with reached(unit_of_work(engine, scope)) as own:
+            await forget_run(own, number)
+        return _form(request, await recent_imports(session), entered, str(error), status=422)
     return redirect(request, f"/imports/{number}")
 
 
-async def _read(content: bytes, options: ReadOptions, file_name: str) -> ReadResult:
-    """Reading takes seconds of reckoning, during which all others are to be served."""
-    return await to_thread.run_sync(read_file, content, library().catalogue, options, file_name)
+async def _patiently(done: "Future[None]") -> None:
+    """Small files are done at once; for large ones the page shows how far they are."""
+    waiting = asyncio.wrap_future(done)
+    finished, _ = await asyncio.wait({waiting}, timeout=PATIENCE_SECONDS)
+    if finished:
+        waiting.result()
+    else:
+        waiting.add_done_callback(lambda late: late.cancelled() or late.exception())
 
 
 def _options(entered: Mapping[str, str], person: PersonSignedIn, limit_megabytes: int) -> ReadOptions:
@@ -114,8 +134,8 @@ def _options(entered: Mapping[str, str], person: PersonSignedIn, limit_megabytes
     )  # fmt: skip
 
 
-def _importer(person: PersonSignedIn, import_id: int | None = None) -> Importer:
-    return Importer(library().catalogue, library(), today(), person.id, person.region_code, import_id)
+def _importer(person: PersonSignedIn) -> Importer:
+    return Importer(library().catalogue, library(), today(), person.id, person.region_code)
 
 
 @router.get("/imports/{import_id}", response_class=HTMLResponse)
@@ -131,6 +151,7 @@ async def one_import(
     return render(
         request, "imports/import.html", page_title=run["file_name"], breadcrumb=[("导入", "/imports"), (run["file_name"], None)],
         run=run, report=run["report"], kept=await kept_by_undoing(session, import_id) if run["undone_at"] else [], found=found, fate=chosen, kind=kind, fates=_FATES, query=query,
+        stage=_stage(run), is_reported=bool(run["report"].get("counts")),
     )  # fmt: skip
 
 
@@ -146,24 +167,67 @@ async def _found(session: AsyncSession, import_id: int) -> Mapping[str, Any]:
     return run
 
 
+@router.get("/imports/{import_id}/progress")
+async def progress(request: Request, session: Work, person: Officer, import_id: int) -> Response:
+    """How far it is; once it is done, the page is to be loaded anew."""
+    run = await _found(session, import_id)
+    if run["status"] not in _BUSY or not is_htmx(request):
+        return redirect(request, f"/imports/{import_id}")
+    return render(request, "imports/import.html", "progress", run=run, stage=_stage(run))
+
+
+_BUSY = ("checking", "writing")
+
+
+def _stage(run: Mapping[str, Any]) -> str:
+    return Stage(run["stage"]).chinese if run["stage"] else "等待开始"
+
+
+@router.post("/imports/{import_id}/stop")
+async def stop(request: Request, session: Work, person: Officer, import_id: int) -> Response:
+    """Ask for an import to stop; nothing will have been written."""
+    await _found(session, import_id)
+    if not await ask_to_stop(session, import_id):
+        raise ImportDone
+    return redirect(request, f"/imports/{import_id}")
+
+
+@router.post("/imports/{import_id}/check")
+async def check_again(
+    request: Request, session: Work, person: Officer, engine: Engine, settings: CurrentSettings, import_id: int
+) -> Response:
+    """Try out again what was stopped or interrupted."""
+    run = await _run(session, person, settings, import_id)
+    async with reached(unit_of_work(engine, scope_of(person))) as own:
+        await claim(own, import_id, "checking")
+    with suppress(WorkbookError):
+        await _patiently(check(engine, settings, run))
+    return redirect(request, f"/imports/{import_id}")
+
+
 @router.post("/imports/{import_id}/commit")
 async def commit(
     request: Request,
     session: Work,
     person: Officer,
+    engine: Engine,
     settings: CurrentSettings,
     import_id: int,
     good_rows_only: Annotated[str, Form()] = "",
 ) -> Response:
     """Carry the import out: all rows, or the good ones."""
-    run = await _found(session, import_id)
-    await claim(session, import_id)
-    result = await _read_again(session, run, person, settings.upload_megabytes)
-    report = await run_import(session, result, _importer(person, import_id), good_rows_only=bool(good_rows_only))
-    if report.touched:
-        await evaluate_touched(session, report.touched, library(), today())
-    await keep_outcome(session, import_id, report, run["report"]["options"])
+    run = await _run(session, person, settings, import_id)
+    async with reached(unit_of_work(engine, scope_of(person))) as own:
+        await claim(own, import_id, "writing")
+    await _patiently(write(engine, settings, replace(run, good_rows_only=bool(good_rows_only))))
     return redirect(request, f"/imports/{import_id}")
+
+
+async def _run(session: AsyncSession, person: PersonSignedIn, settings: Settings, import_id: int) -> Run:
+    found = await _found(session, import_id)
+    entered = found["report"]["options"]
+    options = _options(entered, person, settings.upload_megabytes)
+    return Run(import_id, found["file_name"], options, entered, _importer(person), scope_of(person))
 
 
 @router.post("/imports/{import_id}/undo")
@@ -174,21 +238,15 @@ async def undo(request: Request, session: Work, person: Officer, import_id: int)
     return redirect(request, f"/imports/{import_id}")
 
 
-async def _read_again(
-    session: AsyncSession, run: Mapping[str, Any], person: PersonSignedIn, limit_megabytes: int
-) -> ReadResult:
-    options = _options(run["report"]["options"], person, limit_megabytes)
-    return await _read(await content_of(session, run["id"]), options, run["file_name"])
-
-
 @router.get("/imports/{import_id}/problems")
 async def problems(
     request: Request, session: Work, person: Officer, settings: CurrentSettings, import_id: int
 ) -> Response:
     """The rows with problems as a workbook with the reasons beside them, to be corrected and handed in again."""
-    run = await _found(session, import_id)
-    result = await _read_again(session, run, person, settings.upload_megabytes)
+    run = await _run(session, person, settings, import_id)
+    content = await content_of(session, import_id)
+    result = await to_thread.run_sync(read_file, content, run.importer.catalogue, run.options, run.file_name)
     wrong = bad_rows(result, await refused_rows(session, import_id))
     workbook = await to_thread.run_sync(problems_workbook, result, wrong)
-    name = run["file_name"].rsplit(".", 1)[0]
+    name = run.file_name.rsplit(".", 1)[0]
     return download(workbook, f"{name}-有问题的行.xlsx")

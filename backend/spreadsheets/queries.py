@@ -7,9 +7,20 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+#: The first of the two numbers of a run's lock; the second is the import's.
+LOCK_CLASS = 1_953_064_309
+#: Whether somebody is at a run: holds its lock, or is just about to take it.
+ALIVE = (
+    f"(EXISTS (SELECT FROM pg_locks l WHERE l.locktype = 'advisory' AND l.classid = {LOCK_CLASS}"
+    " AND l.objid = CAST(import_run.id AS oid) AND l.objsubid = 2"
+    " AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))"
+    " OR coalesce(started_at > now() - interval '5 seconds', false))"
+)
 _SUMMARY = (
-    "id, file_name, layout, status, rows, good_rows, bad_rows, created, updated, unchanged, uploaded_by, region_code,"
-    " uploaded_at, committed_at, undone_at"
+    "id, file_name, layout, rows, good_rows, bad_rows, created, updated, unchanged, uploaded_by, region_code, uploaded_at,"
+    " committed_at, undone_at, stage, stage_done, stage_total, is_stop_asked, failure,"
+    f" CASE WHEN status IN ('checking', 'writing') AND NOT {ALIVE} THEN 'interrupted' ELSE status END AS status,"
+    " status = 'writing' AS was_writing"
 )
 ROWS_A_PAGE = 100
 

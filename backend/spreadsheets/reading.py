@@ -11,6 +11,7 @@ from backend.spreadsheets.columns import Column, Field, Vocabulary, vocabulary_o
 from backend.spreadsheets.context import Context, read_context
 from backend.spreadsheets.header import Table, find_tables, why_not_read
 from backend.spreadsheets.layouts import LAYOUT_IDS, Layout, layouts_of
+from backend.spreadsheets.progress import Progress
 from backend.spreadsheets.records import (
     EnterpriseRecord,
     Figure,
@@ -66,6 +67,7 @@ class ReadOptions:
     #: Only these sheets, even if they look obsolete or are hidden.
     sheets: tuple[str, ...] = ()
     limit_megabytes: int = DEFAULT_LIMIT_MEGABYTES
+    progress: Progress = field(default_factory=Progress, compare=False)
 
 
 @dataclass
@@ -147,7 +149,7 @@ def _read_sheet(
                 )
             )
             continue
-        reader = TableReader(table, context)
+        reader = TableReader(table, context, progress=options.progress)
         reading.rows += [replace(row, layout=layout.id) for row in layout.read(reader)]
         reading.skipped_rows += table.skipped
         reading.notes += [*reader.notes, *_notes_on(table, layout)]

@@ -26,6 +26,7 @@ from backend.spreadsheets.programme_names import (
     find_programme,
     is_programme_id,
 )
+from backend.spreadsheets.progress import Progress, Stage
 from backend.spreadsheets.records import (
     EnterpriseRecord,
     Figure,
@@ -45,6 +46,7 @@ from rules.catalogue import Indicator, Type
 T = TypeVar("T")
 _TOWN = re.compile(r"^[\u4e00-\u9fff（）]{1,12}(?:镇|乡|街道|园区|开发区|管理区|农场|社区|办事处)$")
 _TOWN_INSIDE = re.compile(r"^.*?[市区县]([\u4e00-\u9fff]{1,6}?(?:镇|乡|街道))(?!府|村委)")
+_TOLD_EVERY: Final = 500
 _FIGURES_OF_IDENTITY: Final = {"enterprise_name", "uscc"}
 
 
@@ -56,6 +58,7 @@ class TableReader:
     context: Context
     wrong_code: Severity = Severity.ERROR
     notes: list[TableNote] = field(default_factory=list[TableNote])
+    progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
         self.fractions = {column.index for column in self.table.figures if self._holds_fractions(column)}
@@ -71,6 +74,8 @@ class TableReader:
         sections: dict[str, Context] = {"": self.context}
         result: list[ReadRow] = []
         for row in self.table.rows():
+            if len(result) % _TOLD_EVERY == 0:
+                self.progress.tell(Stage.READING, row.number, self.table.end)
             if row.section not in sections:
                 sections[row.section] = in_section(self.context, row.section)
             reader = RowReader(self, row, sections[row.section])

@@ -5,7 +5,7 @@ handed in twice changes nothing.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import text
@@ -16,6 +16,7 @@ from backend.spreadsheets.checks import as_filed, first_look
 from backend.spreadsheets.fates import Fate, Importer, Report, RowFate
 from backend.spreadsheets.identifying import identify
 from backend.spreadsheets.journal import note_touched
+from backend.spreadsheets.progress import Stage
 from backend.spreadsheets.records import ReadResult
 from backend.spreadsheets.titles import take_titles
 
@@ -23,6 +24,9 @@ __all__ = ["Fate", "ImportRefused", "Importer", "Report", "digest", "dry_run", "
 
 #: What the filings of a workbook are called as a source.
 SOURCE = "spreadsheet"
+#: Enterprises whose projection is worked out at once.
+_PORTION = 5_000
+_TOLD_EVERY = 500
 
 
 class ImportRefused(Exception):
@@ -66,7 +70,9 @@ async def run_import(session: AsyncSession, result: ReadResult, importer: Import
         await note_touched(session, importer.import_id, report.touched)
     if report.touched:
         # What follows from the filings cannot be refused, so that a dry run does without it.
-        await project(session, report.touched, importer.catalogue)
+        for start in range(0, len(report.touched), _PORTION):
+            importer.progress.tell(Stage.PROJECTING, start, len(report.touched))
+            await project(session, report.touched[start : start + _PORTION], importer.catalogue)
     return report
 
 
@@ -95,18 +101,28 @@ async def _import_good_rows(session: AsyncSession, result: ReadResult, importer:
 async def _import_rows(
     session: AsyncSession, result: ReadResult, importer: Importer, wrong: Mapping[str, RowFate]
 ) -> Report:
-    fates = [first_look(row, importer) for row in result.rows]
+    fates = list(_looked_at(result, importer))
     fates = [wrong.get(one.place, one) for one in fates]
     good = [one for one in fates if one.fate is not Fate.REFUSED]
     for one in good:
         if one.only_tells:
             one.fate = Fate.NOTED
     rest = [one for one in good if not one.only_tells]
+    importer.progress.tell(Stage.MATCHING, 0, len(rest))
     touched = await identify(session, rest, importer)
     identified = [one for one in rest if one.fate is not Fate.REFUSED]
+    importer.progress.tell(Stage.FILING, 0, len(identified))
     touched |= await _file(session, identified, importer)
+    importer.progress.tell(Stage.TITLES, 0, len(identified))
     touched |= await take_titles(session, identified, importer)
     return Report(result, fates, sorted(touched))
+
+
+def _looked_at(result: ReadResult, importer: Importer) -> Iterator[RowFate]:
+    for number, row in enumerate(result.rows):
+        if number % _TOLD_EVERY == 0:
+            importer.progress.tell(Stage.CHECKING, number, len(result.rows))
+        yield first_look(row, importer)
 
 
 async def _file(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> set[int]:

@@ -65,7 +65,7 @@ async def known(session: AsyncSession) -> int:
 async def carry_out(session: AsyncSession, table: list[list[Any]], **options: Any) -> tuple[int, Report]:
     """Import as the pages do: kept as a run."""
     result = read(table, **options)
-    number = await begin_run(session, result, b"x", digest(b"x"), {}, importer())
+    number = await begin_run(session, "台账.xlsx", b"x", digest(b"x"), {}, importer())
     report = await run_import(session, result, replace(importer(), import_id=number), good_rows_only=False)
     await keep_outcome(session, number, report, {})
     return number, report

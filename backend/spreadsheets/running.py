@@ -1,0 +1,222 @@
+"""Imports run beside the requests, in threads of their own: with progress, to be stopped, known again when killed.
+
+A run is alive while somebody holds its lock in the database, which the database lets go however that somebody ends. So
+a run that says it is busy and that nobody holds was interrupted. What it had written went with it: writing is one
+transaction.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from threading import Thread
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from backend.database.engine import make_engine
+from backend.database.errors import StorageError
+from backend.database.scope import Scope
+from backend.database.session import reached, unit_of_work
+from backend.eligibility.service import evaluate_touched
+from backend.settings import Settings
+from backend.spreadsheets.fates import Importer
+from backend.spreadsheets.keeping import keep_checked, keep_outcome
+from backend.spreadsheets.progress import Progress, Stage, Stopped
+from backend.spreadsheets.queries import LOCK_CLASS, content_of
+from backend.spreadsheets.reading import ReadOptions, read_file
+from backend.spreadsheets.records import ReadResult
+from backend.spreadsheets.service import ImportRefused, dry_run, run_import
+from backend.spreadsheets.workbook import WorkbookError
+
+log: Final = structlog.stdlib.get_logger(__name__)
+#: Seconds between two looks at how far it is, and whether it is to stop.
+_PULSE: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Run:
+    """An import to be checked or written, and in whose name."""
+
+    import_id: int
+    file_name: str
+    options: ReadOptions
+    entered: Mapping[str, str]
+    importer: Importer
+    scope: Scope
+    good_rows_only: bool = False
+
+
+def check(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[None]":
+    """Read the file and try the import out; the answer is there when that is done."""
+    return _begin(engine, settings, run, _check, back_to="failed")
+
+
+def write(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[None]":
+    """Carry the import out."""
+    return _begin(engine, settings, run, _write, back_to="checked")
+
+
+def _begin(engine: AsyncEngine, settings: Settings, run: Run, work: "_Work", back_to: str) -> "Future[None]":
+    done: Future[None] = Future()
+    address = engine.url.render_as_string(hide_password=False)
+
+    def go() -> None:
+        try:
+            asyncio.run(_supervise(address, settings, run, work, back_to))
+        except BaseException as problem:  # noqa: BLE001 – it is told to whoever waits, and logged where nobody does
+            done.set_exception(problem)
+        else:
+            done.set_result(None)
+
+    # Whoever ends the service does not wait for it: what is not finished is as good as never begun.
+    Thread(target=go, name=f"import-{run.import_id}", daemon=True).start()
+    return done
+
+
+async def _supervise(address: str, settings: Settings, run: Run, work: "_Work", back_to: str) -> None:
+    engine = make_engine(address, settings)
+    try:
+        async with _held(engine, run.import_id) as guard:
+            if guard is None:
+                return
+            try:
+                await _watched(engine, guard, run, work)
+            except Exception as problem:
+                status, failure = _verdict(problem, back_to)
+                await _note(guard, run.import_id, status, failure)
+                raise
+    finally:
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def _held(engine: AsyncEngine, import_id: int) -> AsyncGenerator[AsyncConnection | None]:
+    """A connection that holds the run's lock as long as the block lasts; None where another one holds it."""
+    async with engine.connect() as connection:
+        guard = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        lock = {"class": LOCK_CLASS, "id": import_id}
+        if not await guard.scalar(text("SELECT pg_try_advisory_lock(:class, CAST(:id AS integer))"), lock):
+            yield None
+            return
+        try:
+            yield guard
+        finally:
+            # Where the connection is gone, so is the lock.
+            with suppress(Exception):
+                await guard.execute(text("SELECT pg_advisory_unlock(:class, CAST(:id AS integer))"), lock)
+
+
+def _verdict(problem: Exception, back_to: str) -> tuple[str, str]:
+    """What becomes of the run, and what the user is told."""
+    match problem:
+        case Stopped():
+            return "stopped" if back_to == "failed" else back_to, "已按要求停止，没有写入任何数据。"
+        case WorkbookError():
+            return "refused", str(problem)
+        case ImportRefused() | StorageError():
+            return back_to, str(problem)
+        case _ if isinstance(getattr(problem, "status_code", None), int):
+            # A business error of a slice: its text is for the user.
+            return back_to, str(problem)
+        case _:
+            log.error("import_failed", exc_info=problem)
+            return back_to, "系统出错，本次没有写入任何数据。请稍后重试；如仍出现，请联系系统管理员。"
+
+
+async def _note(guard: AsyncConnection, import_id: int, status: str, failure: str) -> None:
+    await guard.execute(
+        text("UPDATE import_run SET status = :status, failure = :failure, is_stop_asked = false WHERE id = :id"),
+        {"status": status, "failure": failure, "id": import_id},
+    )
+
+
+async def _watched(engine: AsyncEngine, guard: AsyncConnection, run: Run, work: "_Work") -> None:
+    """Do the work while its progress is written down; a wish to stop ends it."""
+    worker = asyncio.current_task()
+    assert worker is not None
+    reporter = _Reporter(guard, run.import_id, worker)
+    try:
+        await work(engine, run, reporter)
+    except asyncio.CancelledError:
+        if not reporter.progress.is_stop_asked:
+            raise
+        worker.uncancel()
+        raise Stopped from None
+    finally:
+        await reporter.end()
+
+
+class _Reporter:
+    """Writes down how far a run is, and hears whether it is to stop, until it is told to end."""
+
+    def __init__(self, guard: AsyncConnection, import_id: int, worker: "asyncio.Task[Any]") -> None:
+        self.progress = Progress()
+        self._guard, self._import_id, self._worker = guard, import_id, worker
+        self._is_over = asyncio.Event()
+        self._task = asyncio.create_task(self._go())
+
+    async def end(self) -> None:
+        """Write no more; the run's row is somebody else's from now on."""
+        # Never cancelled in the middle of a statement: that would cost the connection, and the lock with it.
+        self._is_over.set()
+        await self._task
+
+    async def _go(self) -> None:
+        while not self._is_over.is_set():
+            if await self._tell():
+                self.progress.is_stop_asked = True
+                self._worker.cancel()
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._is_over.wait(), _PULSE)
+
+    async def _tell(self) -> bool:
+        where = self.progress
+        found = await self._guard.execute(
+            text(
+                "UPDATE import_run SET stage = :stage, stage_done = :done, stage_total = :total WHERE id = :id"
+                " RETURNING is_stop_asked"
+            ),
+            {"stage": where.stage.value, "done": where.done, "total": where.total, "id": self._import_id},
+        )
+        return bool(found.scalar())
+
+
+_Work = Callable[[AsyncEngine, Run, _Reporter], Awaitable[None]]
+
+
+async def _read(engine: AsyncEngine, run: Run, progress: Progress) -> ReadResult:
+    async with reached(unit_of_work(engine, run.scope)) as session:
+        content = await content_of(session, run.import_id)
+    options = replace(run.options, progress=progress)
+    # In yet another thread, so that the wish to stop is heard meanwhile.
+    return await asyncio.to_thread(read_file, content, run.importer.catalogue, options, run.file_name)
+
+
+async def _check(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
+    progress = reporter.progress
+    result = await _read(engine, run, progress)
+    async with reached(unit_of_work(engine, run.scope)) as session:
+        report = await dry_run(session, result, replace(run.importer, progress=progress))
+        progress.tell(Stage.REPORTING)
+        # From here on it is too late to stop.
+        await reporter.end()
+        await keep_checked(session, run.import_id, report, run.entered)
+
+
+async def _write(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
+    progress = reporter.progress
+    result = await _read(engine, run, progress)
+    importer = replace(run.importer, import_id=run.import_id, progress=progress)
+    async with reached(unit_of_work(engine, run.scope)) as session:
+        report = await run_import(session, result, importer, good_rows_only=run.good_rows_only)
+        progress.tell(Stage.EVALUATING, 0, len(report.touched))
+        if report.touched:
+            await evaluate_touched(session, report.touched, importer.library, importer.today)
+        progress.tell(Stage.REPORTING)
+        await reporter.end()
+        await keep_outcome(session, run.import_id, report, run.entered)
