@@ -121,10 +121,12 @@ def _gap(reason: Reason) -> str:
     leaf = next((one for one in _leaves(reason) if one.outcome is Outcome.FAILED and one.gap is not None), None)
     if leaf is None or leaf.gap is None:
         return name
-    shown = leaf.criterion.shown
-    return f"{leaf.criterion.name or name}（差 {number(show(leaf.gap, shown), 2)} {unit_of(shown)}）".replace(
-        " ）", "）"
-    )
+    shown, label = leaf.criterion.shown, leaf.criterion.name or name
+    unit = "个百分点" if shown == "percent" else unit_of(shown)
+    if leaf.gap == 0:
+        # A mark that must be exceeded: what stands on it falls short of it by nothing, and fails.
+        return f"{label}（须超过 {number(show(leaf.threshold, shown), 2)} {unit_of(shown)}）".replace(" ）", "）")
+    return f"{label}（差 {number(show(leaf.gap, shown), 2)} {unit}）".replace(" ）", "）")
 
 
 def _leaves(reason: Reason) -> list[Reason]:

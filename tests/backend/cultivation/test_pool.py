@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.models import Person
 from backend.clock import today
-from backend.cultivation.candidates import candidates
+from backend.cultivation.candidates import candidates, gaps
 from backend.cultivation.queries import PoolFilters, board, list_entries, moves_of, moves_since, stage_counts
 from backend.cultivation.service import Done, PoolRefused, Seen, assign, enter, move, take_over_recognised
 from backend.cultivation.stages import Stage
@@ -249,6 +249,13 @@ async def test_the_service_can_rewrite_no_history(app_session_factory: Scoped, s
     with pytest.raises(DBAPIError, match="permission denied"):
         async with app_session_factory(Scope.city()) as session:
             await session.execute(text(statement))
+
+
+async def test_who_stands_on_a_mark_that_must_be_exceeded_is_told_so(session: AsyncSession):
+    number = await make_enterprise(session, established_on=date(2015, 1, 1), industry_code="3484")
+    await make_filing(session, number, {"innovation_score_total": 70}, year=None)
+    lacks = (await gaps(session, library(), "hnte", [number], ON))[number]
+    assert any(words.endswith("（须超过 70）") for words in lacks), lacks
 
 
 async def test_a_district_sees_and_moves_its_own_entries_only(engine: AsyncEngine, app_session_factory: Scoped):
