@@ -1,5 +1,6 @@
 """REST: enterprises."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -7,13 +8,15 @@ from fastapi import APIRouter, Request
 
 from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
+from backend.enterprises.asking import read_filters
 from backend.enterprises.enterprise_file import as_json, enterprise_file
-from backend.enterprises.pages import read_filters
+from backend.enterprises.paging import parts_of, place_of
 from backend.enterprises.queries import find
-from backend.enterprises.search import search
+from backend.enterprises.search import PAGE_SIZE, search
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.memory import memory_of
+from backend.web.rest import read_cursor, write_cursor
 from rules.library import library
 
 router = APIRouter(tags=["enterprises"])
@@ -23,18 +26,24 @@ router = APIRouter(tags=["enterprises"])
 async def enterprises(request: Request, session: Work, person: SignedIn, on: date | None = None) -> dict[str, Any]:
     """One page of enterprises as they were on a day.
 
-    The filters are those of the page: q, rung, region, industry, chain, park, programme, outcome, sort, page.
+    The filters are those of the page: q, rung, region, industry, chain, park, programme, outcome, sort, page. `next` is
+    the cursor that leads on, however deep; without one, `page` counts off the rows before.
     """
     chosen = read_filters(request.query_params, person.region_code)
+    place = read_cursor(request, parts_of(chosen.sort))
+    chosen = replace(chosen, after=tuple(place)) if place else chosen
     found = await search(session, chosen, on or today(), library(), memory_of(request))
     rows = [
         {
-            **{name: value for name, value in row.items() if name != "titles"},
+            **{name: value for name, value in row.items() if name not in ("titles", "rung_order")},
             "titles": [one["programme"] for one in row["titles"]],
         }
         for row in found.rows
     ]
-    return {"total": found.total, "page": found.page, "pages": found.pages, "enterprises": rows}
+    following = write_cursor(request, place_of(chosen.sort, found.rows[-1])) if len(rows) == PAGE_SIZE else None
+    return {
+        "total": found.total, "page": found.page, "pages": found.pages, "enterprises": rows, "next": following,
+    }  # fmt: skip
 
 
 @router.get("/enterprises/{code}")

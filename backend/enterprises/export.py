@@ -3,27 +3,19 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from io import BytesIO
-from typing import Any, Protocol
+from typing import Any
 
 import xlsxwriter
 
+from backend.enterprises.columns import Column
+from backend.enterprises.labels import Names
+from backend.web.filters import rung
 
-class NamesOf(Protocol):
-    """Who can tell the Chinese name of a code."""
-
-    def programme(self, programme: str) -> str: ...
-    def region(self, code: str) -> str: ...
-    def industry(self, code: str) -> str: ...
+_NAME_WIDTH = 40
 
 
-_HEADS = (
-    ("统一社会信用代码", 22), ("企业名称", 40), ("市（区）", 14), ("镇街", 14), ("园区", 18), ("行业", 26), ("成立日期", 12),
-    ("规上工业", 10), ("有效认定", 40),
-)  # fmt: skip
-
-
-def enterprises_workbook(rows: Sequence[Mapping[str, Any]], names: NamesOf, on: date) -> bytes:
-    """A list of enterprises with the titles in force on a day."""
+def enterprises_workbook(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], names: Names, on: date) -> bytes:
+    """A list of enterprises, their names and the columns chosen, with the titles in force on a day."""
     target = BytesIO()
     # Texts that look like formulas stay texts: they come from other people's files.
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
@@ -33,25 +25,28 @@ def enterprises_workbook(rows: Sequence[Mapping[str, Any]], names: NamesOf, on: 
             {"bold": True, "bg_color": "#E8EEF4", "border": 1, "text_wrap": True, "valign": "vcenter"}
         )
         day = book.add_format({"num_format": "yyyy-mm-dd"})
-        for column, (title, width) in enumerate(_HEADS):
-            sheet.set_column(column, column, width)
-            sheet.write_string(0, column, title, head)
+        # The code goes before the name, as in the bureau's own ledgers.
+        shown: list[Column | None] = [*(one for one in columns if one.id == "code"), None]
+        shown += [one for one in columns if one.id != "code"]
+        for place, column in enumerate(shown):
+            sheet.set_column(place, place, column.width if column else _NAME_WIDTH)
+            sheet.write_string(0, place, column.label if column else "企业名称", head)
         for line, row in enumerate(rows, start=1):
-            _write_row(sheet, line, row, names, day)
-        sheet.freeze_panes(1, 2)
-        sheet.autofilter(0, 0, max(1, len(rows)), len(_HEADS) - 1)
-        sheet.write_comment(0, 8, f"截至 {on} 有效")
+            for place, column in enumerate(shown):
+                _write(sheet, line, place, _shown(column, row, names) if column else row["name"], day)
+        sheet.freeze_panes(1, shown.index(None) + 1)
+        sheet.autofilter(0, 0, max(1, len(rows)), len(shown) - 1)
+        sheet.write_comment(0, 0, f"截至 {on}")
     return target.getvalue()
 
 
-def _write_row(sheet: Any, line: int, row: Mapping[str, Any], names: NamesOf, day: Any) -> None:
-    texts = (
-        row["credit_code"] or "", row["name"], names.region(row["region_code"]), row["town"], row["park"],
-        names.industry(row["industry_code"]),
-    )  # fmt: skip
-    for column, value in enumerate(texts):
-        sheet.write_string(line, column, value)
-    if row["established_on"]:
-        sheet.write_datetime(line, 6, row["established_on"], day)
-    sheet.write_string(line, 7, {True: "是", False: "否"}.get(row["is_above_scale"], ""))
-    sheet.write_string(line, 8, "、".join(names.programme(one["programme"]) for one in row["titles"]))
+def _shown(column: Column, row: Mapping[str, Any], names: Names) -> Any:
+    value = column.of(row, names)
+    return rung(str(value or "")) if column.kind == "rung" else value
+
+
+def _write(sheet: Any, line: int, place: int, value: Any, day: Any) -> None:
+    if isinstance(value, date):
+        sheet.write_datetime(line, place, value, day)
+    elif value:
+        sheet.write_string(line, place, value)

@@ -119,3 +119,20 @@ class EnterpriseChain(SQLModel, table=True):
 
     enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id", primary_key=True)
     chain: str = Field(max_length=60, primary_key=True)
+
+
+class SavedView(SQLModel, table=True):
+    """A list's filters, order and columns under a name; a shared one is seen by whoever sees the sharer's district."""
+
+    __tablename__ = "saved_view"  # type: ignore[assignment]
+    __table_args__ = (UniqueConstraint("person_id", "name"),)
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
+    person_id: int = Field(sa_type=BigInteger)
+    name: str = Field(max_length=60)
+    #: The query string of the list, without its page.
+    query: str
+    is_shared: bool = False
+    #: The district of whoever saved it; empty for the whole city.
+    region_code: str = Field(default="", max_length=6)
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))

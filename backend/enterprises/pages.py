@@ -1,10 +1,7 @@
 """Pages about enterprises: the list, one enterprise, the export of what is shown."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
@@ -12,20 +9,25 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
-from backend.enterprises import editing
+from backend.enterprises import editing, list_pages
+from backend.enterprises.asking import KnownAt, OnDay, query_of, read_filters, read_place
+from backend.enterprises.columns import BY_ID, COLUMNS, USUAL_IN_WORKBOOK, add_chains, chosen_columns
 from backend.enterprises.enterprise_file import enterprise_file
 from backend.enterprises.export import enterprises_workbook
 from backend.enterprises.file_view import FileView
 from backend.enterprises.forms import ChosenEnterprise
 from backend.enterprises.industries import Industries
 from backend.enterprises.labels import Names, programme_choices, region_choices
+from backend.enterprises.list_pages import told
+from backend.enterprises.paging import place_of
 from backend.enterprises.queries import chains_in_use, parks_in_use
-from backend.enterprises.search import Filters, Sort, all_found, search
+from backend.enterprises.saved_views import PLACE, views_for
+from backend.enterprises.search import all_found, search
 from backend.recognitions.ladder import RUNGS
 from backend.web.dependencies import Work
-from backend.web.errors import Refusal
 from backend.web.memory import memory_of, seen_by
 from backend.web.responses import download, is_htmx
+from backend.web.rest import write_cursor
 from backend.web.templates import render
 from rules.library import library
 
@@ -34,11 +36,18 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 router = APIRouter()
 router.include_router(editing.router)
+router.include_router(list_pages.router)
 
-_SORTS: Mapping[str, Sort] = {
-    one: one for one in ("name", "code", "established", "region", "rung", "updated")
-}  # fmt: skip
 _RUNG_CHOICES = [("none", "未入梯队"), *((one.id, one.name) for one in RUNGS)]
+_OUTCOMES = [
+    ("held", "已认定（有效）"), ("not_held", "未认定"), ("candidate", "符合或基本符合，尚未认定"),
+    ("newcomer", "符合或基本符合，从未认定"), ("eligible", "符合"), ("likely", "基本符合"), ("undetermined", "待定"),
+    ("ineligible", "不符合"),
+]  # fmt: skip
+_SORT_LABELS = [
+    ("name", "名称"), ("rung", "梯级"), ("region", "市（区）"), ("established", "成立日期"), ("updated", "最近更新"),
+    ("code", "代码"),
+]  # fmt: skip
 _DONE = {
     "proposed": "已提交，由另一人在“待确认”里确认后生效。",
     "edited": "已保存。",
@@ -48,61 +57,28 @@ _DONE = {
 }
 
 
-class NoSuchDay(Refusal):
-    """What was asked for is no day."""
-
-    status = 422
-    slug = "no-such-day"
-    title = "日期不对"
-
-    def __init__(self, written: str) -> None:
-        super().__init__(f"“{written[:20]}”不是日期，请写成 2026-03-31 这样。")
-
-
-def read_day(written: str) -> date | None:
-    """A day out of a query string; None where none was given.
-
-    Raises:
-        NoSuchDay: it is none.
-    """
-    if not written:
-        return None
-    try:
-        return date.fromisoformat(written)
-    except ValueError as problem:
-        raise NoSuchDay(written) from problem
-
-
-def asked_day(on: str = "") -> date:
-    """The day asked about, today where none is given. Raises NoSuchDay."""
-    return read_day(on) or today()
-
-
-def asked_knowledge(known_at: str = "") -> date | None:
-    """The day whose knowledge answers; None is now. Raises NoSuchDay."""
-    return read_day(known_at)
-
-
-OnDay = Annotated[date, Depends(asked_day)]
-KnownAt = Annotated[date | None, Depends(asked_knowledge)]
-
-
 @router.get("/enterprises", response_class=HTMLResponse)
-async def enterprises(request: Request, session: Work, person: SignedIn, on: OnDay) -> HTMLResponse:
+async def enterprises(request: Request, session: Work, person: SignedIn, on: OnDay, done: str = "") -> HTMLResponse:
     """The list of enterprises, narrowed by what is asked for, as it was on a day."""
-    chosen = read_filters(request.query_params, person.region_code)
-    rules = library()
+    chosen = read_place(request, read_filters(request.query_params, person.region_code))
+    rules, names = library(), Names(library())
     memory = memory_of(request)
     found = await search(session, chosen, on, rules, memory)
+    columns = chosen_columns(request.query_params.getlist("columns"))
+    rows = await add_chains(session, found.rows) if BY_ID["chains"] in columns else found.rows
     chains, parks = await memory.recall(
         ("choices",), (await seen_by(session)).of(("enterprise",)), lambda: _choices(session)
     )
+    following = write_cursor(request, place_of(chosen.sort, found.rows[-1])) if found.page < found.pages else ""
     return render(
         request, "enterprises/enterprises.html", block="results" if is_htmx(request) else None, page_title="企业",
-        found=found, filters=chosen, on=on, is_today=on == today(), regions=region_choices(person),
-        rung_choices=_RUNG_CHOICES, sections=Industries.load().sections, chains=chains,
-        parks=parks, programmes=programme_choices(rules), query=query_of(request),
-        names=Names(rules),
+        found=found, rows=[(row, [(one, one.of(row, names)) for one in columns]) for row in rows], columns=columns,
+        all_columns=COLUMNS, filters=chosen, on=on, is_today=on == today(), regions=region_choices(person),
+        rung_choices=_RUNG_CHOICES, sections=Industries.load().sections, chains=chains, parks=parks,
+        programmes=programme_choices(rules), query=query_of(request), following=following, names=names,
+        kept=[one for one in request.query_params.multi_items() if one[0] not in PLACE | {"columns", "done"} and one[1]],
+        views=await views_for(session, person), may_write=person.role.may_write, outcomes=_OUTCOMES, sorts=_SORT_LABELS, is_piece=is_htmx(request),
+        messages=[("good", told(done))] if told(done) else [],
     )  # fmt: skip
 
 
@@ -112,10 +88,14 @@ async def _choices(session: AsyncSession) -> tuple[list[str], list[str]]:
 
 @router.get("/enterprises/export")
 async def export(request: Request, session: Work, person: SignedIn, on: OnDay) -> Response:
-    """The list that is shown, as a workbook."""
+    """The list that is shown, or those ticked on it, as a workbook with the columns chosen."""
     chosen = read_filters(request.query_params, person.region_code)
-    rows = await all_found(session, chosen, on, library())
-    return download(enterprises_workbook(rows, Names(library()), on), f"企业名单-{on:%Y%m%d}.xlsx", XLSX)
+    ticked = [int(one) for one in request.query_params.getlist("id") if one.isdecimal() and len(one) < 16]
+    rows = await all_found(session, replace(chosen, ids=tuple(ticked)), on, library())
+    columns = chosen_columns(request.query_params.getlist("columns"), USUAL_IN_WORKBOOK)
+    if BY_ID["chains"] in columns:
+        rows = await add_chains(session, rows)
+    return download(enterprises_workbook(rows, columns, Names(library()), on), f"企业名单-{on:%Y%m%d}.xlsx", XLSX)
 
 
 @dataclass(frozen=True)
@@ -156,25 +136,3 @@ async def enterprise(
         advice=view.advice(shown) if asked.advice and shown else [],
         show_standards=asked.standards or view.is_standard(shown), may_write=person.role.may_write,
     )  # fmt: skip
-
-
-def read_filters(raw: Mapping[str, str], within: str = "") -> Filters:
-    """Filters out of a query string; a page or an order that is not understood is the first one.
-
-    `within` is the district of whoever asks, empty for the whole city.
-    """
-    section = raw.get("industry", "")[:2]
-    divisions = tuple(digits for digits, _ in Industries.load().divisions_of(section))
-    page = raw.get("page", "1")
-    return Filters(
-        q=raw.get("q", "")[:100], rung=raw.get("rung", ""), region=raw.get("region", ""),
-        industry=divisions or ((section,) if section else ()), chain=raw.get("chain", ""), park=raw.get("park", ""),
-        programme=raw.get("programme", ""), outcome=raw.get("outcome", ""), missing=raw.get("missing", ""), within=within, sort=_SORTS.get(raw.get("sort", ""), "name"),
-        page=int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1,
-    )  # fmt: skip
-
-
-def query_of(request: Request) -> str:
-    """The query string without its page, for links to other pages and to the export."""
-    kept: list[tuple[str, Any]] = [(name, value) for name, value in request.query_params.items() if value]
-    return urlencode([(name, value) for name, value in kept if name != "page"])

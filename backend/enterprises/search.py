@@ -8,13 +8,14 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.eligibility.queries import NEARLY_SETTLED
 from backend.enterprises.credit_code import normalise
+from backend.enterprises.paging import Sort, after
 from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, programmes_on_ladder
 from backend.recognitions.queries import IN_FORCE, current_edition, is_standing_kept, rung_values, standing
@@ -24,16 +25,14 @@ from rules.library import Library
 PAGE_SIZE = 50
 #: So few are given to the database by name; more are looked up while a list is walked in its order.
 FEW = 2_000
-Sort = Literal["name", "code", "established", "region", "rung", "updated"]
 _ORDER: dict[str, str] = {
     "name": "e.name, e.id",
     "code": "e.credit_code NULLS LAST, e.id",
     "established": "e.established_on DESC NULLS LAST, e.id",
     "region": "region_code, e.name, e.id",
     "updated": "e.updated_at DESC, e.id",
-    "rung": "coalesce(standing.rung_order, 0) DESC, e.name, e.id",
+    "rung": "{rung} DESC, e.name, e.id",
 }
-_BY_RUNG_KEPT = "e.rung_order DESC, e.name, e.id"
 
 
 @dataclass(frozen=True)
@@ -54,8 +53,12 @@ class Filters:
     missing: str = ""
     #: The district of whoever asks. Row-level security shows no other anyway; said here, an index can be used for it.
     within: str = ""
+    #: Those named one by one; none narrows nothing.
+    ids: tuple[int, ...] = ()
     sort: Sort = "name"
     page: int = 1
+    #: The place in the order that the page begins after (`paging.place_of`); without it the rows before are counted off.
+    after: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,8 @@ def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> tup
     conditions = _Conditions(on, library, is_kept=looked.is_kept)
     if looked.meant is not None:
         conditions.add("e.id = ANY(:meant)", meant=looked.meant)
+    if filters.ids:
+        conditions.add("e.id = ANY(:ids)", ids=list(filters.ids))
     if filters.within:
         conditions.add("e.region_code = :within", within=filters.within)
     if filters.region:
@@ -214,8 +219,13 @@ def _by_missing(indicator: str, conditions: _Conditions) -> None:
 
 _COLUMNS = (
     "e.id, e.credit_code, e.name, e.town, e.park, e.industry_code, e.established_on, e.is_above_scale,"
-    " e.listing_board, e.listed_on, e.status"
+    " e.listing_board, e.listed_on, e.status, e.updated_at"
 )
+
+
+def _rung_order(*, is_kept: bool) -> str:
+    """The SQL of the rung's order, by which a list is sorted."""
+    return "e.rung_order" if is_kept else "coalesce(standing.rung_order, 0)"
 
 
 async def search(
@@ -233,13 +243,17 @@ async def search(
     looked = await _look(session, filters, on, library)
     condition, values = _where(filters, on, library, looked)
 
-    async def rows_of(page: int) -> list[Mapping[str, Any]]:
-        place = {"limit": PAGE_SIZE, "offset": (page - 1) * PAGE_SIZE}
-        return await _page(session, filters.sort, condition, values | place, library, is_kept=looked.is_kept)
+    async def rows_of(page: int, *, is_placed: bool = False) -> list[Mapping[str, Any]]:
+        where, place = condition, {"limit": PAGE_SIZE, "offset": 0 if is_placed else (page - 1) * PAGE_SIZE}
+        if is_placed and filters.after is not None:
+            beyond, keys = after(filters.sort, filters.after, region_on(on), _rung_order(is_kept=looked.is_kept))
+            where, place = f"{where} AND {beyond}", place | keys
+        return await _page(session, filters.sort, where, values | place, library, is_kept=looked.is_kept)
 
     page = max(1, filters.page)
-    rows = await rows_of(page)
-    if 0 < len(rows) < PAGE_SIZE or (not rows and page == 1):
+    rows = await rows_of(page, is_placed=filters.after is not None)
+    is_counted = filters.after is None and (0 < len(rows) < PAGE_SIZE or (not rows and page == 1))
+    if is_counted:
         return Found(rows, (page - 1) * PAGE_SIZE + len(rows), page)
     total = await _total(session, filters, condition, values, memory)
     if rows:
@@ -258,7 +272,7 @@ async def _total(
 
     if memory is None:
         return await count()
-    asked = replace(filters, sort="name", page=1)
+    asked = replace(filters, sort="name", page=1, after=None)
     state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
     return await memory.recall(("enterprises", asked, values["on"]), state, count)
 
@@ -266,14 +280,14 @@ async def _total(
 async def _page(
     session: AsyncSession, sort: Sort, condition: str, values: dict[str, Any], library: Library, *, is_kept: bool
 ) -> list[Mapping[str, Any]]:
-    order, joined = _ORDER[sort], ""
-    if sort == "rung" and is_kept:
-        order = _BY_RUNG_KEPT
-    elif sort == "rung":
+    rung, joined = _rung_order(is_kept=is_kept), ""
+    order = _ORDER[sort].format(rung=rung)
+    if sort == "rung" and not is_kept:
         joined = f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id"
     found = await session.execute(
         text(
-            f"SELECT {_COLUMNS}, {region_on(values['on'])} AS region_code FROM enterprise e{joined} WHERE {condition} ORDER BY {order}"
+            f"SELECT {_COLUMNS}, {region_on(values['on'])} AS region_code,"
+            f" {rung if sort == 'rung' else '0'} AS rung_order FROM enterprise e{joined} WHERE {condition} ORDER BY {order}"
             " LIMIT :limit OFFSET :offset"
         ),
         values,
@@ -307,6 +321,13 @@ async def titles_in_force(
     for row in found.mappings():
         titles.setdefault(row["enterprise_id"], []).append(dict(row))
     return titles
+
+
+async def all_ids(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int]:
+    """The ids of all enterprises that the filters leave."""
+    condition, values = _where(filters, on, library, await _look(session, filters, on, library))
+    found = await session.execute(text(f"SELECT e.id FROM enterprise e WHERE {condition} ORDER BY e.id"), values)
+    return list(found.scalars())
 
 
 async def all_found(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[Mapping[str, Any]]:

@@ -10,9 +10,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import Officer, SignedIn
 from backend.clock import today
 from backend.eligibility.service import evaluate
+from backend.enterprises.asking import query_of
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
 from backend.enterprises.labels import Names, is_open_here, programme_choices, region_choices
-from backend.enterprises.pages import query_of
 from backend.recognitions.proposing import needs_second_person, propose_grant, propose_revocation
 from backend.recognitions.queries import Held, held_by
 from backend.recognitions.schemas import RecognitionForm, RevocationForm

@@ -151,6 +151,41 @@ document.addEventListener("click", (event) => {
   event.target.closest("[data-dismiss]")?.closest(".message")?.remove();
 });
 
+// Lists by keyboard ----------------------------------------------------------------------------------------
+// <form data-rows> holds a table whose rows have a link and perhaps a box to tick. Letters typed into a field stay there.
+
+function moveBy(step) {
+  const rows = [...document.querySelectorAll("[data-rows] tbody tr")];
+  if (!rows.length) return;
+  const at = rows.findIndex((row) => row.classList.contains("is-at"));
+  const next = rows[Math.max(0, Math.min(rows.length - 1, at === -1 ? (step > 0 ? 0 : rows.length - 1) : at + step))];
+  rows[at]?.classList.remove("is-at");
+  next.classList.add("is-at");
+  next.scrollIntoView({ block: "nearest" });
+}
+
+const KEYS = {
+  "/": () => (document.querySelector("main input[type=search]") ?? document.querySelector(".shell-search input"))?.focus(),
+  j: () => moveBy(1),
+  k: () => moveBy(-1),
+  x: () => document.querySelector("tr.is-at input[type=checkbox]")?.click(),
+  Enter: () => document.querySelector("tr.is-at a")?.click(),
+  n: () => document.querySelector(".pages a[rel=next]")?.click(),
+  p: () => document.querySelector(".pages a[rel=prev]")?.click(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.target.closest("input, select, textarea, button, a, summary")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  const does = KEYS[event.key];
+  if (!does || (event.key !== "/" && !document.querySelector("[data-rows]"))) return;
+  event.preventDefault();
+  does();
+});
+
 document.addEventListener("htmx:afterSwap", (event) => drawCharts(event.target));
 document.addEventListener("DOMContentLoaded", () => {
   drawCharts(document);

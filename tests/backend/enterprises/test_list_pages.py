@@ -10,6 +10,7 @@ from python_calamine import CalamineWorkbook
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.database.session import owner_unit_of_work
+from backend.enterprises.columns import chosen_columns
 from backend.enterprises.export import enterprises_workbook
 from backend.enterprises.labels import Names
 from rules.library import library
@@ -122,7 +123,7 @@ async def test_the_workbook_is_saved_under_a_chinese_name(city: AsyncClient):
 
 
 def test_an_empty_list_makes_a_workbook_too():
-    content = enterprises_workbook([], Names(library()), date(2026, 6, 30))
+    content = enterprises_workbook([], chosen_columns([]), Names(library()), date(2026, 6, 30))
     assert len(CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0).to_python()) == 1
 
 
@@ -158,9 +159,7 @@ async def test_a_district_officer_may_choose_the_own_region_only(jingjiang: Asyn
     assert '<option value="321202"' not in page
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/enterprises", "/enterprises/export", f"/enterprises/{CODE}", "/recognitions", "/rules"]
-)
+@pytest.mark.parametrize("path", ["/", "/enterprises", "/enterprises/export", f"/enterprises/{CODE}", "/recognitions"])
 async def test_who_is_not_signed_in_is_asked_to(browser: AsyncClient, path: str):
     answer = await browser.get(path)
     assert answer.status_code == 303

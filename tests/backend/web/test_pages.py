@@ -13,7 +13,7 @@ from jinja2 import DictLoader, UndefinedError
 from backend.web import responses
 from backend.web.errors import NotFound, Refusal, install_error_handlers
 from backend.web.responses import ResponseHeaders, download, redirect, safe_next
-from backend.web.templates import TEMPLATES, render, templates
+from backend.web.templates import PUBLIC_NAVIGATION, TEMPLATES, render, templates
 
 TEMPLATE_FILES = sorted(TEMPLATES.rglob("*.html"))
 
@@ -128,8 +128,11 @@ async def test_every_role_sees_only_the_places_it_may_go_to():
     assert 'href="/imports"' not in (await page_for(Somebody(role="viewer")))
 
 
-async def test_nobody_signed_in_sees_no_navigation():
-    assert "主导航" not in (await page_for(None))
+async def test_nobody_signed_in_is_led_to_what_is_public_only():
+    page = await page_for(None)
+    navigation = page[page.index('aria-label="主导航"') : page.index("</nav>")]
+    assert re.findall(r'href="([^"]+)"', navigation) == [one.href for one in PUBLIC_NAVIGATION]
+    assert 'href="/enterprises"' not in page
 
 
 async def test_the_place_one_is_at_is_marked_also_on_the_pages_below_it():

@@ -1,0 +1,91 @@
+"""What the address of a list or of a file asks: the day, the filters, the place in the list."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+
+from backend.clock import today
+from backend.enterprises.industries import Industries
+from backend.enterprises.paging import Sort, parts_of
+from backend.enterprises.saved_views import PLACE
+from backend.enterprises.search import Filters
+from backend.web.errors import Refusal
+from backend.web.rest import CursorUnknown, read_cursor
+
+_SORTS: Mapping[str, Sort] = {
+    one: one for one in ("name", "code", "established", "region", "rung", "updated")
+}  # fmt: skip
+
+
+class NoSuchDay(Refusal):
+    """What was asked for is no day."""
+
+    status = 422
+    slug = "no-such-day"
+    title = "日期不对"
+
+    def __init__(self, written: str) -> None:
+        super().__init__(f"“{written[:20]}”不是日期，请写成 2026-03-31 这样。")
+
+
+def read_day(written: str) -> date | None:
+    """A day out of a query string; None where none was given.
+
+    Raises:
+        NoSuchDay: it is none.
+    """
+    if not written:
+        return None
+    try:
+        return date.fromisoformat(written)
+    except ValueError as problem:
+        raise NoSuchDay(written) from problem
+
+
+def asked_day(on: str = "") -> date:
+    """The day asked about, today where none is given. Raises NoSuchDay."""
+    return read_day(on) or today()
+
+
+def asked_knowledge(known_at: str = "") -> date | None:
+    """The day whose knowledge answers; None is now. Raises NoSuchDay."""
+    return read_day(known_at)
+
+
+OnDay = Annotated[date, Depends(asked_day)]
+KnownAt = Annotated[date | None, Depends(asked_knowledge)]
+
+
+def read_filters(raw: Mapping[str, str], within: str = "") -> Filters:
+    """Filters out of a query string; a page or an order that is not understood is the first one.
+
+    `within` is the district of whoever asks, empty for the whole city.
+    """
+    section = raw.get("industry", "")[:2]
+    divisions = tuple(digits for digits, _ in Industries.load().divisions_of(section))
+    page = raw.get("page", "1")
+    return Filters(
+        q=raw.get("q", "")[:100], rung=raw.get("rung", ""), region=raw.get("region", ""),
+        industry=divisions or ((section,) if section else ()), chain=raw.get("chain", ""), park=raw.get("park", ""),
+        programme=raw.get("programme", ""), outcome=raw.get("outcome", ""), missing=raw.get("missing", ""), within=within, sort=_SORTS.get(raw.get("sort", ""), "name"),
+        page=int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1,
+    )  # fmt: skip
+
+
+def read_place(request: Request, chosen: Filters) -> Filters:
+    """The filters with the place that the page begins after; one that is no longer understood is counted off instead."""
+    try:
+        place = read_cursor(request, parts_of(chosen.sort))
+    except CursorUnknown:
+        return chosen
+    return replace(chosen, after=tuple(place)) if place else chosen
+
+
+def query_of(request: Request) -> str:
+    """The query string without its page, for links to other pages and to the export."""
+    kept = [(name, value) for name, value in request.query_params.multi_items() if value]
+    return urlencode([(name, value) for name, value in kept if name not in PLACE | {"done"}])

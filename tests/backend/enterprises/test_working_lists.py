@@ -1,0 +1,309 @@
+"""Working with a list: its pages one after the other, its columns, views that are kept, many enterprises at once."""
+
+import re
+from collections.abc import Sequence
+from datetime import date, timedelta
+from io import BytesIO
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+from python_calamine import CalamineWorkbook
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.clock import today
+from backend.database.session import copy_rows, owner_unit_of_work
+from backend.enterprises import search as searching
+from backend.enterprises.paging import Sort, place_of
+from backend.enterprises.search import Filters, search
+from rules.library import library
+from tests.backend.conftest import ClientAs
+from tests.factories import column, make_code, make_enterprise, make_recognition
+
+DISTRICT = "321282"
+
+
+async def make_many(session: AsyncSession) -> None:
+    """Enterprises alike in all that lists are ordered by, some without code or day."""
+    for number in range(11):
+        has_code = number % 3 != 0
+        enterprise = await make_enterprise(
+            session, name=f"泰州第{number % 4}厂" if has_code else f"泰州第{number}新厂", credit_code=make_code() if has_code else None,
+            established_on=None if number % 5 == 0 else date(2010 + number % 2, 5, 1), town=f"第{number}镇",
+            region_code=("321202", DISTRICT)[number % 2],
+        )  # fmt: skip
+        if number % 2:
+            await make_recognition(
+                session, enterprise, ("hnte", "tech_sme")[number % 4 // 2], today() - timedelta(days=9)
+            )
+
+
+# Pages
+
+
+@pytest.mark.parametrize("sort", ["name", "code", "established", "region", "rung", "updated"])
+async def test_each_page_goes_on_after_the_last_row_of_the_one_before(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch, sort: Sort
+):
+    monkeypatch.setattr(searching, "PAGE_SIZE", 2)
+    await make_many(session)
+    counted = [await search(session, Filters(sort=sort, page=page), today(), library()) for page in range(1, 7)]
+    read: list[int] = []
+    place: Sequence[Any] | None = None
+    for page in range(1, 7):
+        asked = Filters(sort=sort, page=page, after=tuple(place) if place else None)
+        rows = (await search(session, asked, today(), library())).rows
+        read += [row["id"] for row in rows]
+        place = place_of(sort, rows[-1])
+    assert read == [row["id"] for found in counted for row in found.rows]
+    assert len(set(read)) == 11
+
+
+async def test_what_comes_in_before_a_page_neither_shows_a_row_twice_nor_hides_one(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(searching, "PAGE_SIZE", 2)
+    for name in ("乙厂", "丙厂", "丁厂"):
+        await make_enterprise(session, name=name)
+    first = (await search(session, Filters(), today(), library())).rows
+    await make_enterprise(session, name="一厂")
+    after = tuple(place_of("name", first[-1]))
+    second = (await search(session, Filters(page=2, after=after), today(), library())).rows
+    assert {row["name"] for row in [*first, *second]} == {"乙厂", "丙厂", "丁厂"}
+
+
+@pytest.fixture
+async def city(engine: AsyncEngine, client_as: ClientAs) -> AsyncClient:
+    async with owner_unit_of_work(engine) as session:
+        await make_many(session)
+    return await client_as("city_officer")
+
+
+async def test_the_link_to_the_next_page_leads_on(city: AsyncClient, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(searching, "PAGE_SIZE", 4)
+    path, seen = "/enterprises?sort=region", list[str]()
+    for _ in range(3):
+        page = (await city.get(path)).text
+        seen += re.findall(r'name="id" value="(\d+)"', page)
+        link = re.search(r'href="([^"]+cursor=[^"]+)" rel="next"', page)
+        path = link[1].replace("&amp;", "&") if link else ""
+    assert (len(seen), len(set(seen)), path) == (11, 11, "")
+
+
+async def test_a_cursor_of_another_list_is_counted_off_instead(city: AsyncClient):
+    assert (await city.get("/enterprises?page=1&cursor=nonsense")).status_code == 200
+
+
+async def test_the_api_leads_on_by_cursor(city: AsyncClient, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("backend.enterprises.search.PAGE_SIZE", 4)
+    monkeypatch.setattr("backend.enterprises.api.PAGE_SIZE", 4)
+    first = (await city.get("/api/v1/enterprises?sort=code")).json()
+    second = (await city.get("/api/v1/enterprises", params={"sort": "code", "cursor": first["next"]})).json()
+    assert {one["id"] for one in first["enterprises"]}.isdisjoint(one["id"] for one in second["enterprises"])
+    assert (await city.get("/api/v1/enterprises", params={"sort": "name", "cursor": first["next"]})).status_code == 400
+
+
+# Columns
+
+
+async def test_the_columns_chosen_are_shown_and_exported(city: AsyncClient):
+    query = "columns=town&columns=chains&q=第0厂"
+    page = (await city.get(f"/enterprises?{query}")).text
+    assert '<th scope="col">镇街</th>' in page
+    assert '<th scope="col">统一社会信用代码</th>' not in page
+    content = (await city.get(f"/enterprises/export?{query}")).content
+    head, *rows = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0).to_python()
+    assert head == ["企业名称", "镇街", "产业链"]
+    assert sorted(row[1] for row in rows) == ["第4镇", "第8镇"]
+
+
+async def test_choosing_columns_keeps_the_filters(city: AsyncClient):
+    page = (await city.get("/enterprises?region=321282&columns=town")).text
+    panel = page[page.index('class="panel"') : page.index("按此显示")]
+    assert '<input type="hidden" name="region" value="321282">' in panel
+    assert 'value="town" checked' in panel
+    assert 'value="code" checked' not in panel
+
+
+# Saved views
+
+
+async def keep(client: AsyncClient, name: str, query: str = "region=321282&page=3", **given: str) -> Any:
+    return await client.post("/enterprises/views", data={"name": name, "query": query, **given})
+
+
+async def test_a_view_is_kept_without_its_page_and_opened_again(city: AsyncClient):
+    answer = await keep(city, "靖江 名单")
+    assert answer.headers["location"] == "/enterprises?region=321282&done=view"
+    page = (await city.get(answer.headers["location"])).text
+    assert "已保存视图。" in page
+    assert '<a href="/enterprises?region=321282" aria-current="page">靖江 名单</a>' in page
+
+
+async def test_a_view_of_the_same_name_takes_the_place_of_the_old_one(city: AsyncClient, engine: AsyncEngine):
+    await keep(city, "我的名单")
+    await keep(city, "我的名单", "rung=high_tech")
+    async with owner_unit_of_work(engine) as session:
+        assert await column(session, "SELECT query FROM saved_view") == ["rung=high_tech"]
+
+
+async def test_a_view_is_ones_own_until_it_is_shared(city: AsyncClient, client_as: ClientAs):
+    await keep(city, "只给自己")
+    await keep(city, "给大家", is_shared="true")
+    page = (await (await client_as("viewer")).get("/enterprises")).text
+    assert "给大家" in page
+    assert "只给自己" not in page
+
+
+async def test_what_a_district_shares_another_district_does_not_see(engine: AsyncEngine, client_as: ClientAs):
+    await keep(await client_as("district_officer", DISTRICT), "靖江共享", is_shared="true")
+    for role, region, sees in (
+        ("district_officer", "321202", False), ("district_officer", DISTRICT, True), ("city_officer", "", True)
+    ):  # fmt: skip
+        assert ("靖江共享" in (await (await client_as(role, region)).get("/enterprises")).text) is sees
+
+
+async def test_nobody_deletes_anothers_view(city: AsyncClient, client_as: ClientAs, engine: AsyncEngine):
+    await keep(city, "给大家", is_shared="true")
+    async with owner_unit_of_work(engine) as session:
+        (number,) = await column(session, "SELECT id FROM saved_view")
+    other = await client_as("city_officer")
+    assert (await other.post(f"/enterprises/views/{number}/delete")).status_code == 404
+    assert (await city.post(f"/enterprises/views/{number}/delete")).headers["location"] == "/enterprises?done=forgotten"
+
+
+@pytest.mark.parametrize("name", ["", "   ", "长" * 61])
+async def test_a_view_without_a_proper_name_is_refused(city: AsyncClient, name: str):
+    answer = await keep(city, name)
+    assert answer.status_code == 422
+    assert "最多 60 个字" in answer.text
+
+
+async def test_htmx_gets_views_and_export_that_fit_the_new_list(city: AsyncClient):
+    piece = (await city.get("/enterprises?region=321282", headers={"HX-Request": "true"})).text
+    assert 'id="views" hx-swap-oob="true"' in piece
+    assert 'href="/enterprises/export?region=321282" hx-swap-oob="true"' in piece
+
+
+# Many at once
+
+
+async def ids_of(engine: AsyncEngine, condition: str = "true") -> list[int]:
+    async with owner_unit_of_work(engine) as session:
+        return await column(session, f"SELECT id FROM enterprise e WHERE {condition} ORDER BY id")
+
+
+async def in_chain(engine: AsyncEngine, chain: str = "高端装备") -> list[int]:
+    async with owner_unit_of_work(engine) as session:
+        return await column(
+            session, "SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain ORDER BY 1", chain=chain
+        )
+
+
+async def bulk(client: AsyncClient, **given: Any) -> Any:
+    return await client.post("/enterprises/bulk", data={"chain": "高端装备产业链", "action": "add_chain"} | given)
+
+
+async def test_those_ticked_join_a_chain(city: AsyncClient, engine: AsyncEngine):
+    some = (await ids_of(engine))[:3]
+    answer = await bulk(city, id=some, query="region=321282")
+    assert answer.headers["location"] == "/enterprises?region=321282&done=added-3"
+    assert "已把 3 家企业加入产业链。" in (await city.get(answer.headers["location"])).text
+    assert await in_chain(engine) == some
+
+
+async def test_all_of_a_list_join_a_chain_and_leave_it_again(city: AsyncClient, engine: AsyncEngine):
+    all_there = await ids_of(engine, f"e.region_code = '{DISTRICT}'")
+    given = {"whom": "all", "query": f"region={DISTRICT}", "total": str(len(all_there))}
+    assert (await bulk(city, **given)).headers["location"].endswith("done=added-5")
+    assert await in_chain(engine) == all_there
+    assert (await bulk(city, action="leave_chain", **given)).headers["location"].endswith("done=left-5")
+    assert await in_chain(engine) == []
+
+
+async def test_nothing_is_done_to_a_list_that_has_changed_since(city: AsyncClient, engine: AsyncEngine):
+    answer = await bulk(city, whom="all", query="", total="10")
+    assert answer.status_code == 422
+    assert "打开时 10 家，现在 11 家" in answer.text
+    assert await in_chain(engine) == []
+
+
+@pytest.mark.parametrize(("given", "part"), [({}, "还没有选中企业"), ({"id": "1", "chain": "甲、乙"}, "一条产业链")])
+async def test_what_is_not_said_clearly_is_not_done(city: AsyncClient, given: dict[str, str], part: str):
+    answer = await bulk(city, **given)
+    assert answer.status_code == 422
+    assert part in answer.text
+
+
+async def test_with_one_enterprise_of_elsewhere_among_them_nobody_is_changed(
+    city: AsyncClient, client_as: ClientAs, engine: AsyncEngine
+):
+    own, other = (
+        (await ids_of(engine, f"e.region_code = '{DISTRICT}'"))[0],
+        (await ids_of(engine, "e.region_code = '321202'"))[0],
+    )
+    officer = await client_as("district_officer", DISTRICT)
+    answer = await bulk(officer, id=[own, other])
+    assert answer.status_code == 422
+    assert "有 1 家不存在或不在您的区域" in answer.text
+    assert await in_chain(engine) == []
+
+
+async def test_whoever_has_the_form_open_is_told_of_the_new_chain(city: AsyncClient, engine: AsyncEngine):
+    number = (await ids_of(engine))[0]
+    form = (await city.get(f"/enterprises/{number}/edit")).text
+    seen = re.search(r'name="revision" value="(\d+)"', form)
+    assert seen is not None
+    await bulk(city, id=[number])
+    answer = await city.post(
+        f"/enterprises/{number}/edit", data={"revision": seen[1], "name": "泰州第0厂", "on": str(today())}
+    )
+    assert answer.status_code == 409
+    assert await in_chain(engine) == [number]
+
+
+async def test_a_viewer_may_export_those_ticked_and_change_none(
+    city: AsyncClient, client_as: ClientAs, engine: AsyncEngine
+):
+    viewer = await client_as("viewer")
+    some = (await ids_of(engine))[:2]
+    assert (await bulk(viewer, id=some)).status_code == 403
+    content = (await viewer.get("/enterprises/export", params={"id": some})).content
+    assert len(CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0).to_python()) == 3
+
+
+async def test_who_meets_the_conditions_and_never_held_the_title_is_a_newcomer(session: AsyncSession):
+    fresh, lapsed = await make_enterprise(session), await make_enterprise(session)
+    await make_recognition(session, lapsed, "hnte", date(2019, 1, 1))
+    names = (
+        "enterprise_id",
+        "programme",
+        "outcome",
+        "is_likely",
+        "version",
+        "failed",
+        "unknown",
+        "missing",
+        "as_of",
+        "run_id",
+    )
+    rows = [(number, "hnte", "eligible", False, "2016", [], [], [], today(), 1) for number in (fresh, lapsed)]
+    await copy_rows(session, "eligibility", names, rows)
+    asked = {outcome: Filters(programme="hnte", outcome=outcome) for outcome in ("candidate", "newcomer")}
+    found = {name: await search(session, one, today(), library()) for name, one in asked.items()}
+    assert {row["id"] for row in found["candidate"].rows} == {fresh, lapsed}
+    assert [row["id"] for row in found["newcomer"].rows] == [fresh]
+
+
+async def test_many_who_stand_as_asked_are_found_like_few(session: AsyncSession, monkeypatch: pytest.MonkeyPatch):
+    await make_many(session)
+    for outcome in ("held", "not_held", "candidate", "eligible"):
+        asked = Filters(programme="hnte", outcome=outcome)
+        few = await search(session, asked, today(), library())
+        monkeypatch.setattr(searching, "FEW", -1)
+        many = await search(session, asked, today(), library())
+        monkeypatch.setattr(searching, "FEW", 2_000)
+        assert ([row["id"] for row in many.rows], many.total) == ([row["id"] for row in few.rows], few.total)
+    assert (await session.execute(text("SELECT count(*) FROM recognition"))).scalar_one() > 0
