@@ -61,6 +61,7 @@ ROUTERS: Final = (
     "backend.plans.compare_pages",
     "backend.plans.assessment_pages",
     "backend.plans.api",
+    "backend.zones.pages",
     "backend.subregisters.pages",
     "backend.subregisters.api",
     "backend.spreadsheets.pages",

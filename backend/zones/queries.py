@@ -1,0 +1,197 @@
+"""Reading high-tech zones: which there are on a day, what they report, and whether they meet the municipal conditions.
+
+A zone is an entry of the register `zones`; its enterprises are those registered in the park of its name. How many of
+them hold a certificate, and how many institutions they have, is counted here and not asked for.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.plans.documents import plans
+from backend.subregisters.queries import Filter, entries
+from backend.subregisters.schemas import Entry, register_named
+from backend.web.errors import NotFound
+from rules.answers import answer_request
+from rules.library import library
+from rules.plan import GrowthOfCount, Scope, Target
+
+PROGRAMME = "tz_municipal_hntz"
+#: What a zone reports each year, and what a person confirms: the indicators of the municipal conditions.
+YEARLY = "zone_gross_industrial_output"
+COUNTED = {
+    "zone_hnte_count": "区内有效高新技术企业",
+    "zone_rd_institution_municipal_plus_count": "区内市级以上企业研发机构",
+}
+LEVELS = ("municipal_hntz", "provincial_hntz", "national_hntz")
+#: Institutions of enterprises; as the plans count them.
+_RD_TYPES = register_named("institutions").groups["enterprise_rd"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was last said of one indicator of a zone."""
+
+    indicator: str
+    year: int | None
+    value: Any
+    source: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True)
+class TargetOfZone:
+    """A target that every zone must reach by itself, with this zone's value."""
+
+    target: Target
+    value: Fraction | None
+    #: Where the value comes from, or why there is none.
+    reason: str
+
+    @property
+    def is_met(self) -> bool | None:
+        return None if self.value is None else self.target.is_met(self.value)
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A zone on a day, with its figures and the answer of the rules."""
+
+    entry: Entry
+    on: date
+    counted: Mapping[str, int]
+    figures: Mapping[tuple[str, int | None], Figure]
+    #: The answer of the rule library to the municipal conditions, as `tidu check` gives it.
+    answer: Mapping[str, Any]
+    targets: tuple[TargetOfZone, ...]
+
+    def latest(self, indicator: str) -> Figure | None:
+        """The figure of the latest year by the day, or the fact of the day."""
+        found = [one for (name, year), one in self.figures.items() if name == indicator and (year or 0) <= self.on.year]
+        return max(found, key=lambda one: one.year or 0, default=None)
+
+
+def attestations() -> list[tuple[str, str]]:
+    """What a person confirms of a zone: indicator and its words."""
+    catalogue = library().catalogue
+    return [
+        (one.id, one.name)
+        for one in catalogue.indicators
+        if PROGRAMME in one.programmes and one.type.value == "boolean"
+    ]
+
+
+async def zones(session: AsyncSession, on: date, region: str = "") -> list[Entry]:
+    """The high-tech zones in being on a day."""
+    found = await entries(session, register_named("zones"), Filter(region=region), on)
+    return [one for one in found.rows if one.draft.type in LEVELS]
+
+
+async def zone(session: AsyncSession, thing_id: int, on: date, known_at: datetime | None = None) -> Zone:
+    """A zone on a day.
+
+    Raises:
+        NotFound: there is none, or it is of another district.
+    """
+    listed = await entries(session, register_named("zones"), Filter(state="all"), on)
+    of_zone = [one for one in listed.rows if one.thing_id == thing_id]
+    if not of_zone:
+        raise NotFound(f"没有编号 {thing_id} 的高新区，或者它不在您的市（区）。请从高新区列表进入。")
+    entry = max((one for one in of_zone if one.state_on(on) == "standing"), key=lambda one: one.id, default=of_zone[-1])
+    counted = await _counted(session, entry.draft.name, on)
+    figures = await _figures(session, thing_id, known_at)
+    answer = answer_request(
+        {"id": thing_id, "programme": PROGRAMME, "as_of": on.isoformat(), "facts": _facts(counted, figures, on)},
+        library(),
+    )
+    targets = [await _target(session, one, entry, on, counted, figures) for one in zone_targets()]
+    return Zone(entry, on, counted, figures, answer, tuple(targets))
+
+
+def zone_targets() -> list[Target]:
+    """The targets of all plans that hold for every zone by itself."""
+    return [one for plan in plans().values() for one in plan.targets if one.scope is Scope.ZONE and one.has_number]
+
+
+def _facts(counted: Mapping[str, int], figures: Mapping[tuple[str, int | None], Figure], on: date) -> dict[str, Any]:
+    facts: dict[str, Any] = dict(counted)
+    for (name, year), figure in figures.items():
+        if name == YEARLY and year is not None and year < on.year:
+            facts.setdefault(name, {})[str(year)] = figure.value
+        elif year is None and figure.value is not None and name not in COUNTED:
+            facts[name] = figure.value
+    return facts
+
+
+async def _counted(session: AsyncSession, park: str, on: date) -> dict[str, int]:
+    """Certificates and institutions of the enterprises in a zone on a day."""
+    found = await session.execute(
+        text(
+            "SELECT (SELECT count(DISTINCT r.enterprise_id) FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
+            " WHERE e.park = :park AND r.programme = 'hnte' AND r.superseded_at IS NULL AND r.valid_from <= :on"
+            " AND (r.valid_to IS NULL OR r.valid_to >= :on) AND (r.revoked_on IS NULL OR r.revoked_on > :on)),"
+            " (SELECT count(DISTINCT t.thing_id) FROM register_entry t LEFT JOIN enterprise e ON e.id = t.enterprise_id"
+            " WHERE (t.park = :park OR e.park = :park) AND t.register_id = 'institutions' AND t.superseded_at IS NULL"
+            " AND NOT t.is_withdrawn AND t.type = ANY(CAST(:types AS text[]))"
+            " AND t.level IN ('municipal', 'provincial', 'national') AND (t.starts_on IS NULL OR t.starts_on <= :on)"
+            " AND (t.ends_on IS NULL OR t.ends_on >= :on))"
+        ),
+        {"park": park, "on": on, "types": list(_RD_TYPES)},
+    )
+    return dict(zip(COUNTED, found.one(), strict=True))
+
+
+async def _figures(
+    session: AsyncSession, thing_id: int, known_at: datetime | None
+) -> dict[tuple[str, int | None], Figure]:
+    found = await session.execute(
+        text(
+            "SELECT DISTINCT ON (indicator, year) indicator, year, value, source, recorded_at FROM zone_figure"
+            " WHERE thing_id = :thing AND (CAST(:known_at AS timestamptz) IS NULL OR recorded_at <= :known_at)"
+            " ORDER BY indicator, year, id DESC"
+        ),
+        {"thing": thing_id, "known_at": known_at},
+    )
+    return {
+        (name, year): Figure(name, year, json.loads(value, parse_float=Decimal), source, at)
+        for name, year, value, source, at in found
+    }
+
+
+async def _target(
+    session: AsyncSession,
+    target: Target,
+    entry: Entry,
+    on: date,
+    counted: Mapping[str, int],
+    figures: Mapping[tuple[str, int | None], Figure],
+) -> TargetOfZone:
+    if isinstance(target.count, GrowthOfCount):
+        return await _growth(session, target, entry, on, counted)
+    known = [
+        one
+        for (name, year), one in figures.items()
+        if name == target.indicator and year is not None and year <= on.year
+    ]
+    latest = max(known, key=lambda one: one.year or 0, default=None)
+    if latest is None:
+        return TargetOfZone(target, None, "尚未填报")
+    return TargetOfZone(target, Fraction(latest.value), f"{latest.year} 年，{latest.source}")
+
+
+async def _growth(
+    session: AsyncSession, target: Target, entry: Entry, on: date, counted: Mapping[str, int]
+) -> TargetOfZone:
+    """The growth over the last year: the plan prints no base year, so none is made up."""
+    before = await _counted(session, entry.draft.name, date(on.year - 1, on.month, min(on.day, 28)))
+    was, now = before["zone_hnte_count"], counted["zone_hnte_count"]
+    if not was:
+        return TargetOfZone(target, None, "一年前区内没有有效高企，不能算增幅")
+    return TargetOfZone(target, Fraction((now - was) * 100, was), f"近一年 {was} → {now} 家；原文未印基期，按同比列示")
