@@ -4,7 +4,7 @@
 #   make demo      the service with invented demo data (http://127.0.0.1:8000)
 #   make serve     the service on the data folder, or on TIDU_DATABASE_URL
 #   make test      all tests (ARGS="-k name" for some)
-#   make check     format, lint, types, import directions, rule files
+#   make check     format, lint, types, import directions, rule files, known vulnerabilities
 #   make bench     the figures, as a table and in build/bench.jsonl
 #   make lock      choose the newest fitting packages anew
 
@@ -37,6 +37,7 @@ check: tools
 	$(BIN)/basedpyright
 	$(BIN)/lint-imports
 	$(BIN)/tidu rules lint
+	$(BIN)/python -m tests.audit_packages
 
 format: tools
 	$(BIN)/ruff check --fix .

@@ -1,7 +1,9 @@
 """The application, assembled: storage, middleware, errors, routes."""
 
+import math
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
@@ -20,11 +22,13 @@ from backend.exchange.doors import Turned, turn_away
 from backend.settings import Settings
 from backend.web.assets import mount_assets
 from backend.web.dependencies import Guard
-from backend.web.errors import Problem, install_error_handlers, tell
+from backend.web.errors import Problem, install_error_handlers, problem_of_status, tell
 from backend.web.logs import configure_logs
+from backend.web.rates import RateLimit
 from backend.web.responses import ResponseHeaders, redirect, wants_json
 from backend.web.security import BodyLimit, OnlyHttps, UnexpectedErrors
 from backend.web.warm_up import warm_up
+from backend.web.watching import Watched
 
 API: Final = "/api/v1"
 
@@ -115,8 +119,18 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(SignedInSession)
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(BodyLimit, megabytes=settings.upload_megabytes)
+    app.add_middleware(
+        RateLimit, public=settings.public_requests_a_minute, sign_in=settings.sign_ins_a_minute, answer=_too_often
+    )
     app.add_middleware(OnlyHttps, always=settings.secure_cookies)
+    app.add_middleware(Watched)
     app.add_middleware(ResponseHeaders)
+
+
+def _too_often(request: Request, wait: float) -> Response:
+    seconds = math.ceil(wait)
+    told = problem_of_status(429, f"这个地址的请求过于频繁，请在 {seconds} 秒后再试。")
+    return tell(request, replace(told, headers={"Retry-After": str(seconds)}))
 
 
 def _include(app: FastAPI, module: str) -> None:

@@ -80,6 +80,20 @@ class Settings(BaseSettings):
         default=True,
         description="Titles entered or taken away by hand wait for a second person; off where only one person works.",
     )
+    sign_ins_a_minute: int = Field(
+        default=60,
+        ge=1,
+        description="Sign-ins tried from one address in a minute, and process; an office behind one address has many.",
+    )
+    public_requests_a_minute: int = Field(
+        default=600,
+        ge=1,
+        description="Requests without an account from one address in a minute, and process.",
+    )
+    metrics_token: SecretStr | None = Field(
+        default=None,
+        description="What Prometheus shows to read /metrics from elsewhere; without it only this machine may.",
+    )
     trace_days: int = Field(
         default=1096,
         ge=184,

@@ -1,15 +1,22 @@
-"""For those who watch over the service: does it live, can it work."""
+"""For those who watch over the service: does it live, can it work, how is it doing."""
 
-from fastapi import APIRouter
-from fastapi.responses import JSONResponse
+import secrets
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend.database.migrate import missing_migrations
-from backend.web.dependencies import Engine
+from backend.settings import Settings
+from backend.web.dependencies import CurrentSettings, Engine
+from backend.web.errors import NotFound
+from backend.web.watching import REGISTRY, WAITING_NOTES
 
 router = APIRouter()
+_THIS_MACHINE = ("127.0.0.1", "::1")
 
 
 @router.get("/healthz")
@@ -30,3 +37,23 @@ async def readyz(engine: Engine) -> JSONResponse:
     if missing:
         return JSONResponse({"status": "migrations missing", "missing": missing}, 503)
     return JSONResponse({"status": "ready"})
+
+
+@router.get("/metrics")
+async def metrics(request: Request, engine: Engine, settings: CurrentSettings) -> Response:
+    """Counts for Prometheus: for who asks from this machine, or shows the token of TIDU_METRICS_TOKEN."""
+    if not _may_watch(request, settings):
+        raise NotFound("网址可能有误，或该内容已不存在。请从导航或搜索进入。")
+    try:
+        async with engine.connect() as connection:
+            WAITING_NOTES.set(await connection.scalar(text("SELECT count(*) FROM trace_note")) or 0)
+    except (OSError, DBAPIError, PoolTimeout):
+        WAITING_NOTES.set(float("nan"))
+    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+
+
+def _may_watch(request: Request, settings: Settings) -> bool:
+    if settings.metrics_token is not None:
+        expected = f"Bearer {settings.metrics_token.get_secret_value()}"
+        return secrets.compare_digest(request.headers.get("authorization", "").encode(), expected.encode())
+    return request.client is not None and request.client.host in _THIS_MACHINE

@@ -52,7 +52,7 @@ class OnlyHttps:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_header(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)["Strict-Transport-Security"] = "max-age=31536000"
+                MutableHeaders(scope=message)["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
             await send(message)
 
         is_https = scope["type"] == "http" and (self.always or scope["scheme"] == "https")
