@@ -59,7 +59,7 @@ async def exchange(request: Request, session: Work, person: OfTheCity) -> HTMLRe
 
 def _shown(run: Mapping[str, Any]) -> dict[str, Any]:
     """A run with its counts in words, those of nothing left out."""
-    counts = [(COUNTS[name], number) for name, number in run["counts"].items() if name in COUNTS and number]
+    counts = [(word, number) for name, word in COUNTS.items() if (number := run["counts"].get(name))]
     return dict(run) | {"told": counts}
 
 
