@@ -146,7 +146,11 @@ def together(answer: Answer, facts: Facts, library: Library) -> list[Remedy]:
 
 
 def _remedy(advice: Advice) -> Remedy:
-    return Remedy(advice.in_words(), ";".join(_change(one) for one in advice.changes), advice.met_on)
+    words = advice.in_words()
+    if advice.met_on is not None and advice.changes:
+        # Mended together, some of it by work and the rest by waiting.
+        words = f"{'；并且'.join(one.in_words() for one in advice.changes)}；并等到 {advice.met_on}"
+    return Remedy(words, ";".join(_change(one) for one in advice.changes), advice.met_on)
 
 
 def _change(change: Change) -> str:

@@ -182,6 +182,12 @@ async def test_what_only_time_mends_says_the_day(browser: AsyncClient) -> None:
     assert "到 2027-01-10 即可满足" in page.text
 
 
+async def test_what_work_and_time_mend_together_is_told_with_both(browser: AsyncClient) -> None:
+    facts = facts_of("hnte@2016") | {"established_on": "2026-01-10", "sci_tech_staff": {"2025": 10}}
+    page = (await _answer_of(browser, "hnte", facts)).text.partition("一次补齐")[2]
+    assert "还差 10 人科技人员数（2025 年）：由 10 增至 20；并等到 2027-01-10" in page
+
+
 async def test_everything_one_could_be_is_answered_at_once(browser: AsyncClient) -> None:
     page = await _answer_of(browser, "all", facts_of("hnte@2016"))
     for name in ("国家高新技术企业", "科技型中小企业", "专精特新中小企业"):
