@@ -1,6 +1,7 @@
 """The workbench: the first page, which says what to do this week."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -10,6 +11,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.clock import today
+from backend.cultivation.service_file import due_items
+from backend.cultivation.stages import ACTION_KINDS
 from backend.eligibility.queries import most_missing, newly_eligible
 from backend.enterprises.labels import Names
 from backend.plans.queries import workbench_plans
@@ -24,6 +27,8 @@ from rules.library import library
 router = APIRouter()
 #: Rows of each of the page's lists.
 SHOWN = 10
+#: How far ahead an officer's own day looks.
+DAYS_AHEAD = 14
 #: What each part of the page rests on.
 _RESTS_ON: dict[str, tuple[Topic, ...]] = {
     "counts": ("enterprise", "recognition"),
@@ -41,11 +46,14 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
     seen = await seen_by(session)
     found = {part: await _part(request, session, seen, part, person.region_code) for part in _RESTS_ON}
     counts, total = found["counts"]
+    # An officer's own day is a handful of rows, and never another's: it is asked for each time.
+    mine = await due_items(session, day + timedelta(days=DAYS_AHEAD), person.id) if person.role.may_write else None
     return render(
         request, "workbench.html", page_title="工作台", on=day, names=Names(rules),
         steps=[{"rung": one.id, "name": one.name, "count": counts[one.id], "note": "", "href": f"/enterprises?rung={one.id}"} for one in RUNGS],
         total=total, ending=found["ending"], days=SOON_DAYS, newly=found["newly"], missing=found["missing"],
-        plans=found["plans"], last_run=await _last_run(session),
+        plans=found["plans"], last_run=await _last_run(session), mine=mine, shown=SHOWN, days_ahead=DAYS_AHEAD,
+        kinds={"step": "步骤"} | ACTION_KINDS,
     )  # fmt: skip
 
 

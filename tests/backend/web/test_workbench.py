@@ -8,11 +8,12 @@ from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.clock import today
+from backend.cultivation.actions import StepDraft, plan_steps
 from backend.database.session import copy_rows, owner_unit_of_work
 from backend.eligibility.service import evaluate
 from rules.library import library
 from tests.backend.conftest import ClientAs
-from tests.factories import make_enterprise, make_recognition
+from tests.factories import column, make_enterprise, make_recognition
 
 DISTRICT = "321282"
 READERS = [("city_officer", ""), ("district_officer", DISTRICT)]
@@ -93,3 +94,23 @@ async def test_a_change_is_on_the_page_at_the_next_look(registry: AsyncEngine, c
     async with owner_unit_of_work(registry) as session:
         await make_enterprise(session)
     assert "库内企业 14 家" in (await client.get("/")).text
+
+
+async def test_an_officer_sees_the_own_due_items_and_not_anothers(registry: AsyncEngine, client_as: ClientAs):
+    mine, other = await client_as("city_officer"), await client_as("city_officer")
+    async with owner_unit_of_work(registry) as session:
+        first, second = list(await column(session, "SELECT id FROM person ORDER BY id DESC LIMIT 2"))
+        (number,) = await column(session, "SELECT min(id) FROM enterprise")
+        draft = [StepDraft("补齐知识产权材料", today() - timedelta(days=3), "hnte", officer_id=second)]
+        later = [StepDraft("准备明年申报", today() + timedelta(days=200), "hnte", officer_id=second)]
+        await plan_steps(session, number, [*draft, *later], by=first)
+    page = (await mine.get("/")).text
+    assert "14 天内和已过期 1 项" in page
+    assert "补齐知识产权材料" in page
+    assert "准备明年申报" not in page
+    assert "补齐知识产权材料" in (await mine.get("/pool/due?days=14")).text
+    assert "您负责的企业没有到期的步骤" in (await other.get("/")).text
+
+
+async def test_a_viewer_has_no_day_of_ones_own(registry: AsyncEngine, client_as: ClientAs):
+    assert "我的待办" not in (await (await client_as("viewer")).get("/")).text
