@@ -248,6 +248,19 @@ def _money(unit_text: str) -> tuple[MoneyUnit | None, bool]:
         return None, True
 
 
+def stem_of_column(title: str) -> str:
+    """By what a column is looked up whose head cells are, from top to bottom, the words of `title`."""
+    stems = [stem for part in title.split(" ") if (stem := parse_title(part).stem)]
+    if not stems:
+        return ""
+    return "".join(stems[-2:]) if stems[-1] in _GENERIC else stems[-1]
+
+
+def first_titles() -> Mapping[Field, str]:
+    """How each field is called where it is spoken of."""
+    return _MEANINGS
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Every title that is known."""
@@ -258,7 +271,7 @@ class Vocabulary:
     def knows(self, text: str) -> bool:
         """Whether a text is, by itself, the title of a column."""
         title = parse_title(text)
-        return self._look_up(title.stem) is not None or without_programme(title.stem)[1] in _RECOGNITION_TITLES
+        return self.look_up(title.stem) is not None or without_programme(title.stem)[1] in _RECOGNITION_TITLES
 
     def column(self, index: int, path: tuple[str, ...]) -> Column:
         """The column whose head cells are, from top to bottom, `path`."""
@@ -291,14 +304,15 @@ class Vocabulary:
         if parent and child in _GENERIC and _ABOUT_ENTERPRISE.search(parent):
             attempts.append(child)
         for attempt in attempts:
-            if found := self._look_up(attempt):
+            if found := self.look_up(attempt):
                 return (*found, programme if found[0] in _RECOGNITION_FIELDS else "")
             named, rest = without_programme(attempt)
             if named and rest in _RECOGNITION_TITLES:
                 return _RECOGNITION_TITLES[rest], None, named
         return None, None, ""
 
-    def _look_up(self, stem: str) -> tuple[Field | None, Indicator | None] | None:
+    def look_up(self, stem: str) -> tuple[Field | None, Indicator | None] | None:
+        """The field of a title's stem, and the indicator where it is a figure."""
         for spelling in _spellings(stem):
             if spelling in self.fields:
                 return self.fields[spelling], None
@@ -308,7 +322,7 @@ class Vocabulary:
 
     def indicator(self, text: str) -> Indicator | None:
         """The indicator that a cell of a long table names."""
-        found = self._look_up(parse_title(text).stem)
+        found = self.look_up(parse_title(text).stem)
         return found[1] if found else None
 
 

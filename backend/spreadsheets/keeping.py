@@ -36,7 +36,7 @@ async def begin_run(
     file_name: str,
     content: bytes,
     digest: str,
-    entered: Mapping[str, str],
+    entered: Mapping[str, Any],
     importer: Importer,
     status: str = "writing",
 ) -> int:
@@ -56,20 +56,32 @@ async def begin_run(
     return found.scalar_one()
 
 
-async def claim(session: AsyncSession, import_id: int, status: str) -> None:
+async def claim(session: AsyncSession, import_id: int, status: str, options: Mapping[str, Any] | None = None) -> None:
     """Begin to check or to write a run, anew if it was interrupted; two never do so at once.
+
+    Args:
+        session: a transaction that is committed before anybody begins.
+        import_id: which run.
+        status: checking or writing.
+        options: what is said of the file from now on; a file that was tried out can then be tried out again.
 
     Raises:
         ImportDone: it is done, or somebody is at it.
     """
-    ready = "status = 'checked'" if status == "writing" else "status IN ('stopped', 'failed')"
+    ready = "status = 'checked'" if status == "writing" or options is not None else "status IN ('stopped', 'failed')"
     claimed = await session.execute(
         text(
             "UPDATE import_run SET status = :status, started_at = now(), failure = '', is_stop_asked = false, stage = '',"
-            f" stage_done = 0, stage_total = 0 WHERE id = :id AND ({ready} OR (status = :status AND NOT {ALIVE})) RETURNING id"
+            " stage_done = 0, stage_total = 0,"
+            " report = CASE WHEN CAST(:options AS jsonb) IS NULL THEN report"
+            " ELSE jsonb_set(report, '{options}', CAST(:options AS jsonb)) END"
+            f" WHERE id = :id AND ({ready} OR (status = :status AND NOT {ALIVE})) RETURNING id"
         ),
-        {"id": import_id, "status": status},
-    )
+        {
+            "id": import_id, "status": status,
+            "options": None if options is None else json.dumps(options, ensure_ascii=False),
+        },
+    )  # fmt: skip
     if claimed.first() is None:
         raise ImportDone
 
@@ -90,18 +102,18 @@ async def forget_run(session: AsyncSession, import_id: int) -> None:
     await session.execute(text("DELETE FROM import_run WHERE id = :id"), {"id": import_id})
 
 
-async def keep_checked(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, str]) -> None:
+async def keep_checked(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, Any]) -> None:
     """Keep what an import would do."""
     await _keep(session, import_id, report, entered, "status = 'checked'")
 
 
-async def keep_outcome(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, str]) -> None:
+async def keep_outcome(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, Any]) -> None:
     """Keep what an import did, in place of what its dry run had foretold."""
     status = "committed_in_part" if report.refused else "committed"
     await _keep(session, import_id, report, entered, f"status = '{status}', committed_at = now()")
 
 
-async def _keep(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, str], change: str) -> None:
+async def _keep(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, Any], change: str) -> None:
     await session.execute(
         text(
             f"UPDATE import_run SET {change}, layout = :layout, rows = :rows, good_rows = :good, bad_rows = :bad,"
@@ -123,7 +135,7 @@ def _numbers(report: Report) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _head(report: Report, options: Mapping[str, str]) -> str:
+def _head(report: Report, options: Mapping[str, Any]) -> str:
     head: dict[str, Any] = {**report.head_as_json(), "options": dict(options)}
     head["skipped_rows"] = head["skipped_rows"][:_MOST_SKIPPED]
     head["problem_kinds"] = head["problem_kinds"][:_MOST_KINDS]

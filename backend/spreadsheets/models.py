@@ -70,6 +70,22 @@ class ImportRow(SQLModel, table=True):
     problem_kinds: list[int] = Field(sa_column=Column(ARRAY(SmallInteger), nullable=False, server_default="{}"))
 
 
+class ColumnChoice(SQLModel, table=True):
+    """What an officer said that a column means which nobody knew: proposed for the next file of the layout."""
+
+    __tablename__ = "column_choice"  # type: ignore[assignment]
+
+    #: The district whose officer said it; empty for the city.
+    region_code: str = Field(max_length=6, primary_key=True)
+    layout: str = Field(max_length=40, primary_key=True)
+    #: By what the column is looked up: `columns.stem_of_column`.
+    stem: str = Field(primary_key=True)
+    #: The id of an indicator, or `field:` and a field.
+    means: str
+    chosen_by: int | None = None
+    chosen_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+
+
 class ImportTouched(SQLModel, table=True):
     """An enterprise that an import wrote of, and who it was before: what undoing goes back to."""
 

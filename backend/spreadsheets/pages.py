@@ -21,6 +21,8 @@ from backend.database.session import reached, unit_of_work
 from backend.enterprises.labels import programme_choices
 from backend.settings import Settings
 from backend.spreadsheets import template_pages
+from backend.spreadsheets.column_choices import meaning_of, meanings, remember, unknown_columns
+from backend.spreadsheets.columns import vocabulary_of
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.keeping import ImportDone, ask_to_stop, bad_rows, begin_run, claim, forget_run
 from backend.spreadsheets.problems_workbook import problems_workbook
@@ -119,7 +121,7 @@ async def _patiently(done: "Future[None]") -> None:
         waiting.add_done_callback(lambda late: late.cancelled() or late.exception())
 
 
-def _options(entered: Mapping[str, str], person: PersonSignedIn, limit_megabytes: int) -> ReadOptions:
+def _options(entered: Mapping[str, Any], person: PersonSignedIn, limit_megabytes: int) -> ReadOptions:
     try:
         day = date.fromisoformat(entered["dated_on"]) if entered["dated_on"] else None
     except ValueError as error:
@@ -131,6 +133,7 @@ def _options(entered: Mapping[str, str], person: PersonSignedIn, limit_megabytes
     return ReadOptions(
         layout=entered["layout"] or None, programme=entered["programme"], dated_on=day, batch=entered["batch"][:120], year=int(year) if year else None,
         within=city, limit_megabytes=limit_megabytes,
+        columns=entered.get("columns") or {},
     )  # fmt: skip
 
 
@@ -151,7 +154,8 @@ async def one_import(
     return render(
         request, "imports/import.html", page_title=run["file_name"], breadcrumb=[("导入", "/imports"), (run["file_name"], None)],
         run=run, report=run["report"], kept=await kept_by_undoing(session, import_id) if run["undone_at"] else [], found=found, fate=chosen, kind=kind, fates=_FATES, query=query,
-        stage=_stage(run), is_reported=bool(run["report"].get("counts")),
+        unknown=await unknown_columns(session, run["report"], person.region_code, library().catalogue),
+        meanings=meanings(library().catalogue), stage=_stage(run), is_reported=bool(run["report"].get("counts")),
     )  # fmt: skip
 
 
@@ -202,6 +206,29 @@ async def check_again(
         await claim(own, import_id, "checking")
     with suppress(WorkbookError):
         await _patiently(check(engine, settings, run))
+    return redirect(request, f"/imports/{import_id}")
+
+
+@router.post("/imports/{import_id}/columns")
+async def columns(
+    request: Request, session: Work, person: Officer, engine: Engine, settings: CurrentSettings, import_id: int
+) -> Response:
+    """Say what unknown columns mean: remembered for the layout, and the file is tried out again with it."""
+    found = await _found(session, import_id)
+    catalogue = library().catalogue
+    entered = {name: str(value).strip() for name, value in (await request.form()).items()}
+    vocabulary = vocabulary_of(catalogue)
+    choices = {
+        one.stem: meaning_of(said, one.title, vocabulary)
+        for one in await unknown_columns(session, found["report"], person.region_code, catalogue)
+        if (said := entered.get(f"column:{one.stem}", ""))
+    }
+    options = {**found["report"]["options"], "columns": {**found["report"]["options"].get("columns", {}), **choices}}
+    async with reached(unit_of_work(engine, scope_of(person))) as own:
+        await remember(own, found["layout"], choices, person.region_code, person.id)
+        await claim(own, import_id, "checking", options)
+    with suppress(WorkbookError):
+        await _patiently(check(engine, settings, await _run(session, person, settings, import_id)))
     return redirect(request, f"/imports/{import_id}")
 
 

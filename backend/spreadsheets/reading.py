@@ -1,12 +1,13 @@
 """Read a file: open it, find its tables, choose a layout for each, read the rows, compare them with each other."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 from backend.enterprises.names import match_key
 from backend.spreadsheets.cells import MoneyUnit
+from backend.spreadsheets.column_choices import with_choices
 from backend.spreadsheets.columns import Column, Field, Vocabulary, vocabulary_of
 from backend.spreadsheets.context import Context, read_context
 from backend.spreadsheets.header import Table, find_tables, why_not_read
@@ -67,6 +68,8 @@ class ReadOptions:
     #: Only these sheets, even if they look obsolete or are hidden.
     sheets: tuple[str, ...] = ()
     limit_megabytes: int = DEFAULT_LIMIT_MEGABYTES
+    #: What an officer said that columns mean, by their stems: see `column_choices`.
+    columns: Mapping[str, str] = field(default_factory=dict[str, str])
     progress: Progress = field(default_factory=Progress, compare=False)
 
 
@@ -100,7 +103,7 @@ def read_workbook(workbook: Workbook, catalogue: Catalogue, options: ReadOptions
     options = options or ReadOptions()
     if options.layout is not None and options.layout not in LAYOUT_IDS:
         raise UnknownLayout(f"没有“{options.layout}”这种版式，可用的有：{'、'.join(LAYOUT_IDS)}。")
-    vocabulary = vocabulary_of(catalogue)
+    vocabulary = with_choices(vocabulary_of(catalogue), options.columns, catalogue)
     layouts = layouts_of(vocabulary)
     reading = _Reading(notes=[TableNote("", "", note) for note in workbook.notes])
     for sheet in workbook.sheets:

@@ -44,7 +44,7 @@ class Run:
     import_id: int
     file_name: str
     options: ReadOptions
-    entered: Mapping[str, str]
+    entered: Mapping[str, Any]
     importer: Importer
     scope: Scope
     good_rows_only: bool = False
