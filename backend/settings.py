@@ -94,6 +94,10 @@ class Settings(BaseSettings):
         default=None,
         description="What Prometheus shows to read /metrics from elsewhere; without it only this machine may.",
     )
+    backup_passphrase: SecretStr | None = Field(
+        default=None,
+        description="What backups are encrypted with; without it they are as readable as the database.",
+    )
     trace_days: int = Field(
         default=1096,
         ge=184,

@@ -1,18 +1,21 @@
 """The whole database in one file, and back: within a version, to a newer one, or to another server."""
 
+import asyncio
 import os
+import secrets
 import subprocess
 import tempfile
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.database.embedded import program
-from backend.database.engine import libpq_url
+from backend.database.engine import libpq_url, make_engine
 from backend.database.errors import StorageError
 from backend.database.migrate import upgrade
 from backend.database.roles import prepare_database
+from backend.database.vault import VaultError, is_locked, lock, unlock
 
 # An older server does not know it, and it matters to nobody.
 _UNKNOWN_TO_OLDER_SERVERS = b"SET transaction_timeout = 0;\n"
@@ -26,22 +29,80 @@ class RestoreFailed(StorageError):
     """The file is no backup, or the database is not empty. Nothing was written."""
 
 
-async def backup(engine: AsyncEngine, file: Path) -> int:
+async def backup(engine: AsyncEngine, file: Path, passphrase: str | None = None, snapshot: str = "") -> int:
     """Write all data into `file` and return its size in bytes. An old file stays until the new one is complete.
 
+    With a passphrase nobody reads it without. `snapshot` names the state to be written; without one it is now's.
     Raises BackupFailed.
     """
     draft = file.with_name(f"{file.name}.part")
-    command = [str(program("pg_dump")), "--format=custom", "--no-owner", f"--file={draft}", _address(engine)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: ASYNC221 nothing else runs
+    options = ["--format=custom", "--no-owner", f"--file={draft}", *([f"--snapshot={snapshot}"] if snapshot else [])]
+    # Off the event loop: a transaction may be held open meanwhile for its snapshot.
+    done = await asyncio.to_thread(_run, [str(program("pg_dump")), *options, _address(engine)])
     if done.returncode != 0:
         draft.unlink(missing_ok=True)
         raise BackupFailed(f"备份没有完成：{done.stderr.strip()}。请检查 {file.parent} 是否可写、磁盘是否有空间。")
+    if passphrase:
+        clear, draft = draft, file.with_name(f"{file.name}.locked")
+        lock(clear, draft, passphrase)
+        clear.unlink()
     draft.replace(file)
     return file.stat().st_size
 
 
-async def restore(engine: AsyncEngine, file: Path) -> None:
+async def backup_and_verify(engine: AsyncEngine, file: Path, passphrase: str | None = None) -> dict[str, int]:
+    """The same, and then restored into a scratch database on the same server and counted: rows by table.
+
+    What is counted is the very state that is written, so that nobody has to stop working. Raises BackupFailed.
+    """
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="REPEATABLE READ")
+        snapshot = str(await connection.scalar(text("SELECT pg_export_snapshot()")))
+        before = await _count(connection)
+        await backup(engine, file, passphrase, snapshot)
+    after = await _restored(engine, file, passphrase)
+    if before != after:
+        wrong = sorted(table for table in before | after if before.get(table) != after.get(table))
+        raise BackupFailed(f"备份与数据库不一致：{'、'.join(wrong)} 的行数不同。请不要依赖 {file}，重新备份。")
+    return after
+
+
+async def _restored(engine: AsyncEngine, file: Path, passphrase: str | None) -> dict[str, int]:
+    """How many rows each table has once the file is restored; the scratch database is gone afterwards."""
+    name = f"tidu_verify_{secrets.token_hex(6)}"
+    await _outside_transaction(engine, f"CREATE DATABASE {name} TEMPLATE template0")
+    try:
+        scratch = make_engine(engine.url.set(database=name).render_as_string(hide_password=False))
+        try:
+            await restore(scratch, file, passphrase, is_upgraded=False)
+            async with scratch.connect() as connection:
+                return await _count(connection)
+        except RestoreFailed as problem:
+            raise BackupFailed(f"备份写成了，但恢复不了：{problem}") from problem
+        finally:
+            await scratch.dispose()
+    finally:
+        await _outside_transaction(engine, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+async def _count(connection: AsyncConnection) -> dict[str, int]:
+    tables = await connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+    return {
+        table: int(await connection.scalar(text(f'SELECT count(*) FROM "{table}"')) or 0) for table in tables.scalars()
+    }
+
+
+async def _outside_transaction(engine: AsyncEngine, statement: str) -> None:
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.execute(text(statement))
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+async def restore(engine: AsyncEngine, file: Path, passphrase: str | None = None, *, is_upgraded: bool = True) -> None:
     """Fill an empty database from a backup, all or nothing, and migrate it to this version.
 
     Raises RestoreFailed.
@@ -55,7 +116,7 @@ async def restore(engine: AsyncEngine, file: Path) -> None:
         await connection.run_sync(prepare_database)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "restore.sql"
-        _write_script(file, script)
+        _write_script(_unlocked(file, Path(folder) / "clear", passphrase), script)
         options = ["-X", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1", f"--file={script}"]
         done = subprocess.run(  # noqa: ASYNC221 nothing else runs
             [str(program("psql")), *options, _address(engine)],
@@ -66,7 +127,21 @@ async def restore(engine: AsyncEngine, file: Path) -> None:
         )
     if done.returncode != 0:
         raise RestoreFailed(f"恢复没有完成，没有写入任何数据：{done.stderr.strip()}")
-    await upgrade(engine)
+    if is_upgraded:
+        await upgrade(engine)
+
+
+def _unlocked(file: Path, clear: Path, passphrase: str | None) -> Path:
+    """The file as pg_restore reads it."""
+    if not is_locked(file):
+        return file
+    if not passphrase:
+        raise RestoreFailed(f"{file} 是加密的备份，请在 TIDU_BACKUP_PASSPHRASE 中给出备份时的口令。没有恢复任何数据。")
+    try:
+        unlock(file, clear, passphrase)
+    except VaultError as problem:
+        raise RestoreFailed(f"{file} 解不开：口令不对，或文件被改动过。没有恢复任何数据。") from problem
+    return clear
 
 
 def _write_script(file: Path, script: Path) -> None:
