@@ -13,14 +13,16 @@ from backend.filings.standing import stands
 
 #: Year of a fact that has none, in the tables of conflicts and flags.
 NO_YEAR = 0
+#: Enterprises looked at together: what is held of them fits into memory.
+PORTION = 10_000
 
-_AGAIN = """
+_AGAIN = f"""
     EXISTS (
-        SELECT FROM said s WHERE s.enterprise_id = fact.enterprise_id AND s.year IS NOT DISTINCT FROM fact.year
-        AND s.key = fact.key AND s.source <> 'officer' AND s.id > fact.decision_id
-        AND differ(s.value, fact.decided, fact.percent) AND coalesce((
-            SELECT differ(b."values" -> fact.key, s.value, fact.percent) FROM filing b
-            WHERE b.enterprise_id = s.enterprise_id AND b.year IS NOT DISTINCT FROM s.year AND b.source = s.source
+        SELECT FROM jsonb_array_elements(fact.said) AS s WHERE s ->> 'source' <> 'officer'
+        AND CAST(s ->> 'filing_id' AS bigint) > fact.decision_id
+        AND differ(s -> 'value', fact.decided, fact.percent) AND coalesce((
+            SELECT differ(b."values" -> fact.key, s -> 'value', fact.percent) FROM filing b
+            WHERE b.enterprise_id = fact.enterprise_id AND coalesce(b.year, {NO_YEAR}) = fact.year AND b.source = s ->> 'source'
             AND b.id < fact.decision_id AND jsonb_exists(b."values", fact.key)
             AND NOT EXISTS (SELECT FROM filing_withdrawal w WHERE w.filing_id = b.id)
             ORDER BY b.received_on DESC, b.id DESC LIMIT 1
@@ -28,18 +30,26 @@ _AGAIN = """
     )
 """
 
-# Most periods have one source only: they are left out before any value is looked into.
+# Most values are said by one source alone, and looking into each would take most of the time. Sources can only differ
+# on what is said beside the source that said most of a period: so only what the others said is looked up.
 _REFRESH = f"""
-    WITH told AS (
-        SELECT enterprise_id, year FROM filing f WHERE enterprise_id = ANY(:ids) AND {stands("NULL")}
-        GROUP BY enterprise_id, year HAVING count(DISTINCT source) > 1
+    WITH held AS MATERIALIZED (
+        SELECT f.id, f.enterprise_id, coalesce(f.year, {NO_YEAR}) AS year, f.source, f.received_on, f."values"
+        FROM filing f WHERE f.enterprise_id = ANY(:ids) AND {stands("NULL")}
+    ),
+    told AS (
+        SELECT enterprise_id, year, (array_agg(source ORDER BY pg_column_size("values") DESC))[1] AS most_said
+        FROM held GROUP BY enterprise_id, year HAVING min(source) <> max(source)
+    ),
+    narrow AS (
+        SELECT DISTINCT h.enterprise_id, h.year, k.key FROM told JOIN held h USING (enterprise_id, year)
+        CROSS JOIN LATERAL jsonb_object_keys(h."values") AS k (key) WHERE h.source <> told.most_said
     ),
     said AS (
-        SELECT DISTINCT ON (f.enterprise_id, f.year, v.key, f.source)
-            f.enterprise_id, f.year, v.key, f.source, v.value, f.received_on, f.id
-        FROM told JOIN filing f ON f.enterprise_id = told.enterprise_id AND f.year IS NOT DISTINCT FROM told.year
-        CROSS JOIN LATERAL jsonb_each(f."values") v WHERE {stands("NULL")}
-        ORDER BY f.enterprise_id, f.year, v.key, f.source, f.received_on DESC, f.id DESC
+        SELECT DISTINCT ON (enterprise_id, year, n.key, h.source)
+            enterprise_id, year, n.key, h.source, h."values" -> n.key AS value, h.received_on, h.id
+        FROM narrow n JOIN held h USING (enterprise_id, year) WHERE jsonb_exists(h."values", n.key)
+        ORDER BY enterprise_id, year, n.key, h.source, h.received_on DESC, h.id DESC
     ),
     fact AS (
         SELECT said.enterprise_id, said.year, said.key, t.percent,
@@ -57,7 +67,7 @@ _REFRESH = f"""
         HAVING count(*) > 1 AND count(DISTINCT said.value) > 1
     ),
     apart AS (
-        SELECT enterprise_id, key AS indicator, coalesce(year, {NO_YEAR}) AS year, said, latest_filing_id,
+        SELECT enterprise_id, key AS indicator, year, said, latest_filing_id,
             decision_id IS NOT NULL AS is_reopened,
             CASE WHEN is_number THEN round((most - least) * 100 / greatest(abs(most), abs(least)), 2) ELSE 100 END AS spread,
             CASE WHEN is_number AND least * most > 0
@@ -82,7 +92,8 @@ _REFRESH = f"""
 
 async def refresh_conflicts(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:
     """Find the conflicts of some enterprises anew; part of working out what holds now."""
-    await session.execute(text(_REFRESH), {"ids": list(enterprise_ids)})
+    for start in range(0, len(enterprise_ids), PORTION):
+        await session.execute(text(_REFRESH), {"ids": list(enterprise_ids[start : start + PORTION])})
 
 
 async def conflict_of(

@@ -11,6 +11,7 @@ from functools import lru_cache
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.filings.conflicts import PORTION
 from rules.catalogue import Catalogue, Consistency, Indicator, Jump, Period, Type
 from rules.language import FEN_PER_WAN, Arithmetic, AsOf, Call, Compare, Fact, Literal, Logic, Node, Not, parse, walk
 
@@ -70,31 +71,29 @@ def _facts_of(rule: Consistency, catalogue: Catalogue) -> list[Indicator]:
     return list({node.indicator.id: node.indicator for node in nodes if isinstance(node, Fact)}.values())
 
 
-def _case(rule: str, indicator: str, broken: str, figures: dict[str, str]) -> tuple[str, str]:
-    """A row of the list of rules, and how its figures are told."""
+def _case(rule: str, indicator: str, broken: str, figures: dict[str, str]) -> tuple[str, str, str]:
+    """A row of the list of rules, how its figures are told, and the condition alone."""
     told = ", ".join(f"'{name}', {column}" for name, column in figures.items())
     return (
         f"('{rule}', '{indicator}', {broken})",
         f"WHEN v.rule = '{rule}' AND v.indicator = '{indicator}' THEN jsonb_build_object({told})",
+        f"({broken})",
     )
 
 
-def _rule(rule: Consistency, catalogue: Catalogue) -> tuple[str, str]:
+def _rule(rule: Consistency, catalogue: Catalogue) -> tuple[str, str, str]:
     figures = {one.id: _column(one) for one in _facts_of(rule, catalogue)}
     return _case(rule.id, "", f"NOT {to_sql(parse(rule.require, catalogue))}", figures)
 
 
-def _jump(jump: Jump, indicator: Indicator) -> tuple[str, str]:
+def _jump(jump: Jump, indicator: Indicator) -> tuple[str, str, str]:
     now, before = (f'abs({table}."{indicator.id}")' for table in ("y", "p"))
     larger, smaller = f"greatest({now}, {before})", f"least({now}, {before})"
     scale = FEN_PER_WAN if indicator.type is Type.MONEY else 1
-    conditions = [
-        f"{smaller} > 0",
-        f"{larger} >= {smaller}::numeric * {jump.at_least}",
-        f"{now} IS NOT NULL AND {before} IS NOT NULL",
-    ]
+    # Reckoned in floating point: a jump is a hint, and money a thousandfold is no whole number of the database any more.
+    conditions = [f"{now} > 0", f"{before} > 0", f"{larger} >= {smaller}::float8 * {jump.at_least}"]
     if jump.below is not None:
-        conditions.append(f"{larger} < {smaller}::numeric * {jump.below}")
+        conditions.append(f"{larger} < {smaller}::float8 * {jump.below}")
     if jump.larger_at_least:
         conditions.append(f"{larger} >= {jump.larger_at_least * scale}")
     figures = {"this": f'y."{indicator.id}"', "before": f'p."{indicator.id}"'}
@@ -103,8 +102,8 @@ def _jump(jump: Jump, indicator: Indicator) -> tuple[str, str]:
 
 @lru_cache(maxsize=4)
 def _refresh_statement(catalogue: "_Kept") -> str:
-    yearly: list[tuple[str, str]] = []
-    current: list[tuple[str, str]] = []
+    yearly: list[tuple[str, str, str]] = []
+    current: list[tuple[str, str, str]] = []
     for rule in catalogue.value.consistency:
         is_yearly = any(one.period is Period.YEARLY for one in _facts_of(rule, catalogue.value))
         (yearly if is_yearly else current).append(_rule(rule, catalogue.value))
@@ -137,12 +136,14 @@ def _refresh_statement(catalogue: "_Kept") -> str:
     """
 
 
-def _broken(rules: Sequence[tuple[str, str]], year: str, tables: str, first: str) -> str:
-    rows, told = ", ".join(row for row, _ in rules), " ".join(case for _, case in rules)
+def _broken(rules: Sequence[tuple[str, str, str]], year: str, tables: str, first: str) -> str:
+    rows, told = ", ".join(row for row, _, _ in rules), " ".join(case for _, case, _ in rules)
+    # Asked of each row as one condition first: nearly all are in order, and need no list of rules made for them.
+    any_broken = " OR ".join(condition for _, _, condition in rules)
     return (
         f"SELECT {first}.enterprise_id, v.rule, v.indicator, {year} AS year, CASE {told} END AS figures FROM {tables}"
         f" CROSS JOIN LATERAL (VALUES {rows}) AS v (rule, indicator, is_broken)"
-        f" WHERE {first}.enterprise_id = ANY(:ids) AND v.is_broken"
+        f" WHERE {first}.enterprise_id = ANY(:ids) AND ({any_broken}) AND v.is_broken"
     )
 
 
@@ -161,4 +162,6 @@ class _Kept:
 
 async def refresh_flags(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> None:
     """Look through the figures of some enterprises anew; part of working out what holds now."""
-    await session.execute(text(_refresh_statement(_Kept(catalogue))), {"ids": list(enterprise_ids)})
+    for start in range(0, len(enterprise_ids), PORTION):
+        portion = list(enterprise_ids[start : start + PORTION])
+        await session.execute(text(_refresh_statement(_Kept(catalogue))), {"ids": portion})
