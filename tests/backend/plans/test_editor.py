@@ -160,6 +160,8 @@ FORM = {
 
 
 async def test_a_plan_is_added_revised_and_restored_on_pages(officer: AsyncClient):
+    assert "目标表" in (await officer.get("/plans/new")).text
+    assert (await officer.get("/plans/targets.xlsx")).content[:2] == b"PK"
     files = {"file": ("目标.xlsx", book(LINE))}
     made = await officer.post("/plans/new", data=FORM, files=files)
     assert made.status_code == 303, made.text
