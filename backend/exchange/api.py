@@ -97,7 +97,7 @@ async def post_filings(request: Request, engine: Engine, caller: FilingWriter) -
     return await take(request, engine, caller, work)
 
 
-@router.post("/recognitions", response_model=BatchResult, openapi_extra=_described(RecognitionItem))
+@router.post("/recognitions/batch", response_model=BatchResult, openapi_extra=_described(RecognitionItem))
 async def post_recognitions(request: Request, engine: Engine, caller: RecognitionWriter) -> Response:
     """Record titles as their authority's system states them: an object for one, an array for up to 1,000."""
 

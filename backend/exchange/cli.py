@@ -213,6 +213,50 @@ def reconcile(
         raise typer.Exit(1)
 
 
+@exchange.command("points")
+def points(
+    context: typer.Context,
+    code: Annotated[str, typer.Argument(help="企业的统一社会信用代码。")],
+    year: Annotated[int, typer.Option(help="哪一年的积分。")],
+    scheme: Annotated[str, typer.Option(help="方案：most_2024、most_2_0，或自有方案的 YAML 文件。")] = "most_2024",
+    keep: Annotated[bool, typer.Option("--keep", help="存为这一方案的积分（有变化才存新版次）。")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """按方案测算创新积分，逐项说明，并与各发布方的积分比较；缺权重的方案不测算。"""
+    from backend.exchange.scheme import FOLDER, SchemeError, compare, load_scheme
+    from rules.library import library
+
+    path = Path(scheme) if scheme.endswith(".yaml") else FOLDER / f"{scheme}.yaml"
+    try:
+        loaded = load_scheme(path.stem, library().catalogue, path.parent)
+    except SchemeError as problem:
+        raise Refused(str(problem)) from problem
+
+    async def work(engine: "AsyncEngine") -> dict[str, Any]:
+        from backend.exchange.points_of import points_of
+
+        return await points_of(engine, code, year, loaded, keep=keep)
+
+    found = _told(lambda: with_database(context, work))
+    if as_json:
+        print_json(
+            {name: value for name, value in found.items() if name != "result"} | {"total": found["result"].total}
+        )
+        return
+    result = found["result"]
+    typer.echo(
+        f"{loaded.name}（{loaded.version}）{year} 年：" + (f"{result.total} 分" if result.is_computable else "不能测算")
+    )
+    for one in result.missing:
+        typer.echo(f"  {one}")
+    for one in result.points:
+        typer.echo(f"  {one.category}　{one.name}：{one.reason}")
+    for issued in found["issued"]:
+        typer.echo(
+            f"  {issued['points_system']} 第 {issued['revision']} 版：{issued['total']} 分，{compare(result, issued)}"
+        )
+
+
 @exchange.command("authorise")
 def authorise(
     context: typer.Context,

@@ -1,6 +1,7 @@
 """Innovation points as their issuers give them, side by side: every issuer, scheme version and revision."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.exact_json import exact_json
 from backend.exchange.mapping import number_in
+from backend.exchange.scheme import Result, rounded
 from backend.exchange.wire import RemoteRecord
 
 #: The form that carries points.
@@ -62,3 +64,48 @@ def doubts_of(system: str, base: Decimal | None, bonus: Decimal | None, total: D
         if value is not None and not 0 <= value <= most:
             doubts.append(f"{name} {value} 不在 0 至 {most} 之间")
     return doubts
+
+
+async def keep_result(session: AsyncSession, enterprise_id: int, year: int, result: Result, on: date) -> bool:
+    """Keep points that were worked out by a scheme, as a revision beside those of before. Returns whether they are new.
+
+    What cannot be computed is not kept: it would look like a score of nothing.
+    """
+    if not result.is_computable:
+        return False
+    found = await session.execute(
+        text(
+            "SELECT revision, version, total, details FROM points_result WHERE enterprise_id = :id AND points_system = :system"
+            " AND year = :year ORDER BY revision DESC LIMIT 1"
+        ),
+        {"id": enterprise_id, "system": result.scheme.id, "year": year},
+    )
+    before = found.first()
+    details = {
+        "indicators": [
+            {"id": one.id, "points": str(rounded(one.points)), "reason": one.reason} for one in result.points
+        ]
+    }
+    if before is not None and (before[1], before[2], before[3]) == (result.scheme.version, result.total, details):
+        return False
+    await session.execute(
+        _INSERT,
+        {
+            "enterprise_id": enterprise_id, "points_system": result.scheme.id, "year": year,
+            "revision": 1 if before is None else before[0] + 1, "version": result.scheme.version, "stage": result.stage,
+            "base": result.base, "bonus": result.bonus, "total": result.total, "details": exact_json(details), "issued_on": on,
+        },
+    )  # fmt: skip
+    return True
+
+
+async def issued_points(session: AsyncSession, enterprise_id: int, year: int) -> Sequence[Mapping[str, Any]]:
+    """The latest revision of every issuer's points for a year."""
+    found = await session.execute(
+        text(
+            "SELECT DISTINCT ON (points_system) points_system, version, stage, base, bonus, total, revision, issued_on"
+            " FROM points_result WHERE enterprise_id = :id AND year = :year ORDER BY points_system, revision DESC"
+        ),
+        {"id": enterprise_id, "year": year},
+    )
+    return [dict(row) for row in found.mappings()]

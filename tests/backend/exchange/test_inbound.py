@@ -416,10 +416,10 @@ async def test_a_violation_is_public_and_needs_no_authorisation(app: FastAPI, co
 
 async def test_a_title_is_recorded_with_its_last_day(system: CallingSystem, engine: AsyncEngine, code: str):
     title = {"credit_code": code, "programme": "hnte", "granted_on": "2025-11-19", "number": "GR202532000001"}
-    answer = await system.send("/recognitions", title)
+    answer = await system.send("/recognitions/batch", title)
     assert answer.status_code == 201
     assert await found(engine, "SELECT valid_to::text || source FROM recognition") == ["2028-11-18statistics"]
-    assert (await system.send("/recognitions", title)).json()["unchanged"] == 1
+    assert (await system.send("/recognitions/batch", title)).json()["unchanged"] == 1
 
 
 @pytest.mark.parametrize(
@@ -432,7 +432,7 @@ async def test_a_title_is_recorded_with_its_last_day(system: CallingSystem, engi
 )  # fmt: skip
 async def test_a_title_that_cannot_be_is_named(system: CallingSystem, code: str, given: dict[str, Any], code_word: str):
     title = {"credit_code": code, "programme": "hnte", "granted_on": "2025-11-19"} | given
-    assert (await system.send("/recognitions", title)).json()["errors"][0]["code"] == code_word
+    assert (await system.send("/recognitions/batch", title)).json()["errors"][0]["code"] == code_word
 
 
 # The log ------------------------------------------------------------------------------------------------
