@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer
 from backend.clock import today
+from backend.database.session import because
 from backend.eligibility.service import evaluate
 from backend.enterprises import service
 from backend.enterprises.chains import parse_chains
@@ -17,7 +18,7 @@ from backend.enterprises.forms import ChosenEnterprise, Errors, form_page, typed
 from backend.enterprises.industries import Industries, IndustryError, parse_industry
 from backend.enterprises.queries import chains_in_use, chains_of, parks_in_use
 from backend.enterprises.regions import Regions
-from backend.enterprises.schemas import EnterpriseForm
+from backend.enterprises.schemas import CodeForm, EnterpriseForm
 from backend.web.dependencies import Work
 from backend.web.responses import redirect
 from rules.library import library
@@ -114,3 +115,36 @@ def _districts() -> list[tuple[str, str]]:
         for city in regions.children(province.code)
         for district in regions.children(city.code)
     ]
+
+
+@router.get("/enterprises/{code}/code")
+async def code_form(request: Request, person: Officer, row: ChosenEnterprise) -> Response:
+    """The form for another credit code."""
+    return _code_page(request, row, CodeForm(revision=row["revision"]), {})
+
+
+@router.post("/enterprises/{code}/code")
+async def change_code(
+    request: Request, session: Work, person: Officer, row: ChosenEnterprise, form: Annotated[CodeForm, Form()]
+) -> Response:
+    """Give the enterprise another credit code; refused if somebody else has changed it meanwhile."""
+    errors: Errors = {}
+    credit_code = ""
+    try:
+        credit_code = str(parse_credit_code(form.credit_code))
+    except CreditCodeError as problem:
+        errors["credit_code"] = problem.message
+    if credit_code and credit_code == row["credit_code"]:
+        errors["credit_code"] = "这就是现在的代码，没有变更。"
+    if not form.reason.strip():
+        errors["reason"] = "请写明变更的原因和依据，如换照、改制。"
+    if errors:
+        return _code_page(request, row, form, errors)
+    await because(session, form.reason.strip()[:500])
+    await service.change_code(session, row["id"], credit_code, form.revision)
+    await evaluate(session, [row["id"]], library(), today())
+    return redirect(request, f"/enterprises/{credit_code}?done=recoded")
+
+
+def _code_page(request: Request, row: Mapping[str, Any], form: CodeForm, errors: Errors) -> Response:
+    return form_page(request, "enterprises/code.html", "变更统一社会信用代码", row, errors, form=form)

@@ -13,7 +13,7 @@ from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.names import match_key
-from backend.enterprises.schemas import Draft, Known
+from backend.enterprises.schemas import FORMER_CODE, Draft, Known
 
 _KNOWN = """
     SELECT e.*, (SELECT array_agg(n.match_key) FROM enterprise_name n WHERE n.enterprise_id = e.id) AS keys
@@ -25,6 +25,7 @@ async def known_enterprises(session: AsyncSession, drafts: Sequence[Draft]) -> d
     """The enterprises that drafts speak of, by the drafts' positions; those not known are left out."""
     codes = [draft.credit_code for draft in drafts if draft.credit_code]
     by_code = {row["credit_code"]: row for row in await _rows(session, "e.credit_code = ANY(:values)", codes)}
+    by_code = await _by_former_code(session, [code for code in codes if code not in by_code]) | by_code
     by_key = await enterprises_by_name(
         session, [match_key(draft.name) for draft in drafts if draft.credit_code not in by_code]
     )
@@ -39,6 +40,19 @@ async def known_enterprises(session: AsyncSession, drafts: Sequence[Draft]) -> d
         if row is not None:
             found[position] = _known(row, is_by_code=draft.credit_code == row["credit_code"] is not None)
     return found
+
+
+async def _by_former_code(session: AsyncSession, codes: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """Enterprises by a credit code that they had before: old lists still print it."""
+    if not codes:
+        return {}
+    found = await session.execute(
+        text("SELECT value, enterprise_id FROM enterprise_identifier WHERE kind = :kind AND value = ANY(:codes)"),
+        {"kind": FORMER_CODE, "codes": list(codes)},
+    )
+    owners = {row[0]: row[1] for row in found}
+    rows = {row["id"]: row for row in await _rows(session, "e.id = ANY(:values)", list(owners.values()))}
+    return {code: rows[number] for code, number in owners.items() if number in rows}
 
 
 def _codes_by_name(drafts: Sequence[Draft]) -> dict[str, set[str]]:
@@ -74,7 +88,9 @@ async def enterprises_by_name(session: AsyncSession, keys: Sequence[str]) -> dic
     return by_key
 
 
-async def _rows(session: AsyncSession, condition: str, values: Sequence[str]) -> list[Mapping[str, Any]]:
+async def _rows(
+    session: AsyncSession, condition: str, values: Sequence[str] | Sequence[int]
+) -> list[Mapping[str, Any]]:
     if not values:
         return []
     found = await session.execute(text(_KNOWN.format(condition=condition)), {"values": list(values)})

@@ -9,6 +9,8 @@ from pydantic import BaseModel
 
 #: The last day of a former name where no source gives it.
 LONG_AGO = date(1, 1, 1)
+#: The kind of identifier that was an enterprise's credit code before it was given another.
+FORMER_CODE = "former_credit_code"
 
 
 @dataclass(frozen=True)
@@ -97,3 +99,12 @@ class EnterpriseForm(BaseModel):
         return cls.model_validate(
             {**values, **days, "is_above_scale": flag, "chains": "、".join(chains), "on": on.isoformat()}
         )
+
+
+class CodeForm(BaseModel):
+    """Another credit code, and why."""
+
+    #: Of the enterprise as it was when the form was opened.
+    revision: int = 0
+    credit_code: str = ""
+    reason: str = ""

@@ -14,7 +14,7 @@ from backend.enterprises.credit_code import normalise
 from backend.enterprises.names import match_key, split_former_names
 from backend.enterprises.pinyin import initials
 from backend.enterprises.queries import known_enterprises
-from backend.enterprises.schemas import LONG_AGO, Draft, FormerName, Known, Registered
+from backend.enterprises.schemas import FORMER_CODE, LONG_AGO, Draft, FormerName, Known, Registered
 
 
 class EditedMeanwhile(Exception):
@@ -358,14 +358,23 @@ async def refresh_search(session: AsyncSession, enterprise_ids: Sequence[int]) -
         return
     found = await session.execute(
         text(
-            "SELECT e.id, e.name, e.credit_code, array_remove(array_agg(n.name), NULL) AS names FROM enterprise e"
+            "SELECT e.id, e.name, e.credit_code, array_remove(array_agg(n.name), NULL) AS names,"
+            f" (SELECT string_agg(i.value, ' ') FROM enterprise_identifier i WHERE i.enterprise_id = e.id AND i.kind = '{FORMER_CODE}')"
+            " AS former_codes FROM enterprise e"
             " LEFT JOIN enterprise_name n ON n.enterprise_id = e.id AND n.name <> e.name"
             " WHERE e.id = ANY(:ids) GROUP BY e.id"
         ),
         {"ids": list(enterprise_ids)},
     )
     rows = [
-        {"id": row.id, "text": search_text(row.name, row.credit_code, [FormerName(name) for name in row.names])}
+        {
+            "id": row.id,
+            "text": search_text(
+                row.name,
+                " ".join(filter(None, (row.former_codes, row.credit_code))),
+                [FormerName(name) for name in row.names],
+            ),
+        }
         for row in found
     ]
     if rows:
@@ -414,6 +423,52 @@ async def edit(
         await _set_many(session, {enterprise_id: changed})
     except IntegrityError as problem:
         raise RegisteredElsewhere from problem
+    await refresh_search(session, [enterprise_id])
+
+
+async def change_code(session: AsyncSession, enterprise_id: int, credit_code: str, revision: int) -> None:
+    """Give an enterprise another credit code; the old one stays as a number that named it, so that old lists find it.
+
+    Args:
+        session: within the writer's scope.
+        enterprise_id: which one.
+        credit_code: as `parse_credit_code` has it.
+        revision: of the enterprise as the officer saw it.
+
+    Raises:
+        EditedMeanwhile: the enterprise has changed since `revision`.
+        RegisteredElsewhere: the code is, or was, another enterprise's.
+    """
+    held = await _lock(session, enterprise_id)
+    if held["revision"] != revision:
+        raise EditedMeanwhile(held["name"])
+    if held["credit_code"] == credit_code:
+        return
+    others = await session.scalar(
+        text(
+            "SELECT count(*) FROM enterprise_identifier WHERE kind = :kind AND value = :code AND enterprise_id <> :id"
+        ),
+        {"kind": FORMER_CODE, "code": credit_code, "id": enterprise_id},
+    )
+    if others:
+        raise RegisteredElsewhere
+    try:
+        await _set_many(session, {enterprise_id: {"credit_code": credit_code}})
+    except IntegrityError as problem:
+        raise RegisteredElsewhere from problem
+    # Going back to a code makes it no former one any more.
+    await session.execute(
+        text("DELETE FROM enterprise_identifier WHERE enterprise_id = :id AND kind = :kind AND value = :code"),
+        {"id": enterprise_id, "kind": FORMER_CODE, "code": credit_code},
+    )
+    if held["credit_code"]:
+        await session.execute(
+            text(
+                "INSERT INTO enterprise_identifier (enterprise_id, kind, value) VALUES (:id, :kind, :code)"
+                " ON CONFLICT DO NOTHING"
+            ),
+            {"id": enterprise_id, "kind": FORMER_CODE, "code": held["credit_code"]},
+        )
     await refresh_search(session, [enterprise_id])
 
 

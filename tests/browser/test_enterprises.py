@@ -65,7 +65,7 @@ async def test_choosing_a_filter_narrows_the_list_without_a_click(page_as: PageA
     await page.goto("/enterprises")
     everybody = await listed_total(page)
     async with page.expect_response(lambda answer: "region=321282" in answer.url):
-        await page.get_by_label("市（区）").select_option("321282")
+        await page.locator(".filters").get_by_label("市（区）").select_option("321282")
     await expect(page.locator("#results tbody tr").first).to_contain_text("靖江市")
     assert 0 < await listed_total(page) < everybody
     assert "region=321282" in page.url
@@ -92,3 +92,40 @@ async def test_a_search_that_finds_nothing_says_how_to_go_on(page_as: PageAs) ->
     await _search(page, "没有这样的名字")
     await expect(page.get_by_text("没有找到企业")).to_be_visible()
     await expect(page.get_by_role("link", name="清除条件")).to_be_visible()
+
+
+async def test_a_list_is_worked_through_by_keyboard(page_as: PageAs) -> None:
+    page = await page_as("shi")
+    await page.goto("/enterprises?region=321282")
+    for key in ("j", "j", "x", "k"):
+        await page.keyboard.press(key)
+    await expect(page.locator("#results tbody tr").nth(0)).to_have_class("is-at")
+    await expect(page.locator("#results tbody tr").nth(1).get_by_role("checkbox")).to_be_checked()
+    name = await page.locator("#results tbody tr").nth(0).get_by_role("link").inner_text()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+async def test_letters_typed_into_a_field_do_nothing_else(page_as: PageAs) -> None:
+    page = await page_as("shi")
+    await page.goto("/enterprises")
+    await page.keyboard.press("/")
+    await page.keyboard.type("jxn")
+    await expect(page.get_by_label("查找", exact=True)).to_have_value("jxn")
+    assert await page.locator("tr.is-at").count() == 0
+
+
+async def test_a_view_saved_after_filtering_is_the_list_that_is_shown(page_as: PageAs) -> None:
+    page = await page_as("shi")
+    await page.goto("/enterprises")
+    async with page.expect_response(lambda answer: "rung=srdi" in answer.url):
+        await page.locator(".filters").get_by_label("梯级").select_option("srdi")
+    await expect(page.locator("#views input[name=query]")).to_have_value("rung=srdi&sort=name")
+    number = await listed_total(page)
+    await page.get_by_text("保存视图").click()
+    await page.get_by_label("视图名称").fill("专精特新全部")
+    await page.locator("#views").get_by_role("button", name="保存").click()
+    await page.goto("/enterprises")
+    await page.get_by_role("link", name="专精特新全部").click()
+    await expect(page.locator(".filters").get_by_label("梯级")).to_have_value("srdi")
+    assert await listed_total(page) == number

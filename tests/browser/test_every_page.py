@@ -84,7 +84,7 @@ async def test_every_page_says_the_same_without_scripts(page_as: PageAs, enterpr
 async def test_a_form_of_filters_works_without_scripts(page_as: PageAs) -> None:
     page = await page_as("shi", scripts=False)
     await page.goto("/enterprises")
-    await page.get_by_label("梯级").select_option("high_tech")
+    await page.locator(".filters").get_by_label("梯级").select_option("high_tech")
     await page.get_by_role("main").get_by_role("button", name="查找").click()
     assert "rung=high_tech" in page.url
     assert await page.locator("#results tbody tr").count() > 0
