@@ -12,7 +12,7 @@ from backend.self_check.book_reading import MOST_MEGABYTES, UnreadableBook, read
 from backend.self_check.book_results import results_book
 from backend.self_check.book_template import MOST_ROWS, template
 from backend.self_check.targets import UnknownTarget, choices, target
-from backend.web.rate_limit import PublicPost, spend
+from backend.web.public_work import PublicPost, spend
 from backend.web.responses import download
 from backend.web.templates import render
 from rules.facts import read_date

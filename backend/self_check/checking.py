@@ -14,7 +14,7 @@ from rules.questions import Question, next_question, questions_left
 from rules.values import FactKey
 
 #: Beside many programmes only the nearest are looked at for the next question: the others follow once these are settled.
-_MOST_ASKED_ABOUT = 8
+_MOST_ASKED_ABOUT = 5
 _ORDER = {Outcome.ELIGIBLE: 0, Outcome.UNDETERMINED: 2, Outcome.INELIGIBLE: 3}
 
 

@@ -22,7 +22,7 @@ from backend.self_check.sheet import LARGEST_FILE, Sheet, UnreadableSheet, load
 from backend.self_check.targets import UnknownTarget, choices, target
 from backend.self_check.what_if import WhatIf, changes_in, fields_to_try, try_out
 from backend.web.errors import Refusal
-from backend.web.rate_limit import SmallPublicPost
+from backend.web.public_work import SmallPublicPost
 from backend.web.responses import download, redirect
 from backend.web.templates import render
 from rules.facts import read_date

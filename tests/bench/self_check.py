@@ -11,7 +11,8 @@ from httpx import AsyncClient, Response
 
 from backend.database.engine import make_engine
 from backend.main import create_app
-from backend.web.rate_limit import RateLimit
+from backend.settings import Settings
+from backend.web.public_work import WorkLimit
 from rules.cases import baseline
 from rules.library import library
 from tests.backend.web_client import anonymous_client
@@ -40,8 +41,8 @@ def figures() -> Iterator[Figure]:
 
 
 async def _measure() -> dict[str, list[float]]:
-    app = create_app(engine=make_engine(NOWHERE))
-    app.state.rate_limit = RateLimit(per_minute=1_000_000)
+    app = create_app(Settings(public_requests_a_minute=1_000_000), make_engine(NOWHERE))
+    app.state.work_limit = WorkLimit(per_minute=1_000_000)
     async with anonymous_client(app) as client:
         facts = _facts()
         return {

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from httpx import AsyncClient
 
 from backend.eligibility.api import MOST_CHECKS
-from backend.web.rate_limit import RateLimit
+from backend.web.public_work import WorkLimit
 from rules.answers import answer_line
 from rules.library import library
 from tests.backend.conftest import ClientAs
@@ -54,7 +54,7 @@ async def test_an_empty_list_is_answered_with_none(browser: AsyncClient) -> None
 
 
 async def test_programs_without_an_account_are_counted(browser: AsyncClient, app: FastAPI) -> None:
-    app.state.rate_limit = RateLimit(per_minute=3)
+    app.state.work_limit = WorkLimit(per_minute=3)
     answers = [await browser.post("/api/v1/checks", content=CHECK, headers=JSON) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[-1].headers["content-type"] == "application/problem+json"

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import backend.self_check.pages
 from backend.main import create_app
 from backend.web.logs import configure_logs
-from backend.web.rate_limit import RateLimit
+from backend.web.public_work import WorkLimit
 from tests.backend.self_check.walking import begin, fields, send
 
 #: A figure and a name that stand nowhere else.
@@ -108,7 +108,7 @@ async def test_even_an_error_that_nobody_expected_logs_no_figure(
 
 
 async def test_ten_thousand_posts_a_minute_are_turned_away_with_a_word(browser: AsyncClient, app: FastAPI) -> None:
-    app.state.rate_limit = RateLimit(per_minute=5)
+    app.state.work_limit = WorkLimit(per_minute=5)
     answers = [await browser.post("/check/begin", data={"target": "hnte"}) for _ in range(7)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
     assert "过于频繁" in answers[-1].text
@@ -116,7 +116,7 @@ async def test_ten_thousand_posts_a_minute_are_turned_away_with_a_word(browser: 
 
 
 def test_a_bucket_fills_again_and_each_address_has_its_own() -> None:
-    limit = RateLimit(per_minute=60)
+    limit = WorkLimit(per_minute=60)
     assert sum(limit.wait("a", now=0.0) == 0 for _ in range(10_000)) == 60
     assert limit.wait("b", now=0.0) == 0
     assert limit.wait("a", now=0.5) > 0

@@ -1,7 +1,7 @@
-"""Public addresses take so many posts a minute from one address of the network, and so many bytes, and no more.
+"""Public work is weighed: so much a minute for one address of the network, and so many bytes at once.
 
-A bucket of tokens for each address, in the process: with several processes behind a proxy each counts for itself. Who
-is signed in is known by name and not limited here.
+`backend.web.rates` counts requests; here a thousand checks in one request count as more than one. Buckets of tokens in
+the process: with several behind a proxy each counts for itself. Who is signed in is known by name and not limited here.
 """
 
 from collections import OrderedDict
@@ -24,7 +24,7 @@ class _Bucket:
     at: float
 
 
-class RateLimit:
+class WorkLimit:
     """Buckets that fill by `per_minute` tokens a minute, up to as many."""
 
     def __init__(self, per_minute: int) -> None:
@@ -85,11 +85,11 @@ class PublicPost:
 SmallPublicPost = Annotated[None, Depends(PublicPost(2_000_000))]
 
 
-def _limit_of(request: Request) -> RateLimit:
+def _limit_of(request: Request) -> WorkLimit:
     state = request.app.state
-    if not hasattr(state, "rate_limit"):
-        state.rate_limit = RateLimit(state.settings.public_posts_per_minute)
-    return cast("RateLimit", state.rate_limit)
+    if not hasattr(state, "work_limit"):
+        state.work_limit = WorkLimit(state.settings.public_posts_per_minute)
+    return cast("WorkLimit", state.work_limit)
 
 
 def _visitor_line(request: Request) -> str:
