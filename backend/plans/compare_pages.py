@@ -1,5 +1,6 @@
 """The page with plans side by side."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -16,9 +17,16 @@ from backend.plans.queries import concerns, plan_report
 from backend.plans.schemas import BadQuestion, day_of, moment_of
 from backend.web.dependencies import Work
 from backend.web.templates import render
+from rules.plan import Plan
 
 router = APIRouter(dependencies=[KNOWING])
 FEWEST, MOST = 2, 5
+
+
+def _running(offered: Sequence[Plan]) -> list[str]:
+    """The plans of the first one's territory that still run: those that may contradict each other."""
+    running = [one for one in offered if not one.is_past(today())]
+    return [one.id for one in running if one.territory == running[0].territory]
 
 
 @router.get("/compare", response_class=HTMLResponse)
@@ -32,7 +40,7 @@ async def side_by_side(
 ) -> HTMLResponse:
     """Two or more plans: each indicator with every plan's number, value and light, and what does not agree."""
     offered = [one for one in plans().values() if concerns(one, person.region_code)]
-    wanted = list(dict.fromkeys(plan or [])) or [one.id for one in offered if not one.is_past(today())]
+    wanted = list(dict.fromkeys(plan or [])) or _running(offered)
     chosen = [plan_asked(name, person) for name in wanted]
     if plan and not FEWEST <= len(chosen) <= MOST:
         raise BadQuestion(f"请选 {FEWEST} 至 {MOST} 份规划对照，现选了 {len(chosen)} 份。")

@@ -13,7 +13,9 @@ pytestmark = pytest.mark.browser
 PAGES = (
     "/plans", "/plans/P004", "/plans/P000/bulletin", "/plans/P000/targets/T000-03", "/plans/P000/targets/T000-07",
     "/plans/P000/targets/T000-18", "/plans/P000/targets/T000-19", "/plans/P000/targets/T000-01/forecast",
-    "/plans/P000/targets/T000-18/figures/new",
+    "/plans/P000/targets/T000-18/figures/new", "/screen?plan=P000", "/compare", "/registers/institutions",
+    "/plans/P000/targets/T000-01/breakdown?year=2027", "/plans/P000/targets/T000-01/shortfall", "/plans/P002/edit", "/zones",
+    "/plans/P004/tasks",
 )  # fmt: skip
 
 
