@@ -51,30 +51,34 @@ _REFRESH = f"""
         FROM narrow n JOIN held h USING (enterprise_id, year) WHERE jsonb_exists(h."values", n.key)
         ORDER BY enterprise_id, year, n.key, h.source, h.received_on DESC, h.id DESC
     ),
+    far AS (
+        SELECT s.enterprise_id, s.year, s.key, t.percent, bool_and(s.number IS NOT NULL) AS is_number,
+            min(s.number) AS least, max(s.number) AS most
+        FROM (
+            SELECT said.*, CASE jsonb_typeof(value) WHEN 'number' THEN value::numeric END AS number FROM said
+        ) AS s JOIN indicator_tolerance t ON t.indicator = s.key AND t.is_compared
+        GROUP BY s.enterprise_id, s.year, s.key, t.percent
+        HAVING CASE WHEN bool_and(s.number IS NOT NULL)
+            THEN (max(s.number) - min(s.number)) * 100
+                > greatest(abs(max(s.number)), abs(min(s.number))) * t.percent
+            ELSE min(s.value::text COLLATE "C") <> max(s.value::text COLLATE "C") END
+    ),
     fact AS (
-        SELECT said.enterprise_id, said.year, said.key, t.percent,
-            max(said.id) FILTER (WHERE said.source = 'officer') AS decision_id,
+        SELECT far.*, max(said.id) FILTER (WHERE said.source = 'officer') AS decision_id,
             jsonb_agg(said.value) FILTER (WHERE said.source = 'officer') -> 0 AS decided,
-            bool_and(jsonb_typeof(said.value) = 'number') AS is_number,
-            min(CASE jsonb_typeof(said.value) WHEN 'number' THEN said.value::numeric END) AS least,
-            max(CASE jsonb_typeof(said.value) WHEN 'number' THEN said.value::numeric END) AS most,
             max(said.id) AS latest_filing_id,
             jsonb_agg(jsonb_build_object('source', said.source, 'value', said.value, 'received_on', said.received_on,
                 'filing_id', said.id) ORDER BY coalesce(r.rank, 1000), said.source) AS said
-        FROM said JOIN indicator_tolerance t ON t.indicator = said.key AND t.is_compared
+        FROM far JOIN said USING (enterprise_id, year, key)
         LEFT JOIN source_rank r ON r.indicator = said.key AND r.source = said.source
-        GROUP BY said.enterprise_id, said.year, said.key, t.percent
-        HAVING count(*) > 1 AND count(DISTINCT said.value) > 1
+        GROUP BY far.enterprise_id, far.year, far.key, far.percent, far.is_number, far.least, far.most
     ),
     apart AS (
-        SELECT enterprise_id, key AS indicator, year, said, latest_filing_id,
-            decision_id IS NOT NULL AS is_reopened,
+        SELECT enterprise_id, key AS indicator, year, said, latest_filing_id, decision_id IS NOT NULL AS is_reopened,
             CASE WHEN is_number THEN round((most - least) * 100 / greatest(abs(most), abs(least)), 2) ELSE 100 END AS spread,
             CASE WHEN is_number AND least * most > 0
                 THEN round(greatest(abs(most), abs(least)) / least(abs(most), abs(least)), 2) END AS ratio
-        FROM fact
-        WHERE (NOT is_number OR (most - least) * 100 > greatest(abs(most), abs(least)) * percent)
-        AND (decision_id IS NULL OR {_AGAIN})
+        FROM fact WHERE decision_id IS NULL OR {_AGAIN}
     ),
     gone AS (
         DELETE FROM fact_conflict c WHERE c.enterprise_id = ANY(:ids)
