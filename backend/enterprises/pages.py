@@ -1,16 +1,20 @@
 """Pages about enterprises: the list, one enterprise, the export of what is shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Annotated
+from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
 from backend.enterprises import editing, list_pages
-from backend.enterprises.asking import KnownAt, OnDay, query_of, read_filters, read_place
+from backend.enterprises.asking import KnownAt, OnDay, asked_day, query_of, read_filters, read_place
+from backend.enterprises.bulk import BulkRefused
 from backend.enterprises.columns import BY_ID, COLUMNS, USUAL_IN_WORKBOOK, add_chains, chosen_columns
 from backend.enterprises.enterprise_file import enterprise_file
 from backend.enterprises.export import enterprises_workbook
@@ -18,11 +22,11 @@ from backend.enterprises.file_view import FileView
 from backend.enterprises.forms import ChosenEnterprise
 from backend.enterprises.industries import Industries
 from backend.enterprises.labels import Names, programme_choices, region_choices
-from backend.enterprises.list_pages import told
+from backend.enterprises.list_pages import BulkForm, told
 from backend.enterprises.paging import place_of
 from backend.enterprises.queries import chains_in_use, parks_in_use
 from backend.enterprises.saved_views import PLACE, views_for
-from backend.enterprises.search import all_found, search
+from backend.enterprises.search import Filters, all_found, search
 from backend.recognitions.ladder import RUNGS
 from backend.web.dependencies import Work
 from backend.web.memory import memory_of, seen_by
@@ -89,14 +93,29 @@ async def _choices(session: AsyncSession) -> tuple[list[str], list[str]]:
 
 @router.get("/enterprises/export")
 async def export(request: Request, session: Work, person: SignedIn, on: OnDay) -> Response:
-    """The list that is shown, or those ticked on it, as a workbook with the columns chosen."""
+    """The list that is shown, as a workbook with the columns chosen."""
     chosen = read_filters(request.query_params, person.region_code)
-    ticked = [int(one) for one in request.query_params.getlist("id") if one.isdecimal() and len(one) < 16]
-    rows = await all_found(session, replace(chosen, ids=tuple(ticked)), on, library())
-    columns = chosen_columns(request.query_params.getlist("columns"), USUAL_IN_WORKBOOK)
-    if BY_ID["chains"] in columns:
+    return await _workbook(session, chosen, request.query_params.getlist("columns"), on)
+
+
+@router.post("/enterprises/export")
+async def export_ticked(session: Work, person: SignedIn, form: Annotated[BulkForm, Form()]) -> Response:
+    """Those ticked on the list, in its order and with its columns, as a workbook."""
+    if not form.id:
+        raise BulkRefused("还没有选中企业。请先勾选，再导出所选；要导出整个名单，请用右上角的“导出当前名单”。")
+    asked = parse_qsl(form.query)
+    chosen = read_filters(dict(asked), person.region_code)
+    on = asked_day(dict(asked).get("on", ""))
+    columns = [value for name, value in asked if name == "columns"]
+    return await _workbook(session, replace(chosen, ids=tuple(form.id)), columns, on)
+
+
+async def _workbook(session: AsyncSession, chosen: Filters, columns: Sequence[str], on: date) -> Response:
+    rows = await all_found(session, chosen, on, library())
+    shown = chosen_columns(columns, USUAL_IN_WORKBOOK)
+    if BY_ID["chains"] in shown:
         rows = await add_chains(session, rows)
-    return download(enterprises_workbook(rows, columns, Names(library()), on), f"企业名单-{on:%Y%m%d}.xlsx", XLSX)
+    return download(enterprises_workbook(rows, shown, Names(library()), on), f"企业名单-{on:%Y%m%d}.xlsx", XLSX)
 
 
 @dataclass(frozen=True)

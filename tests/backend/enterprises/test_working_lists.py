@@ -270,8 +270,10 @@ async def test_a_viewer_may_export_those_ticked_and_change_none(
     viewer = await client_as("viewer")
     some = (await ids_of(engine))[:2]
     assert (await bulk(viewer, id=some)).status_code == 403
-    content = (await viewer.get("/enterprises/export", params={"id": some})).content
-    assert len(CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0).to_python()) == 3
+    content = (await viewer.post("/enterprises/export", data={"id": some, "query": "columns=town&sort=code"})).content
+    head, *rows = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0).to_python()
+    assert (head, len(rows)) == (["企业名称", "镇街"], 2)
+    assert (await viewer.post("/enterprises/export", data={"query": ""})).status_code == 422
 
 
 async def test_who_meets_the_conditions_and_never_held_the_title_is_a_newcomer(session: AsyncSession):
