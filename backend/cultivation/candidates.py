@@ -85,7 +85,9 @@ async def candidates(
         },
     )
     rows = [dict(row) for row in found.mappings()]
-    lacks = await gaps(session, library, programme, [row["id"] for row in rows], on)
+    # Who meets everything lacks nothing, and need not be asked again.
+    short = [row["id"] for row in rows if row["outcome"] != "eligible"]
+    lacks = await gaps(session, library, programme, short, on)
     return [Candidate(row, lacks.get(row["id"], [])) for row in rows]
 
 
