@@ -24,6 +24,8 @@ _FOLLOWING = (
     "fact_current", "recognition", "eligibility", "eligibility_change", "fact_conflict", "fact_flag", "import_touched",
 )  # fmt: skip
 
+_PORTION = 500
+
 
 class NotUndoable(Exception):
     """The import was not carried out, or has been undone already."""
@@ -77,37 +79,27 @@ async def undo_import(
 
 # What stays ------------------------------------------------------------------------------------------
 
+# Each finds its enterprises at once and not one by one: statistics of tables that were just written tell nothing.
 _LATER_FILING = f"""
-    EXISTS (
-        SELECT FROM filing own JOIN filing f ON f.enterprise_id = own.enterprise_id AND f.id > own.id
-            AND f.year IS NOT DISTINCT FROM own.year AND f.source IN (own.source, 'officer')
-            AND f.import_id IS DISTINCT FROM own.import_id
-            AND jsonb_exists_any(f."values", ARRAY(SELECT jsonb_object_keys(own."values")))
-        WHERE own.import_id = t.import_id AND own.enterprise_id = t.enterprise_id AND {stands("NULL")}
-    )
+    SELECT own.enterprise_id FROM filing own JOIN filing f ON f.enterprise_id = own.enterprise_id AND f.id > own.id
+        AND f.year IS NOT DISTINCT FROM own.year AND f.source IN (own.source, 'officer')
+        AND f.import_id IS DISTINCT FROM own.import_id
+        AND jsonb_exists_any(f."values", ARRAY(SELECT jsonb_object_keys(own."values")))
+    WHERE own.import_id = :id AND {stands("NULL")}
 """
 _LATER_TITLE = """
-    EXISTS (
-        SELECT FROM recognition own LEFT JOIN recognition later ON later.supersedes_id = own.id
-        WHERE own.import_id = t.import_id AND own.enterprise_id = t.enterprise_id AND own.superseded_at IS NOT NULL
-            AND later.import_id IS DISTINCT FROM t.import_id
-    )
+    SELECT own.enterprise_id FROM recognition own LEFT JOIN recognition later ON later.supersedes_id = own.id
+    WHERE own.import_id = :id AND own.superseded_at IS NOT NULL AND later.import_id IS DISTINCT FROM own.import_id
 """
+_NEW = "ARRAY(SELECT n.enterprise_id FROM import_touched n WHERE n.import_id = :id AND n.is_new)"
+#: What any other table, filing or title says of new enterprises.
 _MORE = f"""
-    EXISTS (
-        SELECT FROM filing f WHERE f.enterprise_id = t.enterprise_id AND f.import_id IS DISTINCT FROM t.import_id
-        AND {stands("NULL")}
-    ) OR EXISTS (
-        SELECT FROM recognition r WHERE r.enterprise_id = t.enterprise_id AND r.superseded_at IS NULL
-        AND r.import_id IS DISTINCT FROM t.import_id
-    )
+    SELECT mentioned FROM enterprises_mentioned({_NEW}, CAST(:following AS text[])) AS mentioned
+    UNION ALL SELECT f.enterprise_id FROM filing f
+    WHERE f.enterprise_id = ANY({_NEW}) AND f.import_id IS DISTINCT FROM CAST(:id AS bigint) AND {stands("NULL")}
+    UNION ALL SELECT r.enterprise_id FROM recognition r WHERE r.enterprise_id = ANY({_NEW})
+    AND r.superseded_at IS NULL AND r.import_id IS DISTINCT FROM CAST(:id AS bigint)
 """
-
-#: New enterprises that any other table speaks of.
-_MENTIONED = (
-    "enterprises_mentioned(ARRAY(SELECT n.enterprise_id FROM import_touched n WHERE n.import_id = :id AND n.is_new),"
-    " CAST(:following AS text[]))"
-)
 
 
 async def _note_kept(session: AsyncSession, import_id: int) -> int:
@@ -117,9 +109,9 @@ async def _note_kept(session: AsyncSession, import_id: int) -> int:
             "UPDATE import_touched t SET kept_because = why.reason FROM ("
             "SELECT t.enterprise_id, CASE WHEN e.id IS NULL THEN '企业已不在您的市（区）'"
             f" WHEN md5(CAST({IDENTITY} AS text)) <> t.after THEN '企业信息之后又修改过'"
-            f" WHEN {_LATER_FILING} THEN '数据之后又填报过' WHEN {_LATER_TITLE} THEN '认定之后又有变动'"
-            f" WHEN t.is_new AND (t.enterprise_id IN (SELECT * FROM {_MENTIONED}) OR {_MORE})"
-            " THEN '登记之后又有其他记录' ELSE '' END AS reason"
+            f" WHEN t.enterprise_id IN ({_LATER_FILING}) THEN '数据之后又填报过'"
+            f" WHEN t.enterprise_id IN ({_LATER_TITLE}) THEN '认定之后又有变动'"
+            f" WHEN t.is_new AND t.enterprise_id IN ({_MORE}) THEN '登记之后又有其他记录' ELSE '' END AS reason"
             " FROM import_touched t LEFT JOIN enterprise e ON e.id = t.enterprise_id WHERE t.import_id = :id) AS why"
             " WHERE t.import_id = :id AND t.enterprise_id = why.enterprise_id AND why.reason <> '' RETURNING t.enterprise_id"
         ),
@@ -142,6 +134,12 @@ async def _free(session: AsyncSession, import_id: int) -> list[int]:
 
 
 async def _restore(session: AsyncSession, import_id: int, enterprise_ids: Sequence[int]) -> None:
+    # What the database notes of changed enterprises compares them with each other: many at once take it very long.
+    for start in range(0, len(enterprise_ids), _PORTION):
+        await _restore_some(session, import_id, enterprise_ids[start : start + _PORTION])
+
+
+async def _restore_some(session: AsyncSession, import_id: int, enterprise_ids: Sequence[int]) -> None:
     values: Mapping[str, Any] = {"id": import_id, "ids": list(enterprise_ids)}
     await session.execute(
         text(
@@ -162,6 +160,8 @@ async def _restore(session: AsyncSession, import_id: int, enterprise_ids: Sequen
         values,
     )
     ids = list(changed.scalars())
+    if not ids:
+        return
     for table, columns in IDENTITY_TABLES.items():
         named = ", ".join(name for name, _ in columns)
         await session.execute(text(f"DELETE FROM {table} WHERE enterprise_id = ANY(:ids)"), {"ids": ids})
