@@ -148,7 +148,9 @@ def check(document: Document) -> Plan:
         check_references({**plans(), plan.id: plan})
     except PlanError as problem:
         raise PlanInvalid("\n".join(line.removeprefix(f"{name}：") for line in str(problem).splitlines())) from problem
-    if unknown := sorted(programmes_counted(plan) - set(library().by_name)):
+    # Lists that no rule speaks of (the top 500) are counted by plans already; a new name is a misspelling.
+    known = set(library().by_name).union(*(programmes_counted(one) for one in plans().values()))
+    if unknown := sorted(programmes_counted(plan) - known):
         raise PlanInvalid(f"规则库里没有认定项目 {'、'.join(unknown)}，请改正 count 或先建立规则。")
     return plan
 

@@ -137,6 +137,13 @@ def test_a_target_that_cannot_be_parsed_is_told_with_its_row(line: dict[str, Any
     assert told in read.troubles[0].text
 
 
+async def test_a_programme_that_nobody_knows_is_refused(session: AsyncSession):
+    written = document(LINE)
+    written["targets"][0]["count"] = {"holds": ["hnt"]}
+    with pytest.raises(versions.PlanInvalid, match="没有认定项目 hnt"):
+        await versions.keep(session, written, based_on=None)
+
+
 async def test_one_plan_does_not_show_up_in_another_database(session: AsyncSession):
     await versions.know_plans(session)
     assert "P100" not in plans()
