@@ -170,7 +170,8 @@ async def _me_page(
         request,
         "access/me.html",
         person=person,
-        roles=[one for one in held if one.is_in_force(today())],
+        # Only of the registry's roles one acts at a time; who manages people or audits does so beside it.
+        roles=[one for one in held if one.is_in_force(today()) and one.role.reads_registry],
         sessions=await queries.sessions_of(work, person.id, idle),
         idle_minutes=settings.session_idle_minutes,
         longest_hours=settings.session_longest_hours,

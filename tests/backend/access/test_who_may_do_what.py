@@ -49,6 +49,7 @@ def test_no_role_but_officers_writes_to_the_registry():
         "/me",
         "/people",
         "/invitations",
+        "/enterprises/export",
         "/check",
         "/proposals",
         "/api/v1/oauth",
