@@ -37,19 +37,26 @@ READS: Final = {
 #: Addresses of an enterprise that show no figure: empty forms.
 NO_FIGURES: Final = frozenset(
     {
+        "/enterprises/{code}/code",
         "/enterprises/{code}/edit",
         "/enterprises/{code}/filings/new",
         "/enterprises/{code}/recognitions/new",
         "/enterprises/{code}/recognitions/{recognition_id}/revoke",
     }
 )
-_ENTERPRISE = text("SELECT id FROM enterprise WHERE credit_code = :code OR CAST(id AS text) = :code")
+#: Exports that a form asks for, since what was ticked does not fit into an address.
+POSTED: Final = frozenset({"/enterprises/export"})
+# Each half has its index; a number made a text would have none.
+_ENTERPRISE = text(
+    "SELECT id FROM enterprise WHERE credit_code = :code OR id = CASE WHEN :code ~ '^[0-9]{1,18}$' THEN CAST(:code AS bigint) END"
+)
 
 
 async def note_read(request: Request, engine: AsyncEngine) -> None:
     """Leave the entry, if the request was for such an address. Raises what the database does: unnoted, nothing is shown."""
     path = getattr(request.scope.get("route"), "path", "")
-    if request.method != "GET" or path not in READS or getattr(request.state, "answered_with", 200) >= 400:
+    asks = request.method == "GET" or (request.method == "POST" and path in POSTED)
+    if not asks or path not in READS or getattr(request.state, "answered_with", 200) >= 400:
         return
     action, subject, part = READS[path]
     which = str(request.path_params.get(part, ""))

@@ -274,6 +274,11 @@ async def test_a_viewer_may_export_those_ticked_and_change_none(
     head, *rows = CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0).to_python()
     assert (head, len(rows)) == (["企业名称", "镇街"], 2)
     assert (await viewer.post("/enterprises/export", data={"query": ""})).status_code == 422
+    async with owner_unit_of_work(engine) as session:
+        noted = await column(
+            session, "SELECT action FROM trace_note WHERE subject = 'enterprise' AND action = 'export'"
+        )
+    assert noted == ["export"]
 
 
 async def test_who_meets_the_conditions_and_never_held_the_title_is_a_newcomer(session: AsyncSession):
