@@ -13,7 +13,7 @@ from typing import Any
 
 from backend.exact_json import exact_json
 from backend.self_check.targets import EVERYTHING, UnknownTarget, target
-from rules.catalogue import Indicator, Period
+from rules.catalogue import Indicator, Period, Type
 from rules.facts import FactError, Facts, read_date, read_facts
 from rules.library import Library
 from rules.values import FactKey
@@ -182,13 +182,27 @@ def usable(indicator: Indicator, value: Any, library: Library, as_of: date) -> t
         kept: dict[str, Any] = {}
         wrong: list[str] = []
         for year, one in value.items():  # type: ignore[reportUnknownVariableType]
-            found = _problems_of({indicator.id: {year: one}}, library, as_of)
+            label = str(year)  # type: ignore[reportUnknownArgumentType]
+            found = _problems_of({indicator.id: {label: one}}, library, as_of)
+            if not found and not _is_year(label):
+                # The engine passes figures of a quarter over in silence; whoever typed them is told.
+                found = [f"“{indicator.name}”的“{label[:20]}”不是整年，半年、季度的数不代表全年，没有采用"]
             wrong += found
             if not found and one is not None:
-                kept[str(year)] = one  # type: ignore[reportUnknownArgumentType]
+                kept[label] = one
         return kept, wrong
     found = _problems_of({indicator.id: value}, library, as_of)
+    if indicator.period is Period.YEARLY and not found:
+        # What the engine takes without a year is the last completed one's.
+        value = {str(as_of.year - 1): value}
+    if indicator.type is Type.LIST and not found:
+        # One record alone, or the word for none, as the engine takes them.
+        value = [] if value == "none" else [value] if isinstance(value, Mapping) else value
     return (None if found else value), found
+
+
+def _is_year(label: str) -> bool:
+    return len(label) == 4 and label.isascii() and label.isdecimal()
 
 
 def _problems_of(facts: Mapping[str, Any], library: Library, as_of: date) -> list[str]:

@@ -59,6 +59,25 @@ def test_names_that_are_gone_and_values_that_were_spoilt_are_told_and_the_rest_i
     assert "employee_total" not in problems
 
 
+def test_half_a_year_is_no_year_and_is_told() -> None:
+    facts = {"sales_revenue": {"2025H1": 900, "2025": 1800}}
+    sheet, problems = read(json.dumps({"target": "hnte", "as_of": "2026-07-15", "facts": facts}))
+    assert sheet.facts == {"sales_revenue": {"2025": 1800}}
+    assert "“2025H1”不是整年" in problems
+
+
+def test_a_ratio_without_a_year_is_last_years() -> None:
+    sheet, problems = read('{"target": "hnte", "as_of": "2026-07-15", "facts": {"debt_ratio": 40, "sales_revenue": 5}}')
+    assert sheet.facts == {"debt_ratio": {"2025": 40}}
+    assert "“销售收入”是分年度指标" in problems
+
+
+def test_one_record_alone_and_the_word_for_none_are_lists() -> None:
+    facts = {"hnte_certificates": {"issued_on": "2023-11-06"}, "major_incidents": "none"}
+    sheet, _ = read(json.dumps({"target": "hnte", "as_of": "2026-07-15", "facts": facts}))
+    assert sheet.facts == {"hnte_certificates": [{"issued_on": "2023-11-06"}], "major_incidents": []}
+
+
 def test_a_programme_that_is_gone_is_told_and_everything_is_asked_about() -> None:
     sheet, problems = read('{"target": "rung:gone", "as_of": "2026-07-15", "facts": {}}')
     assert sheet.target == "all"
