@@ -197,7 +197,9 @@ def usable(indicator: Indicator, value: Any, library: Library, as_of: date) -> t
         value = {str(as_of.year - 1): value}
     if indicator.type is Type.LIST and not found:
         # One record alone, or the word for none, as the engine takes them.
-        value = [] if value == "none" else [value] if isinstance(value, Mapping) else value
+        records = [] if value == "none" else [value] if isinstance(value, Mapping) else value
+        names = {alias: one.id for one in indicator.fields for alias in (one.id, *one.aliases)}
+        value = [{names[str(name)]: said for name, said in record.items()} for record in records]
     return (None if found else value), found
 
 
