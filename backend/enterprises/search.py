@@ -82,7 +82,8 @@ class _Conditions:
         self.on = on
         self.library = library
         self.is_kept = is_kept
-        self.parts: list[str] = ["true"]
+        # An undone import's newcomers stay on file, but nobody is looking for them.
+        self.parts: list[str] = ["e.status <> 'withdrawn'"]
         self.values: dict[str, Any] = {"on": on, "known_at": None}
 
     def add(self, condition: str, **values: Any) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.models import Person
+from backend.enterprises.search import Filters, search
 from backend.enterprises.service import edit
 from backend.filings.queries import all_said, facts_known_at, facts_of
 from backend.filings.service import rebuild
@@ -83,6 +84,18 @@ async def test_the_registry_answers_as_before(session: AsyncSession, known: int)
     assert await undo(session, number) == Undone(undone=2, kept=0)
     assert await answers(session) == before
     assert await scalar(session, "SELECT status FROM import_run WHERE id = :id", id=number) == "undone"
+
+
+async def test_the_list_shows_those_again_that_were_there_before(session: AsyncSession, known: int):
+    number, _ = await carry_out(session, LEDGER)
+    assert await named(session) == ["泰州新名科技有限公司", "泰州新来科技有限公司"]
+    await undo(session, number)
+    assert await named(session) == ["泰州旧名科技有限公司"]
+
+
+async def named(session: AsyncSession) -> list[str]:
+    """Every name on the list of enterprises."""
+    return sorted(row["name"] for row in (await search(session, Filters(), TODAY, library())).rows)
 
 
 async def test_nothing_that_happened_is_deleted(session: AsyncSession, known: int):
