@@ -33,7 +33,9 @@ ITEMS = st.fixed_dictionaries(
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(items=st.lists(ITEMS | ANYTHING, min_size=1, max_size=8), path=st.sampled_from(("/filings", "/recognitions/batch")))
+@given(
+    items=st.lists(ITEMS | ANYTHING, min_size=1, max_size=8), path=st.sampled_from(("/filings", "/recognitions/batch"))
+)
 async def test_whatever_is_sent_every_item_is_answered(app: FastAPI, items: list[Any], path: str):
     held = getattr(app.state, "anything", None)
     if held is None:
