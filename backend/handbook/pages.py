@@ -89,7 +89,7 @@ def _found(name: str, on: str) -> tuple[Programme, Version | None, date]:
     except (UnknownProgramme, NotInForce) as error:
         raise NotFound(str(error)) from error
     except ValueError as error:
-        raise NotFound(f"日期{error}。") from error
+        raise NotFound(f"日期应写作 2026-03-31，实为 {on}。") from error
 
 
 def _in_force(programme: Programme, day: date) -> Version | None:

@@ -100,6 +100,7 @@ async def test_the_form_and_the_answer_fit_a_telephone_and_save_a_file(page_as: 
     saved = json.loads(Path(await (await waiting.value).path()).read_text())
     assert saved["facts"]["sci_tech_staff"] == {"2025": 10}
     await page.get_by_role("button", name="修改数据").click()
+    await expect(page.get_by_role("button", name="看结果")).to_be_visible()
     assert await page.evaluate(_OVERFLOW) == 0
     assert await barriers_on(page) == []
     await page.get_by_label("科技人员数（2025 年）").fill("三十")

@@ -11,11 +11,11 @@ pytestmark = pytest.mark.browser
 
 async def test_who_is_not_signed_in_is_asked_to_and_then_taken_where_they_wanted(page_as: PageAs) -> None:
     page = await page_as("")
-    await page.goto("/rules")
+    await page.goto("/plans")
     await page.get_by_label("用户名").fill("lingdao")
     await page.get_by_label("口令").fill(DEMO_PASSWORD)
     await page.get_by_role("button", name="登录").click()
-    await expect(page.get_by_role("heading", level=1)).to_have_text("规则库")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("规划目标")
 
 
 async def test_a_wrong_password_is_told_without_saying_which_part_was_wrong(page_as: PageAs) -> None:
