@@ -128,6 +128,11 @@ async def test_every_role_sees_only_the_places_it_may_go_to():
     assert 'href="/imports"' not in (await page_for(Somebody(role="viewer")))
 
 
+async def test_only_who_may_see_enterprises_is_asked_for_one():
+    shown = {role: 'role="search"' in (await page_for(Somebody(role=role))) for role in ("viewer", "auditor")}
+    assert shown == {"viewer": True, "auditor": False}
+
+
 async def test_nobody_signed_in_is_led_to_what_is_public_only():
     page = await page_for(None)
     navigation = page[page.index('aria-label="主导航"') : page.index("</nav>")]
