@@ -102,6 +102,8 @@ class Indicator(Record):
     fields: tuple[RecordField, ...] = ()
     #: Least and greatest value possible, in the input unit; an unknown value lies between them.
     range: tuple[Annotated[int, Field()] | None, int | None] | None = None
+    #: The smallest difference that can be reported, where it is not its type's: expert points are whole.
+    step: Annotated[int, Field(ge=1)] | None = None
     #: An expression of the rules language that gives the value when nobody reported it.
     derive: str | None = None
     #: Whether the derivation wins over a reported value (then they are compared and a difference is warned of).

@@ -212,7 +212,7 @@ def _search(
     key: FactKey, held: Number, indicator: Indicator, facts: Facts, is_met: Callable[[Facts], bool], up: bool
 ) -> Number | None:
     """The value nearest to what is held, in one direction, that meets the criterion; by doubling, then halving."""
-    step = _STEP[indicator.type]
+    step = Fraction(indicator.step) if indicator.step else _STEP[indicator.type]
     limit = _limit(indicator, up)
 
     def value_at(steps: int) -> Number:

@@ -55,6 +55,11 @@ def test_a_hundredth_of_wan_less_than_advised_is_not_enough() -> None:
     assert "H4" in evaluator.answer(short, AS_OF).failed
 
 
+def test_points_that_experts_give_whole_are_advised_whole() -> None:
+    evaluator, facts = asked(innovation_score_total=44)
+    assert remedies(evaluator, facts, AS_OF)["H7"][0].changes[0].needed == 71
+
+
 def test_growing_is_advised_before_shrinking() -> None:
     evaluator, facts = asked(sci_tech_staff={"2025": 19})
 
