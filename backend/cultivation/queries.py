@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cultivation.service import is_recognised
 from backend.cultivation.stages import STAGES, Stage
+from backend.web.found import Found, page_within
 
 ROWS_A_PAGE = 50
 CARDS_A_STAGE = 20
@@ -43,20 +44,6 @@ class PoolFilters:
             conditions.append("p.officer_id = :officer")
             values["officer"] = int(self.officer[:9])
         return " AND ".join(conditions), values
-
-
-@dataclass(frozen=True)
-class PoolFound:
-    """One page of a pool, and how many entries there are in all."""
-
-    rows: list[dict[str, Any]]
-    total: int
-    page: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least one."""
-        return max(1, -(-self.total // ROWS_A_PAGE))
 
 
 _FIELDS = (
@@ -101,7 +88,7 @@ async def board(session: AsyncSession, asked: PoolFilters, on: date) -> dict[Sta
     return cards
 
 
-async def list_entries(session: AsyncSession, asked: PoolFilters, on: date) -> PoolFound:
+async def list_entries(session: AsyncSession, asked: PoolFilters, on: date) -> Found:
     """One page of the list, in the order of stages, then who waits longest."""
     where, values = asked.where()
     total = (
@@ -109,7 +96,7 @@ async def list_entries(session: AsyncSession, asked: PoolFilters, on: date) -> P
             text(f"SELECT count(*) FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id WHERE {where}"), values
         )
     ).scalar_one()
-    page = min(max(asked.page, 1), max(1, -(-total // ROWS_A_PAGE)))
+    page = page_within(asked.page, total, ROWS_A_PAGE)
     order = "array_position(ARRAY['discovered', 'cultivated', 'recommended', 'recognised', 'out'], p.stage::text)"
     found = await session.execute(
         text(
@@ -118,7 +105,7 @@ async def list_entries(session: AsyncSession, asked: PoolFilters, on: date) -> P
         ),
         values | {"on": on, "limit": ROWS_A_PAGE, "offset": (page - 1) * ROWS_A_PAGE},
     )
-    return PoolFound([dict(row) for row in found.mappings()], total, page)
+    return Found([dict(row) for row in found.mappings()], total, page, ROWS_A_PAGE)
 
 
 async def entries_of(session: AsyncSession, enterprise_id: int, on: date) -> list[dict[str, Any]]:

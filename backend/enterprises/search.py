@@ -19,6 +19,7 @@ from backend.enterprises.paging import Sort, after
 from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, programmes_on_ladder
 from backend.recognitions.queries import IN_FORCE, current_edition, is_standing_kept, rung_values, standing
+from backend.web.found import Found, pages_of
 from backend.web.memory import Memory, seen_by
 from rules.library import Library
 
@@ -59,20 +60,6 @@ class Filters:
     page: int = 1
     #: The place in the order that the page begins after (`paging.place_of`); without it the rows before are counted off.
     after: tuple[Any, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Found:
-    """One page of a list, and how many there are in all."""
-
-    rows: list[Mapping[str, Any]]
-    total: int
-    page: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least one."""
-        return max(1, -(-self.total // PAGE_SIZE))
 
 
 class _Conditions:
@@ -255,12 +242,12 @@ async def search(
     rows = await rows_of(page, is_placed=filters.after is not None)
     is_counted = filters.after is None and (0 < len(rows) < PAGE_SIZE or (not rows and page == 1))
     if is_counted:
-        return Found(rows, (page - 1) * PAGE_SIZE + len(rows), page)
+        return Found(rows, (page - 1) * PAGE_SIZE + len(rows), page, PAGE_SIZE)
     total = await _total(session, filters, condition, values, memory)
     if rows:
-        return Found(rows, total, page)
-    last = max(1, -(-total // PAGE_SIZE))
-    return Found(await rows_of(last), total, last)
+        return Found(rows, total, page, PAGE_SIZE)
+    last = pages_of(total, PAGE_SIZE)
+    return Found(await rows_of(last), total, last, PAGE_SIZE)
 
 
 async def _total(

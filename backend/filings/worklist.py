@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.web.found import Found, page_within
+
 ROWS_A_PAGE = 50
 
 
@@ -21,20 +23,6 @@ class WorkFilters:
     page: int = 1
 
 
-@dataclass(frozen=True)
-class WorkFound:
-    """One page of the list, and how many there are in all."""
-
-    rows: list[dict[str, Any]]
-    total: int
-    page: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least one."""
-        return max(1, -(-self.total // ROWS_A_PAGE))
-
-
 #: A flag that nobody has answered for these very figures.
 UNANSWERED = (
     "NOT EXISTS (SELECT FROM fact_flag_answer a WHERE a.enterprise_id = f.enterprise_id AND a.rule = f.rule"
@@ -45,7 +33,7 @@ _WHERE_REGION = (
 )
 
 
-async def open_conflicts(session: AsyncSession, asked: WorkFilters) -> WorkFound:
+async def open_conflicts(session: AsyncSession, asked: WorkFilters) -> Found:
     """Conflicts that wait for a decision, the largest first."""
     return await _page(
         session,
@@ -57,7 +45,7 @@ async def open_conflicts(session: AsyncSession, asked: WorkFilters) -> WorkFound
     )
 
 
-async def open_flags(session: AsyncSession, asked: WorkFilters) -> WorkFound:
+async def open_flags(session: AsyncSession, asked: WorkFilters) -> Found:
     """Flags that nobody has answered, rule by rule."""
     return await _page(
         session,
@@ -68,9 +56,9 @@ async def open_flags(session: AsyncSession, asked: WorkFilters) -> WorkFound:
     )
 
 
-async def _page(session: AsyncSession, source: str, order: str, values: dict[str, Any], page: int) -> WorkFound:
+async def _page(session: AsyncSession, source: str, order: str, values: dict[str, Any], page: int) -> Found:
     total = (await session.execute(text(f"SELECT count(*) {source}"), values)).scalar_one()
-    page = min(max(page, 1), max(1, -(-total // ROWS_A_PAGE)))
+    page = page_within(page, total, ROWS_A_PAGE)
     found = await session.execute(
         # Names are looked up for the rows shown only.
         text(
@@ -79,7 +67,7 @@ async def _page(session: AsyncSession, source: str, order: str, values: dict[str
         ),
         values | {"limit": ROWS_A_PAGE, "offset": (page - 1) * ROWS_A_PAGE},
     )
-    return WorkFound([dict(row) for row in found.mappings()], total, page)
+    return Found([dict(row) for row in found.mappings()], total, page, ROWS_A_PAGE)
 
 
 async def flags_of(session: AsyncSession, enterprise_id: int) -> list[dict[str, Any]]:

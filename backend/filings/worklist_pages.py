@@ -43,7 +43,7 @@ async def conflicts(
     asked = WorkFilters(region, subject, size, max(1, min(page, 1_000_000)))
     is_flags = view == "flags"
     found = await (open_flags if is_flags else open_conflicts)(session, asked)
-    rows = [_flag(row) if is_flags else _conflict(row) for row in found.rows]
+    rows = [_flag(dict(row)) if is_flags else _conflict(dict(row)) for row in found.rows]
     conflicting, flagged = await counts(session)
     return render(
         request, "filings/conflicts.html", block="results" if is_htmx(request) else None, page_title="数据核对",

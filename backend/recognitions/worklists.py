@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.recognitions.queries import HELD_FIELDS, IN_FORCE, current_edition
+from backend.web.found import Found, pages_of
 from backend.web.memory import Memory, seen_by
 from rules.library import Library
 
@@ -106,20 +107,6 @@ class Asked:
     page: int = 1
 
 
-@dataclass(frozen=True)
-class TitlesFound:
-    """One page of titles, and how many there are in all."""
-
-    rows: list[dict[str, Any]]
-    total: int
-    page: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are, at least one."""
-        return max(1, -(-self.total // TITLES_A_PAGE))
-
-
 async def list_titles(
     session: AsyncSession,
     asked: Asked,
@@ -127,7 +114,7 @@ async def list_titles(
     library: Library,
     memory: Memory | None = None,
     limit: int | None = None,
-) -> TitlesFound:
+) -> Found:
     """One page of the titles that a view shows, with their enterprise and what the rules say of it today.
 
     Args:
@@ -147,7 +134,7 @@ async def list_titles(
 
     rows = await rows_of(page)
     if 0 < len(rows) < most or (not rows and page == 1):
-        return TitlesFound(rows, (page - 1) * most + len(rows), page)
+        return Found(rows, (page - 1) * most + len(rows), page, most)
 
     async def count() -> int:
         return (await session.execute(text(f"SELECT count(*) {source}"), values)).scalar_one()
@@ -158,9 +145,9 @@ async def list_titles(
         state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
         total = await memory.recall(("titles", replace(asked, page=1), on), state, count)
     if rows:
-        return TitlesFound(rows, total, page)
-    last = max(1, -(-total // most))
-    return TitlesFound(await rows_of(last), total, last)
+        return Found(rows, total, page, most)
+    last = pages_of(total, most)
+    return Found(await rows_of(last), total, last, most)
 
 
 def _source(asked: Asked, on: date, library: Library) -> tuple[str, dict[str, Any]]:

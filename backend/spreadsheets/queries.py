@@ -1,11 +1,12 @@
 """Reading imports: what was handed in, and what became of its rows, a page at a time."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.web.found import Found, page_within
 
 #: The first of the two numbers of a run's lock; the second is the import's.
 LOCK_CLASS = 1_953_064_309
@@ -46,23 +47,9 @@ async def content_of(session: AsyncSession, import_id: int) -> bytes:
     return found.scalar_one()
 
 
-@dataclass(frozen=True)
-class RowsFound:
-    """A page of the rows that were asked for."""
-
-    rows: Sequence[Mapping[str, Any]]
-    total: int
-    page: int
-
-    @property
-    def pages(self) -> int:
-        """How many pages there are; an empty list has one."""
-        return max(1, -(-self.total // ROWS_A_PAGE))
-
-
 async def import_rows(
     session: AsyncSession, import_id: int, fate: str = "", kind: int | None = None, page: int = 1
-) -> RowsFound:
+) -> Found:
     """The rows of an import in the order of the file.
 
     Args:
@@ -76,7 +63,7 @@ async def import_rows(
     condition += " AND CAST(:kind AS smallint) = ANY(problem_kinds)" if kind is not None else ""
     values = {"id": import_id, "fate": fate, "kind": kind}
     total = (await session.execute(text(f"SELECT count(*) FROM import_row WHERE {condition}"), values)).scalar_one()
-    shown = min(max(page, 1), max(1, -(-total // ROWS_A_PAGE)))
+    shown = page_within(page, total, ROWS_A_PAGE)
     found = await session.execute(
         text(
             f"SELECT sheet, row, name, credit_code, fate, problems FROM import_row WHERE {condition}"
@@ -84,7 +71,7 @@ async def import_rows(
         ),
         {**values, "limit": ROWS_A_PAGE, "offset": (shown - 1) * ROWS_A_PAGE},
     )
-    return RowsFound([dict(row) for row in found.mappings()], total, shown)
+    return Found([dict(row) for row in found.mappings()], total, shown, ROWS_A_PAGE)
 
 
 async def refused_rows(session: AsyncSession, import_id: int) -> list[Mapping[str, Any]]:

@@ -1,0 +1,30 @@
+"""One page of a list: its rows, how many there are in all, and how many pages that makes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+def pages_of(total: int, a_page: int) -> int:
+    """How many pages hold so many rows; an empty list has one."""
+    return max(1, -(-total // a_page))
+
+
+def page_within(asked: int, total: int, a_page: int) -> int:
+    """The page asked for; one before the first is the first, one behind the last the last."""
+    return min(max(asked, 1), pages_of(total, a_page))
+
+
+@dataclass(frozen=True)
+class Found:
+    """One page of a list, and how many rows there are in all."""
+
+    rows: Sequence[Mapping[str, Any]]
+    total: int
+    page: int
+    a_page: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return pages_of(self.total, self.a_page)
