@@ -34,7 +34,9 @@ _numbers = count(1)
 
 # The settings of whoever runs the tests are not the tests' business.
 for _name in [
-    name for name in os.environ if name.startswith("TIDU_") and name not in ("TIDU_SHARED", "TIDU_TEST_SERVER")
+    name
+    for name in os.environ
+    if name.startswith("TIDU_") and not name.startswith(("TIDU_SHARED", "TIDU_TEST_SERVER", "TIDU_BENCH_"))
 ]:
     del os.environ[_name]
 
