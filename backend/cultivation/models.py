@@ -161,6 +161,8 @@ class ServiceAction(SQLModel, table=True):
     status: str = Field(max_length=20)
     answer: str = ""
     revision: int = 1
+    #: The enterprise itself said so, and is shown the answer.
+    is_from_enterprise: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     created_by: int | None = None
     created_at: datetime = Field(sa_column=_now())
     closed_at: datetime | None = Field(default=None, sa_column=_later())

@@ -12,6 +12,7 @@ SLICES = (
     "enterprises",
     "exchange",
     "filings",
+    "own_file",
     "plans",
     "recognitions",
     "spreadsheets",

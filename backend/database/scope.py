@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 WHOLE_CITY = "*"
 NOTHING = ""
+#: The bureau's side, and no region of it.
+_NO_REGION = "inside"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,14 @@ class Scope:
     @classmethod
     def enterprise(cls, enterprise_id: int, user_id: int | None = None) -> "Scope":
         return cls(NOTHING, user_id, enterprise_id)
+
+    @classmethod
+    def kept_of(cls, enterprise_id: int, user_id: int | None = None) -> "Scope":
+        """What the bureau keeps of one enterprise, and nothing of any other.
+
+        For what has to be reckoned or told when an enterprise acts; its own account never sees by it directly.
+        """
+        return cls(_NO_REGION, user_id, enterprise_id)
 
     @classmethod
     def trace(cls, user_id: int | None = None) -> "Scope":

@@ -19,6 +19,7 @@ UNTRACED: Final = {
     "registry_change": "says only that something changed",
     "standing_state": "worked out from recognitions, can be worked out again",
     "source_rank": "written anew from the catalogue at every start",
+    "figure_draft": "an enterprise's alone until it is handed in; what is handed in is traced as a filing",
     "fact_yearly": "worked out from filings, which are traced",
     "fact_current": "worked out from filings, which are traced",
     "fact_conflict": "worked out from filings",
@@ -49,6 +50,8 @@ OMITTED: Final = {
     "enterprise_name": ("match_key",),
     "exchange_system": ("next_due_at", "last_success_at", "last_error", "failures", "open_until"),
     "import_run": ("report",),
+    "message": ("read_at",),
+    "message_thread": ("latest_at",),
     "webhook_endpoint": ("position", "last_success_at", "last_error", "failures"),
     "person": ("failed_sign_ins", "last_sign_in_at", "totp_step"),
 }

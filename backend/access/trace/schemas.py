@@ -18,6 +18,8 @@ ACTIONS: Final = {
     "unmask": "查看完整信息",
     "sign_in": "登录",
     "sign_in_failed": "登录失败",
+    "activate": "激活企业账号",
+    "activate_failed": "激活失败",
     "sign_out": "退出",
     "lock": "锁定",
     "confirm": "确认",
@@ -50,6 +52,11 @@ SUBJECTS: Final = {
     "tax_authorisation": "涉税授权",
     "database": "数据库",
     "proposal": "待确认事项",
+    "activation_code": "激活码",
+    "receipt": "企业填报回执",
+    "pool_application": "入库申请",
+    "message_thread": "企业消息",
+    "message": "企业消息",
 }
 
 
