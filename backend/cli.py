@@ -22,6 +22,7 @@ SLICES_WITH_COMMANDS = (
     "recognitions",
     "eligibility",
     "plans",
+    "subregisters",
     "cultivation",
     "exchange",
     "access",

@@ -15,6 +15,7 @@ from backend.settings import Settings
 
 if TYPE_CHECKING:  # commands that need no database are to answer at once
     from sqlalchemy.ext.asyncio import AsyncEngine
+    from sqlmodel.ext.asyncio.session import AsyncSession
 
 T = TypeVar("T")
 
@@ -54,6 +55,25 @@ def with_database(context: typer.Context, work: "Callable[[AsyncEngine], Awaitab
                 return await work(engine)
 
     return asyncio.run(run())
+
+
+def in_unit_of_work(context: typer.Context, work: "Callable[[AsyncSession], Awaitable[T]]") -> T:
+    """Run `work` in one unit of work of the registry's owner: all of it is written, or nothing is.
+
+    Raises:
+        Refused: what a page would have refused, in the same words.
+    """
+    from backend.database.session import owner_unit_of_work
+    from backend.web.errors import Refusal
+
+    async def run(engine: "AsyncEngine") -> T:
+        async with owner_unit_of_work(engine) as session:
+            return await work(session)
+
+    try:
+        return with_database(context, run)
+    except Refusal as problem:
+        raise Refused(str(problem)) from problem
 
 
 def print_json(value: Any) -> None:

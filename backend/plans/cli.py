@@ -1,21 +1,25 @@
-"""`tidu plan`, `tidu members`, `tidu bulletin`, `tidu forecast`."""
+"""`tidu plan`, `tidu members`, `tidu bulletin`, `tidu forecast`; those that write stand in `writing_cli`.
 
-from collections.abc import Awaitable, Callable
+Plans that staff wrote are in the database, so every name is looked up there, within the one unit of work that answers.
+"""
+
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backend.console import Refused, print_json, with_database
+from backend.console import Refused, print_json
+from backend.plans import writing_cli
+from backend.plans.writing_cli import knowing
 
 if TYPE_CHECKING:
     from sqlmodel.ext.asyncio.session import AsyncSession
 
     from backend.plans.bulletin import Bulletin
+    from backend.plans.forecast import Forecast
     from backend.plans.queries import Report
-
-T = TypeVar("T")
+    from rules.plan import Target
 
 On = Annotated[str | None, typer.Option("--on", help="截至日，如 2026-06-30；默认今天。")]
 KnownAt = Annotated[str | None, typer.Option("--known-at", help="数据时点：按那一天掌握的数据回答；默认现在。")]
@@ -29,6 +33,7 @@ def register(app: typer.Typer) -> None:
     app.command("members")(members)
     app.command("bulletin")(bulletin)
     app.command("forecast")(forecast)
+    writing_cli.register(app)
 
 
 def plan(
@@ -40,23 +45,15 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """一份规划的每项目标：目标值、现值、完成率、序时进度。"""
-    from backend.plans.documents import plan_named, plans
-    from backend.plans.queries import plan_report, region_of_plan
-    from backend.plans.schemas import plan_as_json, targets_as_json
+    from backend.plans.documents import plan_named
+    from backend.plans.queries import plan_report
+    from backend.plans.schemas import targets_as_json
 
     day, moment = _when(on, known_at)
     if plan == "list":
-        listed = [plan_as_json(one) for one in plans().values()]
-        if as_json:
-            print_json(listed)
-        else:
-            for one in listed:
-                typer.echo(f"{one['id']}  {one['title']}（{one['status_label']}，{one['targets']} 项目标）")
+        _print_plans(context, as_json=as_json)
         return
-    found = _or_refuse(lambda: plan_named(plan))
-    # What is asked wrongly is said before a database is started for it.
-    _or_refuse(lambda: region_of_plan(found, region))
-    report = _read(context, lambda session: plan_report(session, found, day, region, moment))
+    report = knowing(context, lambda session: plan_report(session, plan_named(plan), day, region, moment))
     if as_json:
         print_json(targets_as_json(report))
     else:
@@ -76,27 +73,25 @@ def members(
     """一项目标的数由哪些企业组成：名单条数总与数相等。"""
     from backend.plans.documents import target_named
     from backend.plans.members import PARTS
-    from backend.plans.queries import region_of_plan
+    from backend.plans.members import members as list_members
+    from backend.plans.queries import region_of_plan, titles_of
     from backend.plans.schemas import members_as_json, mode_of
 
     day, moment = _when(on, known_at)
     if part not in PARTS:
         raise typer.BadParameter(f"--part 应为 {'、'.join(PARTS)} 之一，实为 {part}")
-    found_plan, found = _or_refuse(lambda: target_named(target))
-    _or_refuse(lambda: region_of_plan(found_plan, region))
-    chosen = _or_refuse(lambda: mode_of(found, mode))
 
-    async def read(session: "AsyncSession") -> Any:
-        from backend.plans.members import members as list_members
-        from backend.plans.queries import titles_of
-
+    async def read(session: "AsyncSession") -> "tuple[Target, list[dict[str, Any]]]":
+        of_plan, found = target_named(target)
+        region_of_plan(of_plan, region)
+        chosen = mode_of(found, mode)
         listed = await list_members(session, found, day, region=region, known_at=moment, mode=chosen, part=part)
         if listed is None:
             raise Refused(f"{found.id} {found.name}不是由企业名单统计的，没有名单。可用 tidu plan 查看数值和来源。")
         titles = await titles_of(session, [row.id for row in listed.rows], found, day, moment, chosen)
-        return members_as_json(listed.rows, titles)
+        return found, members_as_json(listed.rows, titles)
 
-    rows = _read(context, read)
+    found, rows = knowing(context, read)
     if as_json:
         print_json(rows)
         return
@@ -118,28 +113,20 @@ def bulletin(
 ) -> None:
     """季度通报：生成 Word 和 Excel；同一季度任何时候生成都一样。"""
     from backend.clock import today
-    from backend.plans.bulletin import Bulletin, QuarterRefused, quarter_of
+    from backend.plans.bulletin import QuarterRefused, quarter_of
     from backend.plans.bulletin import as_json as content_as_json
     from backend.plans.bulletin import bulletin as write
     from backend.plans.documents import plan_named
-    from backend.plans.queries import region_of_plan
-    from backend.web.errors import Refusal
 
-    found = _or_refuse(lambda: plan_named(plan))
-    _or_refuse(lambda: region_of_plan(found, region))
     try:
         asked = quarter_of(quarter)
     except QuarterRefused as problem:
         raise typer.BadParameter(str(problem)) from problem
     _, moment = _when(None, known_at)
-
-    async def read(session: "AsyncSession") -> Bulletin:
-        try:
-            return await write(session, found, asked, today=today(), region=region, known_at=moment)
-        except Refusal as problem:
-            raise Refused(str(problem)) from problem
-
-    content = _read(context, read)
+    content = knowing(
+        context,
+        lambda session: write(session, plan_named(plan), asked, today=today(), region=region, known_at=moment),
+    )
     if as_json:
         print_json(content_as_json(content))
         return
@@ -164,16 +151,18 @@ def forecast(
     from backend.plans.queries import region_of_plan
 
     day, moment = _when(on, known_at)
-    found_plan, found = _or_refuse(lambda: target_named(target))
-    _or_refuse(lambda: region_of_plan(found_plan, region))
-    given = _read(
-        context,
-        lambda session: work_out(
+
+    async def read(session: "AsyncSession") -> "Forecast":
+        of_plan, found = target_named(target)
+        region_of_plan(of_plan, region)
+        given = await work_out(
             session, found, day, region=region, known_at=moment, renewal=renewal, newcomers_a_year=newcomers
-        ),
-    )
-    if given is None:
-        raise Refused(f"{found.id} {found.name}不能预测：只预测按有效认定统计、{day} 尚未到期的目标。")
+        )
+        if given is None:
+            raise Refused(f"{found.id} {found.name}不能预测：只预测按有效认定统计、{day} 尚未到期的目标。")
+        return given
+
+    given = knowing(context, read)
     if as_json:
         print_json(forecast_as_json(given))
         return
@@ -206,25 +195,19 @@ def _when(on: str | None, known_at: str | None) -> tuple[date, datetime | None]:
         raise typer.BadParameter(str(problem)) from problem
 
 
-def _or_refuse(ask: Callable[[], T]) -> T:
-    from backend.web.errors import Refusal
+def _print_plans(context: typer.Context, *, as_json: bool) -> None:
+    from backend.plans.documents import plans
+    from backend.plans.schemas import plan_as_json
 
-    try:
-        return ask()
-    except Refusal as problem:
-        raise Refused(str(problem)) from problem
+    async def read(_: "AsyncSession") -> list[dict[str, Any]]:
+        return [plan_as_json(one) for one in plans().values()]
 
-
-def _read(context: typer.Context, read: "Callable[[AsyncSession], Awaitable[T]]") -> T:
-    from sqlalchemy.ext.asyncio import AsyncEngine
-
-    from backend.database.session import owner_unit_of_work
-
-    async def work(engine: AsyncEngine) -> T:
-        async with owner_unit_of_work(engine) as session:
-            return await read(session)
-
-    return with_database(context, work)
+    listed = knowing(context, read)
+    if as_json:
+        print_json(listed)
+        return
+    for one in listed:
+        typer.echo(f"{one['id']}  {one['title']}（{one['status_label']}，{one['targets']} 项目标）")
 
 
 def _print_report(report: "Report") -> None:

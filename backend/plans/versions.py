@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from sqlalchemy import text
@@ -134,6 +134,21 @@ async def next_plan_id(session: AsyncSession) -> str:
     found = await session.execute(text("SELECT DISTINCT plan FROM plan_version"))
     taken = {int(name[1:]) for name in (*found.scalars(), *plans_of_files())}
     return f"P{next(number for number in range(FIRST_OWN, 1000) if number not in taken):03d}"
+
+
+def parsed(content: str, name: str) -> Document:
+    """A plan file's text as a document.
+
+    Raises:
+        PlanInvalid: it is no YAML, or no plan file.
+    """
+    try:
+        document = read_document(content, name)
+    except PlanError as problem:
+        raise PlanInvalid(str(problem)) from problem
+    if not isinstance(document, dict):
+        raise PlanInvalid(f"{name} 不是规划文件：最外层应为“键: 值”。可先用 tidu plans export 导出一份照着写。")
+    return cast("Document", document)
 
 
 def check(document: Document) -> Plan:
