@@ -18,7 +18,8 @@ from backend.database.session import owner_unit_of_work
 from backend.demo.cultivation import cultivate, hand_out
 from backend.demo.population import Invented, population
 from backend.eligibility.service import evaluate, evaluate_registry
-from backend.enterprises.service import Draft, FormerName, register
+from backend.enterprises.schemas import Draft, FormerName
+from backend.enterprises.service import register
 from backend.filings.service import FilingDraft, file, project
 from backend.recognitions.service import RecognitionDraft, grant, revoke
 from rules.library import Library, library

@@ -11,7 +11,7 @@ from backend.access.dependencies import Officer
 from backend.clock import today
 from backend.database.session import because
 from backend.eligibility.service import evaluate
-from backend.enterprises import service
+from backend.enterprises import correcting
 from backend.enterprises.chains import parse_chains
 from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
 from backend.enterprises.forms import ChosenEnterprise, Errors, form_page, typed_day
@@ -47,7 +47,7 @@ async def edit(
     if errors:
         return await _edit_page(request, session, row, form, errors)
     chains = parse_chains(form.chains).chains
-    await service.edit(session, row["id"], changes, form.revision, on, chains)
+    await correcting.edit(session, row["id"], changes, form.revision, on, chains)
     await evaluate(session, [row["id"]], library(), today())
     return redirect(
         request, f"/enterprises/{changes.get('credit_code') or row['credit_code'] or row['id']}?done=edited"
@@ -141,7 +141,7 @@ async def change_code(
     if errors:
         return _code_page(request, row, form, errors)
     await because(session, form.reason.strip()[:500])
-    await service.change_code(session, row["id"], credit_code, form.revision)
+    await correcting.change_code(session, row["id"], credit_code, form.revision)
     await evaluate(session, [row["id"]], library(), today())
     return redirect(request, f"/enterprises/{credit_code}?done=recoded")
 

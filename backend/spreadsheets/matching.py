@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.names import match_key, similarity
-from backend.enterprises.service import LONG_AGO
+from backend.enterprises.schemas import LONG_AGO
 from backend.spreadsheets.fates import Candidate
 from backend.spreadsheets.records import ReadRow
 

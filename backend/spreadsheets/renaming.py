@@ -7,6 +7,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises import service as enterprises
 from backend.enterprises.names import match_key
+from backend.enterprises.naming import rename
 from backend.spreadsheets.fates import Fate, Importer, RowFate
 from backend.spreadsheets.matching import Bearer, KnownEnterprises, bearers_of, matches_by_name
 from backend.spreadsheets.records import RecognitionEvent, RecognitionRecord
@@ -110,7 +111,7 @@ async def _rename(
         one.refuse(f"库内已有另一家企业叫“{new}”（{others[0].credit_code or '无代码'}）", "请核对更名的是哪家企业")
         return False
     if match_key(held.name) == match_key(old):
-        await enterprises.rename(session, held.id, new, record.dated_on)
+        await rename(session, held.id, new, record.dated_on)
     else:
         await _keep_both(session, one, held, record, known, importer)
     known.hold(await bearers_of(session, [old, new]))

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.eligibility.service import evaluate_touched
-from backend.enterprises.service import refresh_search
+from backend.enterprises.naming import refresh_search
 from backend.filings.service import project, withdraw_import
 from backend.filings.standing import stands
 from backend.recognitions.service import take_back_import

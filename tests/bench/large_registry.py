@@ -35,7 +35,8 @@ from backend.database.session import copy_rows, owner_unit_of_work
 from backend.demo.population import Invented, population
 from backend.eligibility.service import evaluate
 from backend.enterprises.names import match_key
-from backend.enterprises.service import FormerName, search_text
+from backend.enterprises.naming import search_text
+from backend.enterprises.schemas import FormerName
 from backend.filings.projection_tables import CURRENT_TABLE, NONE_DAY, YEARLY_TABLE
 from backend.recognitions.service import last_day
 from rules.catalogue import Catalogue, Type

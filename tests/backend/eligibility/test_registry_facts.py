@@ -7,7 +7,7 @@ import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.eligibility.registry_facts import region_of, registry_facts
-from backend.enterprises.service import move
+from backend.enterprises.moving import move
 from backend.recognitions.service import revoke
 from rules.facts import Facts
 from rules.library import library

@@ -9,10 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import owner_unit_of_work
+from backend.enterprises.correcting import change_code
 from backend.enterprises.queries import find
 from backend.enterprises.schemas import Draft
 from backend.enterprises.search import Filters, search
-from backend.enterprises.service import RegisteredElsewhere, change_code, register
+from backend.enterprises.service import register
+from backend.enterprises.writing import RegisteredElsewhere
 from rules.library import library
 from tests.backend.conftest import ClientAs
 from tests.factories import column, make_code, make_enterprise, make_recognition

@@ -18,8 +18,9 @@ from backend.clock import CHINA, today
 from backend.database.engine import make_engine
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.enterprise_file import differs, enterprise_file
+from backend.enterprises.moving import move
 from backend.enterprises.queries import find
-from backend.enterprises.service import FormerName, move
+from backend.enterprises.schemas import FormerName
 from backend.filings.queries import Said
 from rules.library import library
 from tests.backend.conftest import ClientAs

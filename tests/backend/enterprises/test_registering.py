@@ -12,17 +12,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work
+from backend.enterprises.correcting import edit
+from backend.enterprises.moving import move
+from backend.enterprises.naming import rename
 from backend.enterprises.queries import find, names_of
-from backend.enterprises.service import (
-    Draft,
-    EditedMeanwhile,
-    FormerName,
-    RegisteredElsewhere,
-    edit,
-    move,
-    register,
-    rename,
-)
+from backend.enterprises.schemas import Draft, FormerName
+from backend.enterprises.service import register
+from backend.enterprises.writing import EditedMeanwhile, RegisteredElsewhere
 from tests.factories import TODAY, column, make_code, make_enterprise
 
 LONG_KNOWN = "泰州星澜精密机械有限公司"

@@ -9,8 +9,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import copy_rows
 from backend.enterprises import search as searching
+from backend.enterprises.naming import rename
+from backend.enterprises.schemas import FormerName
 from backend.enterprises.search import Filters, all_found, search
-from backend.enterprises.service import FormerName, rename
 from rules.library import library
 from tests.factories import make_code, make_enterprise, make_recognition
 

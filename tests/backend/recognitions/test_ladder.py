@@ -12,9 +12,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.enterprise_file import enterprise_file
+from backend.enterprises.moving import move
 from backend.enterprises.queries import find
 from backend.enterprises.search import Filters, all_found, search
-from backend.enterprises.service import move
 from backend.recognitions.ladder import RUNGS, programmes_on_ladder
 from backend.recognitions.queries import held_by, ladder_counts, rung_on
 from backend.recognitions.service import revoke

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.enterprises.service import FormerName
+from backend.enterprises.schemas import FormerName
 from backend.spreadsheets.fates import NEW_ENTERPRISE, Fate, Report, RowFate
 from tests.backend.spreadsheets.importing import column, importer, reasons, scalar, take
 from tests.factories import make_code, make_enterprise

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.models import Person
+from backend.enterprises.correcting import edit
 from backend.enterprises.search import Filters, search
-from backend.enterprises.service import edit
 from backend.filings.queries import all_said, facts_known_at, facts_of
 from backend.filings.service import rebuild
 from backend.recognitions.service import revoke

@@ -1,0 +1,82 @@
+"""Writing where enterprises are registered: from which day in which region, town and park."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.enterprises.writing import set_many
+
+
+async def move(session: AsyncSession, enterprise_id: int, region_code: str, town: str, park: str, on: date) -> None:
+    """Register that an enterprise is in a region from a day on; counts for earlier days find it where it was.
+
+    A move that became known only after a later one leaves the enterprise where it is today.
+    """
+    later = await session.scalar(
+        text("SELECT min(valid_from) FROM enterprise_region WHERE enterprise_id = :id AND valid_from > :on"),
+        {"id": enterprise_id, "on": on},
+    )
+    if later is not None:
+        await _stay_between(session, enterprise_id, (region_code, town, park), on, later - timedelta(days=1))
+        return
+    await move_to(session, enterprise_id, region_code, town, park, on)
+    await set_many(session, {enterprise_id: {"region_code": region_code, "town": town, "park": park}})
+
+
+async def _stay_between(
+    session: AsyncSession, enterprise_id: int, place: tuple[str, str, str], first: date, last: date
+) -> None:
+    """Write down a stay that ended before the next one began, in place of what stood there for those days."""
+    region, town, park = place
+    values = {"id": enterprise_id, "region": region, "town": town, "park": park, "first": first, "last": last}
+    await session.execute(
+        text("DELETE FROM enterprise_region WHERE enterprise_id = :id AND valid_from = :first"), values
+    )
+    await session.execute(
+        text(
+            "UPDATE enterprise_region SET valid_to = CAST(:first AS date) - 1 WHERE enterprise_id = :id"
+            " AND (valid_from IS NULL OR valid_from < :first) AND valid_to >= :first"
+        ),
+        values,
+    )
+    await session.execute(
+        text(
+            "INSERT INTO enterprise_region (enterprise_id, region_code, town, park, valid_from, valid_to)"
+            " VALUES (:id, :region, :town, :park, :first, :last)"
+        ),
+        values,
+    )
+
+
+async def move_to(session: AsyncSession, enterprise_id: int, region_code: str, town: str, park: str, on: date) -> None:
+    """Let the regions say that from a day on it is there; the enterprise's own row is the caller's."""
+    values = {"id": enterprise_id, "region": region_code, "town": town, "park": park, "on": on}
+    # What was to begin on that day or later did not come to be.
+    await session.execute(text("DELETE FROM enterprise_region WHERE enterprise_id = :id AND valid_from >= :on"), values)
+    await session.execute(
+        text(
+            "UPDATE enterprise_region SET valid_to = CAST(:on AS date) - 1 WHERE enterprise_id = :id"
+            " AND (valid_to IS NULL OR valid_to >= :on)"
+        ),
+        values,
+    )
+    await session.execute(
+        text(
+            "INSERT INTO enterprise_region (enterprise_id, region_code, town, park, valid_from)"
+            " VALUES (:id, :region, :town, :park,"
+            " CASE WHEN EXISTS (SELECT FROM enterprise_region WHERE enterprise_id = :id) THEN CAST(:on AS date) END)"
+        ),
+        values,
+    )
+
+
+async def correct_place(session: AsyncSession, enterprise_id: int, changed: Mapping[str, Any]) -> None:
+    """Another town or park within the same region is a correction, no move."""
+    assignments = ", ".join(f"{name} = :{name}" for name in ("town", "park") if name in changed)
+    await session.execute(
+        text(f"UPDATE enterprise_region SET {assignments} WHERE enterprise_id = :id AND valid_to IS NULL"),
+        {**changed, "id": enterprise_id},
+    )
