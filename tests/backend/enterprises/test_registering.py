@@ -182,11 +182,16 @@ async def test_moving_keeps_the_region_of_earlier_days(session: AsyncSession):
     assert (row["region_code"], row["town"], row["park"]) == ("321282", "", "靖江高新区")
 
 
-async def test_a_move_that_took_place_earlier_than_entered_corrects_the_days_since(session: AsyncSession):
+async def test_a_move_that_became_known_after_a_later_one_fills_the_days_until_that(session: AsyncSession):
     number = await make_enterprise(session)
     await move(session, number, "321282", "", "", date(2026, 5, 1))
     await move(session, number, "321283", "", "", date(2026, 3, 1))
-    assert await regions(session, number) == [("321202", None, date(2026, 2, 28)), ("321283", date(2026, 3, 1), None)]
+    assert await regions(session, number) == [
+        ("321202", None, date(2026, 2, 28)),
+        ("321283", date(2026, 3, 1), date(2026, 4, 30)),
+        ("321282", date(2026, 5, 1), None),
+    ]
+    assert (await find(session, str(number)) or {})["region_code"] == "321282"
 
 
 async def test_another_region_in_a_list_is_a_move_and_leaves_the_old_town_behind(session: AsyncSession):
