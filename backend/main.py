@@ -24,6 +24,7 @@ from backend.web.assets import mount_assets
 from backend.web.dependencies import Guard
 from backend.web.errors import Problem, install_error_handlers, problem_of_status, tell
 from backend.web.logs import configure_logs
+from backend.web.openapi import describe_refusals
 from backend.web.rates import RateLimit
 from backend.web.responses import ResponseHeaders, redirect, wants_json
 from backend.web.security import BodyLimit, OnlyHttps, UnexpectedErrors
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None, engine: AsyncEngine | None = No
     mount_assets(app)
     for module in ROUTERS:
         _include(app, module)
+    describe_refusals(app)
     return app
 
 

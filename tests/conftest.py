@@ -36,7 +36,8 @@ _numbers = count(1)
 for _name in [
     name
     for name in os.environ
-    if name.startswith("TIDU_") and not name.startswith(("TIDU_SHARED", "TIDU_TEST_SERVER", "TIDU_BENCH_"))
+    if name.startswith("TIDU_")
+    and not name.startswith(("TIDU_SHARED", "TIDU_TEST_SERVER", "TIDU_BENCH_", "TIDU_PROOF"))
 ]:
     del os.environ[_name]
 
