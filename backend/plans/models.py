@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Numeric, UniqueConstraint, func
+from sqlalchemy import BigInteger, Column, DateTime, ForeignKey, Identity, Index, Numeric, UniqueConstraint, func
 from sqlmodel import Field, SQLModel
 
 
@@ -105,6 +105,19 @@ class TaskNote(SQLModel, table=True):
     region_code: str = Field(default="", max_length=6)
     recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
     recorded_by: int | None = None
+
+
+class TaskPaper(SQLModel, table=True):
+    """A paper that lies with what was said of a task: its evidence."""
+
+    __tablename__ = "task_paper"  # type: ignore[assignment]
+    __table_args__ = (UniqueConstraint("note_id", "digest"), Index("task_paper_of_paper", "digest"))
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(), primary_key=True))
+    note_id: int = Field(sa_column=Column(BigInteger, ForeignKey("task_note.id"), nullable=False))
+    #: SHA-256 of the content in `paper`.
+    digest: str = Field(max_length=64, foreign_key="paper.digest")
+    file_name: str = Field(max_length=200)
 
 
 class PlanVersion(SQLModel, table=True):

@@ -9,7 +9,7 @@ NoteRefused
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -19,6 +19,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import CHINA
 from backend.plans.documents import plans
+from backend.plans.queries import concerns
+from backend.plans.task_papers import MOST_PAPERS, Evidence, keep, papers_of
+from backend.plans.versions import know_plans
 from backend.web.errors import NotFound, Refusal
 from rules.plan import Body, Plan
 
@@ -97,6 +100,8 @@ class Note:
     region_code: str
     recorded_at: datetime
     recorded_by: int | None
+    id: int = 0
+    papers: tuple[Evidence, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,12 +196,14 @@ async def notes_of(session: AsyncSession, plan: Plan, item_id: str) -> list[Note
     """Everything that was said of a task, the latest first."""
     found = await session.execute(
         text(
-            "SELECT status, due_on, body, evidence, region_code, recorded_at, recorded_by FROM task_note"
+            "SELECT status, due_on, body, evidence, region_code, recorded_at, recorded_by, id FROM task_note"
             " WHERE plan = :plan AND item = :item ORDER BY id DESC"
         ),
         {"plan": plan.id, "item": item_id},
     )
-    return [Note(Status(status), *rest) for status, *rest in found]
+    notes = [Note(Status(status), *rest) for status, *rest in found]
+    papers = await papers_of(session, [one.id for one in notes])
+    return [replace(one, papers=tuple(papers.get(one.id, ()))) for one in notes]
 
 
 async def reminders(session: AsyncSession, today: date) -> list[tuple[WorkItem, tuple[Reminder, ...]]]:
@@ -207,6 +214,14 @@ async def reminders(session: AsyncSession, today: date) -> list[tuple[WorkItem, 
     return sorted(told, key=lambda one: (order.index(one[1][0]), one[0].due_on or date.max, one[0].id))
 
 
+async def tasks_to_look_at(
+    session: AsyncSession, today: date, region: str
+) -> list[tuple[WorkItem, tuple[Reminder, ...]]]:
+    """The same for the plans that concern somebody: a district's people, or with an empty region everybody."""
+    await know_plans(session)
+    return [one for one in await reminders(session, today) if concerns(one[0].plan, region)]
+
+
 async def note(
     session: AsyncSession,
     item: WorkItem,
@@ -215,34 +230,49 @@ async def note(
     body: str = "",
     evidence: str = "",
     due_on: date | None = None,
+    papers: Sequence[tuple[str, bytes]] = (),
     region_code: str = "",
     recorded_by: int | None = None,
 ) -> None:
-    """Say something of a task: how far it is, by when, and the paper behind it.
+    """Say something of a task: how far it is, by when, and the papers behind it.
+
+    Args:
+        papers: file names and contents; one that is not taken refuses the whole note.
 
     Raises:
         NoteRefused: one of the family above, with what to do in Chinese.
+        PaperRefused: a file is none that is taken.
     """
     if status not in list(Status):
         raise StatusWrong(f"状态应为{'、'.join(one.label for one in Status)}之一。", "status")
     said, paper = body.strip(), evidence.strip()
-    if status == Status.DONE and not paper:
-        raise StatusWrong("标为“已完成”须写明佐证材料：文件名称、文号或存放位置。", "evidence")
+    if status == Status.DONE and not paper and not papers:
+        raise StatusWrong("标为“已完成”须写明佐证材料（文件名称、文号或存放位置），或上传材料。", "evidence")
+    if len(papers) > MOST_PAPERS:
+        raise NoteRefused(f"一次最多上传 {MOST_PAPERS} 份材料，现有 {len(papers)} 份，请分次保存。", "files")
     if len(said) > _LONGEST_NOTE or len(paper) > _LONGEST_NOTE:
         raise NoteRefused(f"最多 {_LONGEST_NOTE} 个字，请精简或分次填写。", "body")
     same = item.last is not None and (status, due_on) == (item.last.status, item.last.due_on)
-    if not said and not paper and (same or (item.last is None and due_on is None and status == Status.NOT_STARTED)):
+    if (
+        not said
+        and not paper
+        and not papers
+        and (same or (item.last is None and due_on is None and status == Status.NOT_STARTED))
+    ):
         raise NoteEmpty("请填写进展、佐证材料，或改动状态、期限后再保存。", "body")
-    await session.execute(
+    written = await session.execute(
         text(
             "INSERT INTO task_note (plan, item, status, due_on, body, evidence, region_code, recorded_by)"
-            " VALUES (:plan, :item, :status, :due_on, :body, :evidence, :region, :by)"
+            " VALUES (:plan, :item, :status, :due_on, :body, :evidence, :region, :by) RETURNING id"
         ),
         {
             "plan": item.plan.id, "item": item.id, "status": status, "due_on": due_on, "body": said, "evidence": paper,
             "region": region_code, "by": recorded_by,
         },
     )  # fmt: skip
+    note_id = written.scalar_one()
+    for name, content in papers:
+        await keep(session, note_id, content, name)
 
 
 def as_json(item: WorkItem, today: date) -> dict[str, Any]:

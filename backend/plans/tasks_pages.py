@@ -2,20 +2,20 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Query, Request, Response
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
 
 from backend.access.dependencies import Officer, SignedIn
 from backend.clock import today
-from backend.plans import tasks
+from backend.filings.papers import ENDINGS, MOST_BYTES, TAKEN, PaperRefused
+from backend.plans import task_papers, tasks
 from backend.plans.asking import plan_asked
 from backend.plans.knowing import KNOWING
-from backend.plans.queries import concerns
 from backend.plans.schemas import BadQuestion, day_of, region_name
 from backend.plans.tasks import Reminder, Status, WorkItem
 from backend.web.dependencies import Work
-from backend.web.responses import redirect
+from backend.web.responses import paper_download, redirect
 from backend.web.templates import render
 from rules.plan import Plan
 
@@ -52,7 +52,7 @@ class NoteForm(BaseModel):
 @router.get("/tasks", response_class=HTMLResponse)
 async def reminders(request: Request, session: Work, person: SignedIn) -> HTMLResponse:
     """The tasks of all plans that somebody should look at."""
-    found = [one for one in await tasks.reminders(session, today()) if concerns(one[0].plan, person.region_code)]
+    found = await tasks.tasks_to_look_at(session, today(), person.region_code)
     return render(
         request, "plans/reminders.html", page_title="任务提醒", breadcrumb=[("规划目标", "/plans"), ("任务提醒", None)],
         found=found, kinds=list(Reminder), on=today(),
@@ -87,22 +87,34 @@ async def task(request: Request, session: Work, person: SignedIn, plan_id: str, 
 
 @router.post("/plans/{plan_id}/tasks/{item_id}", response_class=HTMLResponse)
 async def note(
-    request: Request, session: Work, person: Officer, plan_id: str, item_id: str, form: Annotated[NoteForm, Form()]
-) -> Response:
-    """Take in a note, or show the form again with what is wrong."""
+    request: Request, session: Work, person: Officer, plan_id: str, item_id: str, form: Annotated[NoteForm, Form()],
+    files: Annotated[list[UploadFile] | None, File()] = None,
+) -> Response:  # fmt: skip
+    """Take in a note with its papers, or show the form again with what is wrong."""
     plan = plan_asked(plan_id, person)
     item = await tasks.work_item(session, plan, item_id)
+    # One byte more than allowed is enough to know; an empty chooser sends a file without a name.
+    papers = [(one.filename, await one.read(MOST_BYTES + 1)) for one in files or () if one.filename]
     try:
         due_on = day_of(form.due_on, "期限")
         await tasks.note(
-            session, item, status=form.status, body=form.body, evidence=form.evidence, due_on=due_on,
+            session, item, status=form.status, body=form.body, evidence=form.evidence, due_on=due_on, papers=papers,
             region_code=person.region_code, recorded_by=person.id,
         )  # fmt: skip
     except BadQuestion as problem:
         return await _page(request, session, plan, item, form, {"due_on": str(problem)}, may_write=True)
     except tasks.NoteRefused as problem:
         return await _page(request, session, plan, item, form, {problem.field: str(problem)}, may_write=True)
+    except PaperRefused as problem:
+        return await _page(request, session, plan, item, form, {"files": str(problem)}, may_write=True)
     return redirect(request, f"/plans/{plan.id}/tasks/{item.id}")
+
+
+@router.get("/plans/{plan_id}/tasks/{item_id}/papers/{paper_id}")
+async def paper(session: Work, person: SignedIn, plan_id: str, item_id: str, paper_id: int) -> Response:
+    """A paper behind a note, to be saved and never shown as a page of ours."""
+    plan = plan_asked(plan_id, person)
+    return paper_download(*await task_papers.read(session, plan.id, item_id, paper_id))
 
 
 async def _page(
@@ -120,4 +132,5 @@ async def _page(
         breadcrumb=[("规划目标", "/plans"), (plan.id, f"/plans/{plan.id}"), ("任务", f"/plans/{plan.id}/tasks"), (item.id, None)],
         plan=plan, item=item, form=form, error_of=errors, errors=[{"field": name, "message": told} for name, told in errors.items()],
         notes=await tasks.notes_of(session, plan, item.id), statuses=_STATUSES, region_name=region_name, on=today(), may_write=may_write,
+        taken=TAKEN, endings=ENDINGS, most=MOST_BYTES // 1024 // 1024,
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Following tasks: notes, evidence, deadlines, reminders."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -117,3 +118,44 @@ async def test_a_district_notes_in_its_own_name(client_as: ClientAs):
     made = await district.post("/plans/P004/tasks/P004-01", data={"status": "under_way", "body": "本市已部署"})
     assert made.status_code == 303
     assert "泰兴市" in (await district.get("/plans/P004/tasks/P004-01")).text
+
+
+async def test_a_paper_behind_a_note_is_evidence_and_is_had_again(officer: AsyncClient, client_as: ClientAs):
+    page = "/plans/P003/tasks/P003-02"
+    # As a browser sends it: a second chooser was left empty.
+    part = (
+        '--x\r\nContent-Disposition: form-data; name="files"; filename="{}"\r\n'
+        "Content-Type: application/pdf\r\n\r\n{}\r\n"
+    )
+    status = '--x\r\nContent-Disposition: form-data; name="status"\r\n\r\ndone\r\n'
+    body = f"{status}{part.format('批复.pdf', '%PDF-1.7 x')}{part.format('', '')}--x--\r\n"
+    sent_as = {"Content-Type": "multipart/form-data; boundary=x"}
+    made = await officer.post(page, content=body.encode(), headers=sent_as)
+    assert made.status_code == 303
+    shown = (await officer.get(page)).text
+    found = re.search(rf'href="({page}/papers/\d+)"', shown)
+    assert "批复.pdf" in shown
+    assert found is not None
+    district = await client_as("district_officer", region="321283")
+    paper = await district.get(found[1])
+    assert (paper.content, paper.headers["content-type"]) == (b"%PDF-1.7 x", "application/pdf")
+    assert paper.headers["content-disposition"].startswith("attachment")
+    elsewhere = found[1].replace("P003-02", "P003-03")
+    assert (await officer.get(elsewhere)).status_code == 404
+    enterprise = await client_as("enterprise")
+    assert (await enterprise.get(found[1])).status_code == 403
+
+
+async def test_a_file_that_is_no_paper_refuses_the_whole_note(officer: AsyncClient):
+    page = "/plans/P003/tasks/P003-04"
+    forged = [("files", ("批复.pdf", b"MZ\x90 program", "application/pdf"))]
+    refused = await officer.post(page, data={"status": "done", "body": "已办结"}, files=forged)
+    assert refused.status_code == 422
+    assert "没有保存" in refused.text
+    assert "还没有记录" in (await officer.get(page)).text
+
+
+async def test_tasks_to_look_at_are_those_of_plans_that_concern_the_district(session: AsyncSession):
+    await say(session, due_on=date(2026, 7, 1))
+    for region, expected in (("", ["P004-01"]), ("321283", ["P004-01"]), ("320706", [])):
+        assert [one.id for one, _ in await tasks.tasks_to_look_at(session, TODAY, region)] == expected
