@@ -6,9 +6,9 @@ Outside systems file through `POST /api/v1/filings` (backend.exchange); people f
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,8 +17,9 @@ from backend.access.dependencies import Officer, SignedIn
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.queries import find
-from backend.filings.attachments import attachments_of
+from backend.filings.attachments import attach, attachments_of
 from backend.filings.conflicts import conflict_of
+from backend.filings.papers import MOST_BYTES, PaperRefused
 from backend.filings.service import FilingDraft, file
 from backend.filings.settling import OFFICER, Decision, settle
 from backend.filings.worklist import conflicts_after, filings_after
@@ -168,9 +169,49 @@ def _conflict(row: Mapping[str, Any]) -> dict[str, Any]:
 async def papers(session: Work, person: SignedIn, code: str) -> list[dict[str, Any]]:
     """The papers on an enterprise's file; each is downloaded at `href`."""
     row = await _enterprise(session, code)
+    return [_paper(one) for one in await attachments_of(session, row["id"]) if one["withdrawn_at"] is None]
+
+
+_PAPER_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+@router.post("/enterprises/{code}/papers", status_code=201, openapi_extra=_PAPER_BODY)
+async def add_paper(
+    request: Request, session: Work, person: Officer, once: Once, code: str,
+    file_name: Annotated[str, Query(min_length=1, max_length=255)], kind: str = "other",
+    about: Annotated[str, Query(max_length=300)] = "", filing_id: int | None = None,
+) -> Response:  # fmt: skip
+    """Keep a paper, whose bytes are the body; what it is, its content says, and its name must say the same.
+
+    The same content handed in again for the same filing is the paper there is already.
+    """
+
+    async def work() -> Response:
+        row = await _enterprise(session, code)
+        content = await request.body()
+        if len(content) > MOST_BYTES:
+            raise PaperRefused(f"材料超过 {MOST_BYTES // 1024 // 1024} MB，没有保存。请压缩或拆分后上传。")
+        number = await attach(
+            session,
+            row["id"],
+            content,
+            file_name,
+            kind,
+            about=about.strip(),
+            filing_id=filing_id,
+            attached_by=person.id,
+        )
+        kept = next(one for one in await attachments_of(session, row["id"]) if one["id"] == number)
+        return stated(request, _paper(kept), etag_of("paper", number, kept["digest"]), 201, f"/papers/{number}")
+
+    return await once.answer(work)
+
+
+def _paper(row: Mapping[str, Any]) -> dict[str, Any]:
     shown = ("id", "filing_id", "kind", "file_name", "about", "media_type", "size", "digest", "attached_at")
-    return [
-        {name: one[name] for name in shown} | {"href": f"/papers/{one['id']}"}
-        for one in await attachments_of(session, row["id"])
-        if one["withdrawn_at"] is None
-    ]
+    return {name: row[name] for name in shown} | {"href": f"/papers/{row['id']}"}

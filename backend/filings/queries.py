@@ -123,3 +123,14 @@ async def all_said(
         if all(one.source != source for one in held):
             held.append(Said(read_json(value), source, received_on, filing_id))
     return said
+
+
+async def latest_filing(session: AsyncSession, enterprise_id: int, source: str, year: int | None) -> int | None:
+    """The latest filing of one source about one period; None where it never filed."""
+    return await session.scalar(
+        text(
+            "SELECT max(id) FROM filing WHERE enterprise_id = :id AND source = :source"
+            " AND year IS NOT DISTINCT FROM CAST(:year AS integer)"
+        ),
+        {"id": enterprise_id, "source": source, "year": year},
+    )

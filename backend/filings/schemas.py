@@ -13,6 +13,8 @@ class FilingForm(BaseModel):
     is_none: bool = False
     received_on: str = ""
     note: str = ""
+    #: What the papers handed in with it are.
+    paper_kind: str = "other"
 
 
 class DecisionForm(BaseModel):

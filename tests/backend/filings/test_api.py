@@ -80,3 +80,87 @@ async def test_another_district_sees_none_of_it(officer: AsyncClient, client_as:
 async def test_a_viewer_files_nothing(officer: AsyncClient, client_as: ClientAs):
     body = {"year": 2025, "values": {"sales_revenue": 1}, "note": "x"}
     assert (await (await client_as("viewer")).post(f"{HERE}/filings", json=body)).status_code == 403
+
+
+PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\ntrailer\n<<>>\n%%EOF\n"
+PAPER = f"{HERE}/papers?file_name=审计报告.pdf&kind=audit_report"
+
+
+async def test_a_paper_handed_in_twice_is_one_paper_and_is_read_again(officer: AsyncClient):
+    answers = [await officer.post(PAPER, content=PDF, headers={"Idempotency-Key": "p-1"}) for _ in range(2)]
+    assert [one.status_code for one in answers] == [201, 201]
+    assert answers[0].headers["etag"] == answers[1].headers["etag"]
+    assert answers[0].json()["media_type"] == "application/pdf"
+    (listed,) = (await officer.get(f"{HERE}/papers")).json()
+    assert {**listed, "attached_at": ""} == {**answers[0].json(), "attached_at": ""}
+    assert (await officer.get(answers[0].headers["location"])).content == PDF
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "told"),
+    [
+        (PAPER, b"MZ\x90\x00 program", "不是可收的类型"),
+        (PAPER.replace(".pdf", ".docx"), PDF, "与扩展名不符"),
+        (PAPER, b"", "空文件"),
+        (f"{PAPER}&filing_id=999999", PDF, "没有这份材料"),
+    ],
+)
+async def test_a_paper_that_is_none_or_belongs_nowhere_is_refused(
+    officer: AsyncClient, path: str, content: bytes, told: str
+):
+    answer = await officer.post(path, content=content)
+    assert answer.status_code in (404, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert told in answer.json()["detail"]
+    assert (await officer.get(f"{HERE}/papers")).json() == []
+
+
+async def test_only_officers_of_the_district_hand_in_papers(officer: AsyncClient, client_as: ClientAs):
+    assert (await (await client_as("viewer")).post(PAPER, content=PDF)).status_code == 403
+    assert (await (await client_as("district_officer", "321283")).post(PAPER, content=PDF)).status_code == 404
+
+
+FIGURE = {
+    "indicator": "sales_revenue",
+    "year": "2025",
+    "value": "1500",
+    "note": "看过审计报告",
+    "paper_kind": "audit_report",
+}
+
+
+async def test_papers_handed_in_with_a_figure_stand_behind_its_filing(officer: AsyncClient, engine: AsyncEngine):
+    papers = [("papers", (f"报告{number}.pdf", PDF + bytes([number]), "application/pdf")) for number in (1, 2)]
+    assert (await officer.post(f"/enterprises/{CODE}/filings", data=FIGURE, files=papers)).status_code == 303
+    async with owner_unit_of_work(engine) as session:
+        filing = await column(session, "SELECT max(id) FROM filing WHERE source = 'officer'")
+        behind = await column(session, "SELECT DISTINCT filing_id FROM attachment WHERE kind = 'audit_report'")
+    assert filing == behind
+    assert len((await officer.get(f"{HERE}/papers")).json()) == 2
+
+
+async def test_with_a_paper_that_is_none_the_figure_is_not_filed_either(officer: AsyncClient, engine: AsyncEngine):
+    papers = [
+        ("papers", ("报告.pdf", PDF, "application/pdf")),
+        ("papers", ("假.pdf", b"MZ\x90\x00", "application/pdf")),
+    ]
+    answer = await officer.post(f"/enterprises/{CODE}/filings", data=FIGURE, files=papers)
+    assert answer.status_code == 422
+    assert "“假.pdf”的内容不是可收的类型" in answer.text
+    async with owner_unit_of_work(engine) as session:
+        assert await column(session, "SELECT id FROM filing WHERE source = 'officer'") == []
+        assert await column(session, "SELECT id FROM attachment") == []
+
+
+async def test_a_figure_is_filed_without_papers_as_before(officer: AsyncClient):
+    # As browsers send a file chooser that was left empty.
+    chooser = (
+        'Content-Disposition: form-data; name="papers"; filename=""\r\nContent-Type: application/octet-stream\r\n\r\n'
+    )
+    fields = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}' for name, value in FIGURE.items()]
+    body = "".join(f"--edge\r\n{part}\r\n" for part in [*fields, chooser]) + "--edge--\r\n"
+    headers = {"Content-Type": "multipart/form-data; boundary=edge"}
+    answer = await officer.post(f"/enterprises/{CODE}/filings", content=body.encode(), headers=headers)
+    assert answer.status_code == 303
+    assert (await officer.post(f"/enterprises/{CODE}/filings", data=FIGURE | {"value": "1600"})).status_code == 303
+    assert (await officer.get(HERE)).json()["yearly"]["sales_revenue"] == {"2025": 1600}
