@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import pytest
 from sqlalchemy import text
@@ -11,9 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import owner_unit_of_work
+from backend.plans.documents import target_named
+from backend.plans.members import members
+from backend.plans.rollup import roll_up
+from backend.plans.territory import territory_of
 from backend.recognitions.queries import IN_FORCE, current_edition
 from backend.spreadsheets.fates import Fate, Report
 from rules.library import library
+from rules.plan import CountHolders
 from tests.backend.spreadsheets.importing import column, reasons, registry_of, rows_written, scalar, take
 from tests.backend.spreadsheets.list_oracle import Lists, spelling, table
 from tests.shared_data import shared_data
@@ -91,6 +97,25 @@ async def test_counts_by_region_are_right(listed: AsyncSession, lists: Lists, on
         expected = Counter(lists.region_of[code] for code in lists.holders(programme, on) if code in lists.region_of)
         assert counted == expected
         assert counted or programme == "tech_sme"
+
+
+@pytest.mark.parametrize("target", ["T000-01", "T000-02", "T000-03", "T001-14", "T001-15", "T004-27"])
+async def test_targets_roll_the_lists_up_by_region_and_day(listed: AsyncSession, lists: Lists, target: str):
+    _, found = target_named(target)
+    programmes = [one for one in cast("CountHolders", found.count).holds if one in PROGRAMMES]
+    rolled = await roll_up(listed, [found], DAYS[::2])
+    counted = 0
+    for place in ("", *(one.code for one in territory_of(found.region).districts)):
+        codes = territory_of(place or found.region).codes
+        for on in DAYS[::2]:
+            rows = await members(listed, found, on, region=place or None)
+            assert rows is not None
+            assert rolled.of(found, on, place).value == len(rows.rows) == rows.total
+            held = set[str]().union(*(lists.holders(one, on) for one in programmes))
+            known = {one.credit_code for one in rows.rows if one.credit_code in lists.region_of}
+            assert known == {one for one in held if lists.region_of.get(one) in codes}, (place, on)
+            counted += len(known)
+    assert counted > 30
 
 
 async def test_the_same_lists_twice_write_nothing(listed: AsyncSession, folder: Path):
