@@ -18,6 +18,7 @@ from backend.access.trace.sealing import sealing
 from backend.database.engine import open_engine
 from backend.database.migrate import upgrade
 from backend.demo.service import is_demo
+from backend.exchange.described import describe_bodies
 from backend.exchange.doors import Turned, turn_away
 from backend.settings import Settings
 from backend.web.assets import mount_assets
@@ -100,6 +101,7 @@ def create_app(settings: Settings | None = None, engine: AsyncEngine | None = No
     mount_assets(app)
     for module in ROUTERS:
         _include(app, module)
+    describe_bodies(app)
     describe_refusals(app)
     return app
 

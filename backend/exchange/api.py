@@ -1,13 +1,14 @@
-"""REST for other systems: tokens, filings and recognitions in."""
+"""REST for other systems: tokens; filings, recognitions and events in."""
 
 import base64
 import binascii
-from typing import Annotated, Any
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import date
+from typing import Annotated, Any, Final
 from urllib.parse import unquote_plus
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import today
@@ -15,12 +16,14 @@ from backend.database.session import owner_unit_of_work
 from backend.exact_json import exact_json
 from backend.exchange import feed_api
 from backend.exchange.bodies import MOST_ITEMS, BodyRefused
-from backend.exchange.clients import TokenRefused, issue_token
-from backend.exchange.doors import FilingWriter, RecognitionWriter, take
+from backend.exchange.clients import Caller, TokenRefused, issue_token
+from backend.exchange.described import body_of
+from backend.exchange.doors import EventWriter, FilingWriter, RecognitionWriter, Work, take
+from backend.exchange.events import EventItem, take_events
 from backend.exchange.intake import BatchResult, take_filings, take_recognitions
 from backend.exchange.items import FilingItem, RecognitionItem
 from backend.web.dependencies import Engine, reached
-from rules.library import library
+from rules.library import Library, library
 
 router = APIRouter(tags=["exchange"])
 router.include_router(feed_api.router)
@@ -71,41 +74,48 @@ def _token_error(status: int, error: str) -> Response:
     return JSONResponse({"error": error}, status, headers)
 
 
-def _described(kind: type[BaseModel]) -> dict[str, Any]:
-    """What OpenAPI says of a body that the routes read themselves, with their own limits."""
-    item = kind.model_json_schema()
-    many = {"type": "array", "items": item, "minItems": 1, "maxItems": MOST_ITEMS}
-    key = {"name": "Idempotency-Key", "in": "header", "required": True, "schema": {"type": "string", "maxLength": 257}}
-    problem = {"description": "application/problem+json"}
-    return {
-        "parameters": [key | {"description": "同一键的请求只做一次，一天内重发得到同样的应答。"}],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {"oneOf": [item, many]}}}},
-        "responses": {str(status): problem for status in (400, 401, 403, 409, 413, 422, 429, 503)},
-    }
+_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    201: {"model": BatchResult, "description": "The one item was recorded."}
+}
 
 
-@router.post("/filings", response_model=BatchResult, openapi_extra=_described(FilingItem))
+@router.post(
+    "/filings", response_model=BatchResult, responses=_ANSWERS, openapi_extra=body_of("FilingItem", FilingItem)
+)
 async def post_filings(request: Request, engine: Engine, caller: FilingWriter) -> Response:
     """Record what a source says of enterprises: an object for one, an array for up to 1,000.
 
     Every item is answered by itself; the good ones are recorded. Money is in 万元.
     """
-
-    async def work(session: AsyncSession, content: Any) -> tuple[int, bytes]:
-        return _told(content, await take_filings(session, caller, _items(content), library(), today(), _place(content)))
-
-    return await take(request, engine, caller, work)
+    return await take(request, engine, caller, _work(take_filings, caller))
 
 
-@router.post("/recognitions/batch", response_model=BatchResult, openapi_extra=_described(RecognitionItem))
+@router.post(
+    "/recognitions/batch", response_model=BatchResult, responses=_ANSWERS,
+    openapi_extra=body_of("RecognitionItem", RecognitionItem),
+)  # fmt: skip
 async def post_recognitions(request: Request, engine: Engine, caller: RecognitionWriter) -> Response:
     """Record titles as their authority's system states them: an object for one, an array for up to 1,000."""
+    return await take(request, engine, caller, _work(take_recognitions, caller))
 
+
+@router.post("/events", response_model=BatchResult, responses=_ANSWERS, openapi_extra=body_of("EventItem", EventItem))
+async def post_events(request: Request, engine: Engine, caller: EventWriter) -> Response:
+    """Tell what happened to enterprises: renamed, moved, cancelled, entered into a list, a title taken back.
+
+    Each event counts from its own day, so they may come late and in any order; `id` is the sender's own number of it.
+    """
+    return await take(request, engine, caller, _work(take_events, caller))
+
+
+Taking = Callable[[AsyncSession, Caller, Sequence[Any], Library, date, str], Awaitable[BatchResult]]
+
+
+def _work(taking: Taking, caller: Caller) -> Work:
     async def work(session: AsyncSession, content: Any) -> tuple[int, bytes]:
-        result = await take_recognitions(session, caller, _items(content), library(), today(), _place(content))
-        return _told(content, result)
+        return _told(content, await taking(session, caller, _items(content), library(), today(), _place(content)))
 
-    return await take(request, engine, caller, work)
+    return work
 
 
 def _items(content: Any) -> list[Any]:

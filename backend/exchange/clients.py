@@ -26,7 +26,8 @@ from rules.catalogue import Catalogue
 
 #: What a client may be let do.
 SCOPES: Final = {
-    "filing:write": "报送填报", "recognition:write": "报送认定", "change:read": "读取变更", "event:subscribe": "订阅推送",
+    "filing:write": "报送填报", "recognition:write": "报送认定", "event:write": "报送事件", "change:read": "读取变更",
+    "event:subscribe": "订阅推送", "list:read": "读取约定名单",
     "enterprise:read": "读取企业", "score:read": "读取积分",
 }  # fmt: skip
 SIGNATURES: Final = ("none", "gateway", "rfc9421")

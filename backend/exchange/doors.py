@@ -1,7 +1,7 @@
 """The way in for systems: the token, the quota, the signature, the key, and one transaction for all that follows.
 
 Problems by RFC 9457, in the house's form; `errors` name pointer and remedy. Who may do what stands in the routes'
-signatures: `FilingWriter`, `RecognitionWriter`, `ChangeReader`, `Subscriber`.
+signatures: `FilingWriter`, `RecognitionWriter`, `EventWriter`, `ChangeReader`, `Subscriber`, `ListReader`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -112,8 +112,10 @@ def _may(scope: str) -> Callable[[Caller], Caller]:
 
 FilingWriter = Annotated[Caller, Depends(_may("filing:write"))]
 RecognitionWriter = Annotated[Caller, Depends(_may("recognition:write"))]
+EventWriter = Annotated[Caller, Depends(_may("event:write"))]
 ChangeReader = Annotated[Caller, Depends(_may("change:read"))]
 Subscriber = Annotated[Caller, Depends(_may("event:subscribe"))]
+ListReader = Annotated[Caller, Depends(_may("list:read"))]
 
 
 def scope_of(found: Caller) -> Scope:

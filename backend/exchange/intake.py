@@ -22,6 +22,7 @@ from backend.exchange.items import (
     shaped,
     wonder_at_unit,
 )
+from backend.exchange.known import ids_by_code
 from backend.exchange.models import ExchangeRecord
 from backend.filings.service import FilingDraft, file_each, project
 from backend.recognitions.service import RecognitionDraft, grant, last_day
@@ -61,7 +62,7 @@ async def take_filings(
     """Record filings under the caller's source. The session is bound to what the caller may see."""
     catalogue = library.catalogue
     judged = [judge_filing(raw, place.format(number), catalogue, on) for number, raw in enumerate(items)]
-    await _find_enterprises(session, judged)
+    await find_enterprises(session, judged)
     if caller.source == TAX:
         await _keep_to_authorisations(session, caller, judged, library)
     await _wonder_at_units(session, judged, library)
@@ -74,7 +75,7 @@ async def take_filings(
     touched = sorted({one.enterprise_id for one in good if one.outcome == "recorded" and one.enterprise_id is not None})
     if touched:
         await project(session, touched, catalogue)
-    return await _answer(session, judged, touched, library, on)
+    return await told_of_each(session, judged, touched, library, on)
 
 
 def _draft(one: Judged, caller: Caller, on: date) -> FilingDraft:
@@ -83,12 +84,9 @@ def _draft(one: Judged, caller: Caller, on: date) -> FilingDraft:
     return FilingDraft(one.enterprise_id, caller.source, one.year, one.values, one.received_on or on, note[:1000])
 
 
-async def _find_enterprises(session: AsyncSession, judged: Sequence[Judged]) -> None:
-    codes = sorted({one.code for one in judged if one.code})
-    found = await session.execute(
-        text("SELECT credit_code, id FROM enterprise WHERE credit_code = ANY(:codes)"), {"codes": codes}
-    )
-    ids: dict[str, int] = {row[0]: row[1] for row in found}
+async def find_enterprises(session: AsyncSession, judged: Sequence[Judged]) -> None:
+    """Say of each item whose it is; of whom the caller does not see, it is nobody's."""
+    ids = await ids_by_code(session, [one.code for one in judged if one.code])
     for one in judged:
         one.enterprise_id = ids.get(one.code)
         if one.code and one.enterprise_id is None:
@@ -160,9 +158,10 @@ async def _wonder_at_units(session: AsyncSession, judged: Sequence[Judged], libr
             wonder_at_unit(one, money[name], one.values[name], before)
 
 
-async def _answer(
+async def told_of_each(
     session: AsyncSession, judged: Sequence[Judged], touched: Sequence[int], library: Library, on: date
 ) -> BatchResult:
+    """Evaluate whoever was touched, where they are few, and answer each item by itself."""
     is_small = len(touched) <= EVALUATED_AT_ONCE
     if touched and is_small:
         await evaluate(session, touched, library, on)
@@ -180,7 +179,7 @@ async def take_recognitions(
     """Record titles as the caller's source states them."""
     pairs = [_judge_recognition(raw, place.format(number), library, on) for number, raw in enumerate(items)]
     judged = [one for one, _ in pairs]
-    await _find_enterprises(session, judged)
+    await find_enterprises(session, judged)
     good = [(one, item) for one, item in pairs if not one.problems and item is not None]
     drafts = [_recognition(one, item, caller) for one, item in good]
     is_new = await grant(session, drafts, library) if drafts else []
@@ -189,7 +188,7 @@ async def take_recognitions(
     touched = sorted(
         {one.enterprise_id for one in judged if one.outcome == "recorded" and one.enterprise_id is not None}
     )
-    return await _answer(session, judged, touched, library, on)
+    return await told_of_each(session, judged, touched, library, on)
 
 
 def _judge_recognition(raw: Any, place: str, library: Library, on: date) -> tuple[Judged, RecognitionItem | None]:

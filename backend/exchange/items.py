@@ -128,7 +128,7 @@ def _in_words(kind: str, name: str) -> tuple[str, str, str]:
             return "not-a-day", f"“{name}”不是日期。", "请写成 2026-05-28 这样。"
         case "greater_than_equal" | "less_than_equal":
             return "out-of-range", f"“{name}”超出范围。", "年度请写四位年份。"
-        case "too_short" | "too_long" | "string_too_long":
+        case "too_short" | "too_long" | "string_too_short" | "string_too_long":
             return "wrong-length", f"“{name}”的长度不对。", "请核对内容；values 至少有一个指标。"
         case _:
             return "wrong-type", f"“{name}”的类型不对。", "请对照接口说明的类型：代码和日期用字符串，年度用整数。"

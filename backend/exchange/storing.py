@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.exact_json import exact_json
 from backend.exchange.authorisations import Allowed, allowed
 from backend.exchange.connectors import Connector
+from backend.exchange.known import ids_by_code
 from backend.exchange.mapping import Form, Incoming, Mapped, MappingTable, map_in
 from backend.exchange.points import note_points
 from backend.exchange.wire import RemoteRecord, digest_of
@@ -57,7 +58,7 @@ async def store_page(
     stored.counts["received"] = len(records)
     stored.latest = max((one.updated_at for one in read), default=None)
     known = await _known(session, connector.system, [one.id for one in read])
-    ids = await _enterprises(session, [one.code for one in read])
+    ids = await ids_by_code(session, [one.code for one in read])
     # Held until the end of the transaction: a withdrawal waits, and what comes after it finds it.
     may = await allowed(session, ids.values(), connector.purpose, on)
     fates = [
@@ -100,13 +101,6 @@ async def _known(session: AsyncSession, system: str, record_ids: list[str]) -> d
         {"system": system, "ids": record_ids},
     )
     return {row[0]: (row[1], row[2], row[3]) for row in found}
-
-
-async def _enterprises(session: AsyncSession, codes: list[str]) -> dict[str, int]:
-    found = await session.execute(
-        text("SELECT credit_code, id FROM enterprise WHERE credit_code = ANY(:codes)"), {"codes": sorted(set(codes))}
-    )
-    return {row[0]: row[1] for row in found}
 
 
 def _decide(
