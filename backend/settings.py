@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -30,6 +31,15 @@ def _for_asyncpg(address: str) -> str:
     # What other programs call sslmode, asyncpg calls ssl; the words for it are the same.
     query = {"ssl" if name == "sslmode" else name: value for name, value in url.query.items()}
     return url.set(drivername="postgresql+asyncpg", query=query).render_as_string(hide_password=False)
+
+
+def _safe_address(address: str) -> str:
+    """By HTTPS, or on this very machine."""
+    parts = urlsplit(address)
+    is_here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if not parts.hostname or parts.query or parts.fragment or not (parts.scheme == "https" or is_here):
+        raise ValueError(f"“{address}”不是可用的地址，请写成 https://主机/路径，不带参数")
+    return address
 
 
 class Settings(BaseSettings):
@@ -75,6 +85,24 @@ class Settings(BaseSettings):
     second_factor: Literal["optional", "administrators", "everybody"] = Field(
         default="optional",
         description="Who must have a second factor; 等保 level 3 wants it of administrators at least.",
+    )
+    sso_issuer: Annotated[str, AfterValidator(_safe_address)] | None = Field(
+        default=None,
+        description="The city's single sign-on (OpenID Connect), as it names itself; without it people have passwords only.",
+    )
+    sso_client_id: str | None = Field(default=None, description="Under which name Tidu is registered there.")
+    sso_client_secret: SecretStr | None = Field(
+        default=None, description="The secret agreed with it; without one Tidu is a public client, kept by PKCE alone."
+    )
+    sso_name: str = Field(default="统一身份认证", description="What the sign-in page calls it.")
+    sso_scopes: str = Field(default="openid profile", description="What is asked of it, `openid` always among it.")
+    sso_code_claim: str = Field(
+        default="",
+        description="The claim that holds an enterprise's credit code, if it vouches for one; binds enterprise accounts.",
+    )
+    public_address: Annotated[str, AfterValidator(_safe_address)] | None = Field(
+        default=None,
+        description="Where browsers find the service, as https://host; without it whatever address they came by.",
     )
     four_eyes: bool = Field(
         default=True,

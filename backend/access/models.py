@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime
 
-from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Index, Text, func, text
+from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Index, Text, UniqueConstraint, func, text
 from sqlmodel import Field, SQLModel
 
 
@@ -77,3 +77,34 @@ class WebSession(SQLModel, table=True):
     is_half: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
     ip: str = Field(default="", max_length=60)
     browser: str = Field(default="", max_length=255)
+    #: Signed in at the city's single sign-on, where the session goes on after it has ended here.
+    is_sign_on: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+
+
+class PersonIdentity(SQLModel, table=True):
+    """Who a person is at the city's single sign-on: its issuer and what it calls the person there."""
+
+    __tablename__ = "person_identity"  # type: ignore[assignment]
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    person_id: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="person.id")
+    issuer: str = Field(max_length=255, primary_key=True)
+    subject: str = Field(max_length=255)
+    bound_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+
+
+class SignOnAttempt(SQLModel, table=True):
+    """Somebody who was sent to the single sign-on and has not come back yet. Used once."""
+
+    __tablename__ = "sign_on_attempt"  # type: ignore[assignment]
+
+    #: The state itself is known to that browser only.
+    state_hash: str = Field(max_length=64, primary_key=True)
+    nonce: str = Field(max_length=64)
+    #: What proves to the provider that whoever began also finishes (PKCE).
+    verifier: str = Field(max_length=128)
+    redirect_uri: str
+    goes_to: str = "/"
+    #: The invitation with which a newcomer came.
+    invitation_hash: str = Field(default="", max_length=64)
+    expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))

@@ -16,6 +16,7 @@ from backend.access.passwords import Profile
 from backend.access.schemas import CodeForm, PasswordForm, SignInForm
 from backend.access.service import AccessRefused, Browser
 from backend.access.sessions import delete_cookie, form_cookie, session_cookie, set_cookie
+from backend.access.sign_on.provider import own_address, provider_of
 from backend.database.session import in_the_name_of, owner_unit_of_work, reached
 from backend.exchange.keys import keys_of
 from backend.settings import Settings
@@ -36,11 +37,20 @@ _WRONG_CODE: Final = "动态口令不对，或已经用过。请等下一个六�
 
 
 @router.get("/login")
-async def login(request: Request, work: OwnerWork, next: str = "/") -> Response:  # noqa: A002
+async def login(
+    request: Request, work: OwnerWork, settings: CurrentSettings, next: str = "/", done: str = ""  # noqa: A002
+) -> Response:  # fmt: skip
     """The sign-in page; who is signed in already goes on."""
     if getattr(request.state, "visitor", None) is not None:
         return redirect(request, safe_next(next))
-    return _login_page(request, SignInForm(next=next), has_people=await queries.has_people(work))
+    # Another site's session goes on until it is ended there, and it asks its own questions about that.
+    is_still_there = done == "sso" and settings.sso_issuer is not None
+    back_to = f"{own_address(request, settings)}/login"
+    sign_out_address = await provider_of(request).address_to_sign_out(back_to) if is_still_there else None
+    return login_page(
+        request, SignInForm(next=next), has_people=await queries.has_people(work), is_still_there=is_still_there,
+        sign_out_address=sign_out_address,
+    )  # fmt: skip
 
 
 @router.post("/login")
@@ -51,7 +61,7 @@ async def sign_in(
     try:
         await demand_proof(request, request.cookies.get(form_cookie(request), ""))
     except ForgedRequest:
-        return _login_page(request, form, error="登录页面已过期，请重新输入后登录。", status_code=403)
+        return login_page(request, form, error="登录页面已过期，请重新输入后登录。", status_code=403)
     # A transaction of its own, committed in either case: a failure must be counted.
     async with _AT_ONCE, reached(owner_unit_of_work(engine)) as work:
         person = await service.sign_in(work, form.login_name, form.password)
@@ -62,7 +72,7 @@ async def sign_in(
             longest = queries.HALF_SESSION_LIFE if is_half else longest_of(settings)
             token = await service.open_session(work, person.id, longest, browser_of(request), is_half=is_half)
     if token is None:
-        return _login_page(request, form, error=_WRONG, status_code=401)
+        return login_page(request, form, error=_WRONG, status_code=401)
     goes_to = safe_next(form.next)
     if is_half:
         response = redirect(request, f"/login/code?{urlencode({'next': goes_to})}")
@@ -77,15 +87,17 @@ async def sign_in(
 @router.post("/logout")
 async def logout(request: Request, person: Authenticated, work: OwnerWork) -> Response:
     """End this browser's session."""
-    await service.end_session(work, person.id, person.session_id)
-    response = redirect(request, "/login")
+    was_sign_on = await service.end_session(work, person.id, person.session_id)
+    response = redirect(request, "/login?done=sso" if was_sign_on else "/login")
     delete_cookie(request, response, session_cookie(request))
     return response
 
 
-def _login_page(
-    request: Request, form: SignInForm, *, error: str = "", has_people: bool = True, status_code: int = 200
-) -> Response:
+def login_page(
+    request: Request, form: SignInForm, *, error: str = "", has_people: bool = True, status_code: int = 200,
+    is_still_there: bool = False, sign_out_address: str | None = None,
+) -> Response:  # fmt: skip
+    """The sign-in page, perhaps with what went wrong; `is_still_there` at the single sign-on, having left here."""
     # The same value in a cookie and in the form: another site can set neither.
     proof = request.cookies.get(form_cookie(request)) or secrets.token_urlsafe(32)
     response = render(
@@ -98,9 +110,18 @@ def _login_page(
         error=error,
         has_people=has_people,
         demo_logins=getattr(request.app.state, "demo_logins", ()),
+        sso_name=_sso_name(request),
+        is_still_there=is_still_there,
+        sign_out_address=sign_out_address,
     )
     set_cookie(request, response, form_cookie(request), proof)
     return response
+
+
+def _sso_name(request: Request) -> str:
+    """What the single sign-on is called; empty where there is none."""
+    settings: Settings = request.app.state.settings
+    return settings.sso_name if settings.sso_issuer and settings.sso_client_id else ""
 
 
 def browser_of(request: Request) -> Browser:
@@ -169,7 +190,7 @@ def _code_page(request: Request, form: CodeForm, *, error: str = "", status_code
 @router.get("/invitations/{token}")
 async def invitation(request: Request, work: OwnerWork, token: str) -> Response:
     """Asks a newcomer to choose a password."""
-    return _invitation_page(request, (await invitations.invited(work, token)).login)
+    return _invitation_page(request, token, (await invitations.invited(work, token)).login)
 
 
 @router.post("/invitations/{token}")
@@ -183,11 +204,11 @@ async def accept_invitation(
         async with _AT_ONCE:
             person = await invitations.accept(work, token, form.new, form.again, Profile(settings.password_profile))
     except ForgedRequest as problem:
-        return _invitation_page(request, login, AccessRefused(str(problem)))
+        return _invitation_page(request, token, login, AccessRefused(str(problem)))
     except invitations.InvitationOver:
         raise
     except AccessRefused as refusal:
-        return _invitation_page(request, login, refusal)
+        return _invitation_page(request, token, login, refusal)
     assert person.id is not None
     session_token = await service.open_session(work, person.id, longest_of(settings), browser_of(request))
     response = redirect(request, "/")
@@ -196,11 +217,11 @@ async def accept_invitation(
     return response
 
 
-def _invitation_page(request: Request, login: str, refusal: AccessRefused | None = None) -> Response:
+def _invitation_page(request: Request, token: str, login: str, refusal: AccessRefused | None = None) -> Response:
     proof = request.cookies.get(form_cookie(request)) or secrets.token_urlsafe(32)
     response = render(
         request, "access/invitation.html", status_code=refusal.status_code if refusal else 200, csrf_token=proof,
-        login=login, **errors_of(refusal),
+        login=login, token=token, sso_name=_sso_name(request), **errors_of(refusal),
     )  # fmt: skip
     set_cookie(request, response, form_cookie(request), proof)
     return response

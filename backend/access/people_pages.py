@@ -11,8 +11,11 @@ from backend.access.dependencies import Administrator
 from backend.access.forms import day_typed, district_choices, errors_of
 from backend.access.schemas import PersonForm, Role, RoleForm
 from backend.access.service import AccessRefused, Issued, PersonUnknown
+from backend.access.sign_on import service as sign_on
+from backend.access.sign_on.errors import NotConfigured
 from backend.clock import today
-from backend.web.dependencies import OwnerWork
+from backend.settings import Settings
+from backend.web.dependencies import CurrentSettings, OwnerWork
 from backend.web.filters import ROLES
 from backend.web.responses import redirect
 from backend.web.templates import render
@@ -24,6 +27,7 @@ _DONE: Final = {
     "reactivated": "已恢复，该用户可以用原来的口令登录。",
     "role": "角色已增加，下次打开页面时生效。",
     "role-ended": "角色已收回，该用户须重新登录。",
+    "identity": "统一身份的绑定已保存，下次用它登录时生效。",
     "second-factor": "动态口令已停用，请提醒本人重新启用。",
 }
 
@@ -58,14 +62,21 @@ async def add_person(
 
 
 @router.get("/people/{person_id}")
-async def person(request: Request, _: Administrator, work: OwnerWork, person_id: int, done: str = "") -> Response:
+async def person(
+    request: Request, _: Administrator, work: OwnerWork, settings: CurrentSettings, person_id: int, done: str = ""
+) -> Response:
     """One person: what they are, and until when."""
-    return await _person_page(request, work, person_id, RoleForm(valid_from=today().isoformat()), done=done)
+    return await _person_page(request, work, settings, person_id, RoleForm(valid_from=today().isoformat()), done=done)
 
 
 @router.post("/people/{person_id}/roles")
 async def give_role(
-    request: Request, _: Administrator, work: OwnerWork, person_id: int, form: Annotated[RoleForm, Form()]
+    request: Request,
+    _: Administrator,
+    work: OwnerWork,
+    settings: CurrentSettings,
+    person_id: int,
+    form: Annotated[RoleForm, Form()],
 ) -> Response:
     """Let somebody be something more, from a day to a day."""
     try:
@@ -75,7 +86,7 @@ async def give_role(
     except PersonUnknown:
         raise
     except AccessRefused as refusal:
-        return await _person_page(request, work, person_id, form, refusal)
+        return await _person_page(request, work, settings, person_id, form, refusal)
     return redirect(request, f"/people/{person_id}?done=role")
 
 
@@ -84,6 +95,28 @@ async def end_role(request: Request, _: Administrator, work: OwnerWork, person_i
     """Let a further role end today."""
     await roles.take_role(work, person_id, role_id, today())
     return redirect(request, f"/people/{person_id}?done=role-ended")
+
+
+@router.post("/people/{person_id}/identity")
+async def bind_identity(
+    request: Request,
+    _: Administrator,
+    work: OwnerWork,
+    settings: CurrentSettings,
+    person_id: int,
+    subject: Annotated[str, Form()] = "",
+) -> Response:
+    """Say who somebody is at the single sign-on; empty for nobody. What the person may do stays as it is."""
+    if settings.sso_issuer is None:
+        raise NotConfigured
+    try:
+        await sign_on.bind_person(work, person_id, settings.sso_issuer, subject)
+    except PersonUnknown:
+        raise
+    except AccessRefused as refusal:
+        form = RoleForm(valid_from=today().isoformat())
+        return await _person_page(request, work, settings, person_id, form, refusal, subject=subject)
+    return redirect(request, f"/people/{person_id}?done=identity")
 
 
 @router.post("/people/{person_id}/password")
@@ -133,19 +166,23 @@ async def _invited(request: Request, work: AsyncSession, person_id: int) -> Resp
 async def _person_page(
     request: Request,
     work: AsyncSession,
+    settings: Settings,
     person_id: int,
     form: RoleForm,
     refusal: AccessRefused | None = None,
     done: str = "",
+    subject: str | None = None,
 ) -> Response:
     row = await queries.person_row(work, person_id)
     if row is None:
         raise PersonUnknown(str(person_id))
     held = await roles.roles_of(work, await service.person_by_id(work, person_id))
+    bound = await sign_on.identities_of(work, person_id, settings.sso_issuer or "")
     return render(
         request, "access/person.html", page_title=row.name, row=row, held=held, form=form, on=today(),
         roles=[(role.value, ROLES[role]) for role in Role if role is not Role.ENTERPRISE],
-        districts=district_choices(), messages=_messages(done),
+        districts=district_choices(), messages=_messages(done), sso_name=settings.sso_name if settings.sso_issuer else "",
+        subject=subject if subject is not None else bound[0].subject if bound else "",
         status_code=refusal.status_code if refusal else 200, **errors_of(refusal),
     )  # fmt: skip
 

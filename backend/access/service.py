@@ -134,6 +134,7 @@ async def open_session(
     now: datetime | None = None,
     *,
     is_half: bool = False,
+    is_sign_on: bool = False,
 ) -> str:
     """Sign a browser in: returns the token for its cookie, which is kept nowhere but there.
 
@@ -151,6 +152,7 @@ async def open_session(
             last_seen_at=now,
             expires_at=now + longest,
             is_half=is_half,
+            is_sign_on=is_sign_on,
             ip=browser.ip[:60],
             browser=browser.name[:255],
         )
@@ -191,17 +193,20 @@ async def note_seen(
         await session.exec(update(WebSession).where(col(WebSession.token_hash) == token_hash).values(last_seen_at=now))
 
 
-async def end_session(session: AsyncSession, person_id: int, session_id: str) -> None:
-    """Sign one browser out. One that is out already stays so."""
+async def end_session(session: AsyncSession, person_id: int, session_id: str) -> bool:
+    """Sign one browser out. One that is out already stays so. Returns whether it came in by the single sign-on."""
     if len(session_id) != SESSION_ID_LENGTH:
-        return
+        return False
     await note(session, Deed("sign_out", "session", session_id))
-    await session.exec(
-        delete(WebSession).where(
+    found = await session.execute(
+        delete(WebSession)
+        .where(
             col(WebSession.person_id) == person_id,
             col(WebSession.token_hash).startswith(session_id, autoescape=True),
         )
+        .returning(col(WebSession.is_sign_on))
     )
+    return any(found.scalars())
 
 
 async def end_all_sessions(session: AsyncSession, person_id: int) -> None:

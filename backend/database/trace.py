@@ -16,6 +16,7 @@ UNTRACED: Final = {
     "trace_head": "the trace itself",
     "trace_anchor": "the trace itself; every purge leaves an entry",
     "web_session": "touched by every click; signing in and out leave entries of their own",
+    "sign_on_attempt": "somebody on the way to the single sign-on and back; what comes of it leaves an entry",
     "registry_change": "says only that something changed",
     "standing_state": "worked out from recognitions, can be worked out again",
     "source_rank": "written anew from the catalogue at every start",

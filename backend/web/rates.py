@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+#: Each of these makes us ask the single sign-on, and so weighs as much as a password.
+_ASKS_ELSEWHERE: Final = "/login/sso"
 #: Addresses remembered; one that has not asked for longest is forgotten, and begins with a full bucket.
 MOST: Final = 10_000
 #: Of these each costs a hash, or tries out a secret.
@@ -62,7 +64,7 @@ class RateLimit:
         address = client[0] if client else ""
         if path.startswith(_FREE):
             return 0
-        if scope["method"] == "POST" and path.startswith(_COSTLY):
+        if path.startswith(_ASKS_ELSEWHERE) or (scope["method"] == "POST" and path.startswith(_COSTLY)):
             return self._sign_in.take(address)
         # Who is signed in has a cookie, systems a token and a quota; that neither is made up, others find out.
         headers = Headers(scope=scope)

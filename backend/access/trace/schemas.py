@@ -42,6 +42,7 @@ SUBJECTS: Final = {
     "import_run": "导入",
     "person": "用户",
     "person_role": "用户角色",
+    "person_identity": "统一身份绑定",
     "session": "登录会话",
     "trace": "操作留痕",
     "attachment": "佐证材料",

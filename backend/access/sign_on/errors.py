@@ -1,0 +1,73 @@
+"""What can go wrong where somebody signs in at the city's single sign-on.
+
+SignOnFailed
+├── NotConfigured      there is none
+├── ProviderAway       it does not answer, or not as agreed
+├── AttemptOver        the answer belongs to no attempt of this browser
+├── ProviderRefused    it said no
+├── AnswerUntrusted    what it sent cannot be believed
+├── NobodysAccount     nobody here is bound to whoever signed in there
+└── BindingRefused     the account cannot be bound
+"""
+
+
+class SignOnFailed(Exception):
+    """Signing in at the single sign-on came to nothing. `why` is for the trace, the message for whoever tried."""
+
+    status_code = 401
+
+    def __init__(self, told: str, why: str = "") -> None:
+        super().__init__(told)
+        self.why = why or told
+
+
+class NotConfigured(SignOnFailed):
+    status_code = 404
+
+    def __init__(self) -> None:
+        super().__init__("本系统没有启用统一身份认证，请用用户名和口令登录。")
+
+
+class ProviderAway(SignOnFailed):
+    status_code = 503
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "统一身份认证暂时无法使用，请稍后再试；有本系统口令的，可以先用用户名和口令登录。",
+            f"统一身份认证无法使用：{why}",
+        )
+
+
+class AttemptOver(SignOnFailed):
+    status_code = 400
+
+    def __init__(self, why: str = "登录请求不存在、已用过、已过期，或不是这个浏览器发起的") -> None:
+        super().__init__("这次登录已过期或已经用过，请重新点“统一身份认证登录”。", why)
+
+
+class ProviderRefused(SignOnFailed):
+    def __init__(self, why: str) -> None:
+        super().__init__("统一身份认证没有通过（已取消，或对方拒绝）。请重新登录；仍不行请联系系统管理员。", why)
+
+
+class AnswerUntrusted(SignOnFailed):
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            "统一身份认证返回的信息没有通过校验，没有登录。请重新登录；仍不行请把时间告诉系统管理员，从操作留痕里查原因。",
+            why,
+        )
+
+
+class NobodysAccount(SignOnFailed):
+    status_code = 403
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(
+            f"统一身份“{subject}”还没有绑定本系统的账号。请把这串标识告诉系统管理员，在您的用户页面上绑定；"
+            "收到邀请链接的，请从链接进入；企业请先开通企业账号。",
+            f"没有绑定账号：{subject}",
+        )
+
+
+class BindingRefused(SignOnFailed):
+    status_code = 409
