@@ -12,9 +12,14 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.plans import service, tasks
 from backend.plans.breakdown import Kind, breakdown, split
-from backend.plans.documents import plan_named, plans, target_named
+from backend.plans.bulletin import as_json as bulletin_as_json
+from backend.plans.bulletin import bulletin, quarter_of
+from backend.plans.documents import findings_on, plan_named, plans, target_named
+from backend.plans.facets import By, within_of
+from backend.plans.forecast import as_json as forecast_as_json
+from backend.plans.forecast import forecast as work_out
 from backend.plans.knowing import KNOWING
-from backend.plans.members import PARTS, things_behind
+from backend.plans.members import PARTS, tally, things_behind
 from backend.plans.members import members as list_members
 from backend.plans.permissions import CityOfficer
 from backend.plans.queries import plan_report, region_of_plan, revisions_of, titles_of
@@ -31,6 +36,8 @@ from backend.plans.schemas import (
 )
 from backend.plans.shortfall import as_json as shortfall_as_json
 from backend.plans.shortfall import can_be_worked_on, shortfall
+from backend.plans.versions import as_json as version_as_json
+from backend.plans.versions import versions_of
 from backend.subregisters.schemas import as_json as entry_as_json
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
@@ -52,6 +59,9 @@ class ListQuestion(Question):
 
     mode: str = ""
     part: str = Field(default="counted", description="counted, or for a ratio: whole, missing")
+    park: str = Field(default="", description="a park's name; - for enterprises of which none is recorded")
+    chain: str = Field(default="", description="a chain's name; - for enterprises of none")
+    industry: str = Field(default="", description="GB/T 4754-2017: a section (C) or a division (35)", examples=["35"])
     limit: int = Field(default=1000, ge=1, le=MOST_MEMBERS)
     offset: int = Field(default=0, ge=0)
 
@@ -70,6 +80,11 @@ class FigureIn(BaseModel):
 
 def _region(question: Question, person: PersonSignedIn) -> str | None:
     return person.region_code or question.region or None
+
+
+def _demand_part(part: str) -> None:
+    if part not in PARTS:
+        raise BadQuestion(f"part 应为 {'、'.join(PARTS)} 之一，实为 {part}。")
 
 
 @router.get("/plans")
@@ -101,10 +116,10 @@ async def members(
     plan, found = target_named(target)
     region = _region(question, person)
     region_of_plan(plan, region)
-    if question.part not in PARTS:
-        raise BadQuestion(f"part 应为 {'、'.join(PARTS)} 之一，实为 {question.part}。")
+    _demand_part(question.part)
     moment = moment_of(question.known_at, "known_at ")
     day, mode = day_of(question.on, "on ") or today(), mode_of(found, question.mode)
+    within = within_of(question.park, question.chain, question.industry)
     listed = await list_members(
         session,
         found,
@@ -113,6 +128,7 @@ async def members(
         known_at=moment,
         mode=mode,
         part=question.part,
+        within=within,
         limit=question.limit,
         offset=question.offset,
     )
@@ -125,6 +141,81 @@ async def members(
         return {"target": found.id, "total": behind.total, "entries": [entry_as_json(one) for one in behind.rows]}
     titles = await titles_of(session, [row.id for row in listed.rows], found, day, moment, mode)
     return {"target": found.id, "total": listed.total, "members": members_as_json(listed.rows, titles)}
+
+
+class TallyQuestion(ListQuestion):
+    """The same, told apart by park, chain or industry."""
+
+    by: By = Field(examples=["park"])
+
+
+@router.get("/targets/{target}/tally")
+async def target_tally(
+    session: Work, person: SignedIn, target: str, question: Annotated[TallyQuestion, Query()]
+) -> dict[str, Any]:
+    """A count by park, chain or industry; `asked` narrows the list of members to one of them."""
+    plan, found = target_named(target)
+    region = _region(question, person)
+    region_of_plan(plan, region)
+    _demand_part(question.part)
+    told = await tally(
+        session, found, day_of(question.on, "on ") or today(), question.by, region=region,
+        known_at=moment_of(question.known_at, "known_at "), mode=mode_of(found, question.mode), part=question.part,
+        within=within_of(question.park, question.chain, question.industry),
+    )  # fmt: skip
+    if told is None:
+        raise NotFound(f"{found.id} {found.name}不是由企业名单统计的，不能按{question.by.label}分。")
+    parts = [{"key": one.key, "name": one.name, "enterprises": one.enterprises, "asked": one.asked} for one in told]
+    return {"target": found.id, "by": question.by.value, "adds_up": question.by.adds_up, "parts": parts}
+
+
+class ForecastQuestion(Question):
+    """The same, with what the reader assumes instead of what the past says."""
+
+    renewal: float | None = Field(default=None, ge=0, le=1, description="the share of ending titles that come back")
+    newcomers: float | None = Field(default=None, ge=0, description="new holders a year")
+
+
+@router.get("/targets/{target}/forecast")
+async def target_forecast(
+    session: Work, person: SignedIn, target: str, question: Annotated[ForecastQuestion, Query()]
+) -> dict[str, Any]:
+    """Where a count will be on the target's day: an interval, its assumptions, and what the method said a year ago."""
+    plan, found = target_named(target)
+    region, day = _region(question, person), day_of(question.on, "on ") or today()
+    region_of_plan(plan, region)
+    outlook = await work_out(
+        session, found, day, region=region, known_at=moment_of(question.known_at, "known_at "),
+        renewal=question.renewal, newcomers_a_year=question.newcomers,
+    )  # fmt: skip
+    if outlook is None:
+        raise NotFound(f"{found.id} {found.name}不能预测：只预测按有效认定统计、{day} 尚未到期的目标。")
+    return forecast_as_json(outlook)
+
+
+@router.get("/plans/{plan}/bulletins/{quarter}")
+async def plan_bulletin(
+    session: Work, person: SignedIn, plan: str, quarter: str, region: str = "", known_at: str = ""
+) -> dict[str, Any]:
+    """The bulletin of a quarter that is over (2026Q3), with that quarter's knowledge unless another day's is asked for."""
+    found = plan_named(plan)
+    content = await bulletin(
+        session, found, quarter_of(quarter), today=today(), region=person.region_code or region or None,
+        known_at=moment_of(known_at, "known_at "),
+    )  # fmt: skip
+    return bulletin_as_json(content)
+
+
+@router.get("/plans/{plan}/findings")
+async def plan_findings(session: Work, person: SignedIn, plan: str) -> list[dict[str, Any]]:
+    """Where a plan contradicts itself or another one, with the places that are held against each other."""
+    return [one.model_dump(mode="json") for one in findings_on(plan_named(plan))]
+
+
+@router.get("/plans/{plan}/versions")
+async def plan_versions(session: Work, person: SignedIn, plan: str) -> list[dict[str, Any]]:
+    """A plan's versions, the latest first; 0 is the one that comes with the program."""
+    return [version_as_json(one) for one in await versions_of(session, plan_named(plan).id)]
 
 
 @router.get("/targets/{target}/figures")

@@ -50,6 +50,11 @@ class Asked(BaseModel):
     region: str = ""
     mode: str = ""
     part: str = "counted"
+    #: To what the list is narrowed, and by what it is told apart: see `facets`.
+    park: str = ""
+    chain: str = ""
+    industry: str = ""
+    by: str = ""
     page: int = 1
     #: What a reader assumes in the forecast: percent of ending titles that come back, newcomers a year.
     renewal: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None

@@ -68,10 +68,14 @@ def members(
     region: RegionCode = None,
     mode: Annotated[str | None, typer.Option(help="计数口径，仅原文未说明口径的目标可选，如 ever。")] = None,
     part: Annotated[str, typer.Option(help="比重类目标的哪一部分：counted、whole、missing。")] = "counted",
+    park: Annotated[str, typer.Option(help="只列一个园区的；- 为未登记园区的。")] = "",
+    chain: Annotated[str, typer.Option(help="只列一条产业链的；- 为未登记产业链的。")] = "",
+    industry: Annotated[str, typer.Option(help="只列一个行业的：门类字母（C）或大类代码（35）。")] = "",
     as_json: AsJson = False,
 ) -> None:
     """一项目标的数由哪些企业组成：名单条数总与数相等。"""
     from backend.plans.documents import target_named
+    from backend.plans.facets import within_of
     from backend.plans.members import PARTS
     from backend.plans.members import members as list_members
     from backend.plans.queries import region_of_plan, titles_of
@@ -85,7 +89,10 @@ def members(
         of_plan, found = target_named(target)
         region_of_plan(of_plan, region)
         chosen = mode_of(found, mode)
-        listed = await list_members(session, found, day, region=region, known_at=moment, mode=chosen, part=part)
+        listed = await list_members(
+            session, found, day, region=region, known_at=moment, mode=chosen, part=part,
+            within=within_of(park, chain, industry),
+        )  # fmt: skip
         if listed is None:
             raise Refused(f"{found.id} {found.name}不是由企业名单统计的，没有名单。可用 tidu plan 查看数值和来源。")
         titles = await titles_of(session, [row.id for row in listed.rows], found, day, moment, chosen)

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.asked_days import Asked
+from backend.plans.facets import EVERYWHERE, By, Part, Within
 from backend.plans.register_sets import things, wanted_of
 from backend.plans.rollup import moved_sql
 from backend.plans.sets import Sets, sets_of
@@ -46,6 +48,7 @@ async def members(
     known_at: datetime | None = None,
     mode: Mode | None = None,
     part: str = "counted",
+    within: Within = EVERYWHERE,
     limit: int | None = None,
     offset: int = 0,
 ) -> Members | None:
@@ -53,31 +56,75 @@ async def members(
 
     The list is read from the very subquery that the number is counted from.
     """
-    asked = Asked((on,), known_at)
-    sets = sets_of(target, asked, mode)
-    if sets is None:
+    listed = _listed(target, Asked((on,), known_at), region, mode, part, within)
+    if listed is None:
         return None
-    territory = territory_of(region or target.region)
-    parameters = asked.parameters | {"codes": list(territory.codes), "like": f"{territory.prefix}%"}
-    chosen = _part(sets, part)
+    source, parameters = listed
     found = await session.execute(
         text(
             "SELECT e.id, e.credit_code, e.name, p.region_code, count(*) OVER () AS total"
-            f" FROM ({chosen}) s JOIN enterprise e ON e.id = s.enterprise_id"
-            f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
-            " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
-            " WHERE s.days <> 0 AND (p.region_code = ANY(CAST(:codes AS text[])) OR p.region_code LIKE :like)"
-            " ORDER BY p.region_code, e.name, e.id LIMIT :limit OFFSET :offset"
+            f"{source} ORDER BY p.region_code, e.name, e.id LIMIT :limit OFFSET :offset"
         ),
-        parameters | {"limit": limit, "offset": offset},
+        {**parameters, "limit": limit, "offset": offset},
     )
     rows = found.all()
     total = rows[0].total if rows else 0
     if not rows and offset:
         # Beyond the last page the window has nothing to stand on.
-        first = await members(session, target, on, region=region, known_at=known_at, mode=mode, part=part, limit=1)
+        first = await members(
+            session, target, on, region=region, known_at=known_at, mode=mode, part=part, within=within, limit=1
+        )
         total = first.total if first is not None else 0
     return Members(tuple(Member(*row[:4]) for row in rows), total)
+
+
+async def tally(
+    session: AsyncSession,
+    target: Target,
+    on: date,
+    by: By,
+    *,
+    region: str | None = None,
+    known_at: datetime | None = None,
+    mode: Mode | None = None,
+    part: str = "counted",
+    within: Within = EVERYWHERE,
+) -> list[Part] | None:
+    """The same list counted by park, chain or industry, the most first; None where no enterprises are counted."""
+    listed = _listed(target, Asked((on,), known_at), region, mode, part, within, by)
+    if listed is None:
+        return None
+    source, parameters = listed
+    found = await session.execute(
+        text(f"SELECT {by.key_sql} AS key, count(*) AS enterprises{source} GROUP BY 1 ORDER BY 2 DESC, 1"), parameters
+    )
+    return [Part(by, row.key, row.enterprises) for row in found]
+
+
+def _listed(
+    target: Target,
+    asked: Asked,
+    region: str | None,
+    mode: Mode | None,
+    part: str,
+    within: Within,
+    by: By | None = None,
+) -> tuple[str, dict[str, Any]] | None:
+    """Whom a target counts, as SQL from FROM on, with what it names."""
+    sets = sets_of(target, asked, mode)
+    if sets is None:
+        return None
+    territory = territory_of(region or target.region)
+    chains = " LEFT JOIN enterprise_chain c ON c.enterprise_id = e.id" if by is By.CHAIN else ""
+    source = (
+        f" FROM ({_part(sets, part)}) s JOIN enterprise e ON e.id = s.enterprise_id{chains}"
+        f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
+        " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
+        " WHERE s.days <> 0 AND (p.region_code = ANY(CAST(:codes AS text[])) OR p.region_code LIKE :like)"
+        f"{within.conditions}"
+    )
+    places = {"codes": list(territory.codes), "like": f"{territory.prefix}%"}
+    return source, {**asked.parameters, **places, **within.parameters}
 
 
 def _part(sets: Sets, part: str) -> str:

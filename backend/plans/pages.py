@@ -13,10 +13,11 @@ from backend.plans import queries
 from backend.plans.asking import XLSX, Asking, Question, kept_under, plan_asked, question_of, regions_of, target_asked
 from backend.plans.documents import findings, findings_on, registers
 from backend.plans.export import as_csv, as_workbook, rows_of
+from backend.plans.facets import By, by_named, within_of
 from backend.plans.forecast import can_be_forecast
 from backend.plans.forecast import forecast as work_out
 from backend.plans.knowing import KNOWING
-from backend.plans.members import PARTS, Members, Things, members, things_behind
+from backend.plans.members import PARTS, Members, Things, members, tally, things_behind
 from backend.plans.progress import LIGHT_RULES, Progress
 from backend.plans.queries import Row, all_reports, plan_report, programmes_of, titles_of
 from backend.plans.rollup import State
@@ -105,14 +106,19 @@ async def target(
     question = question_of(asked, person)
     found, wanted = target_asked(plan_id, target_id, person)
     mode, part = mode_of(wanted, asked.mode), _part(asked.part)
+    within, by = within_of(asked.park, asked.chain, asked.industry), by_named(asked.by)
     modes = {wanted.id: mode} if mode is not None else {}
     report = await plan_report(session, found, question.on, question.region, question.known_at, modes, [wanted])
     row = report.rows[0]
     page = max(asked.page, 1)
     listed = await members(
         session, wanted, question.on, region=question.region, known_at=question.known_at, mode=mode, part=part,
-        limit=MEMBERS_A_PAGE, offset=(page - 1) * MEMBERS_A_PAGE,
+        within=within, limit=MEMBERS_A_PAGE, offset=(page - 1) * MEMBERS_A_PAGE,
     )  # fmt: skip
+    told_apart = await tally(
+        session, wanted, question.on, by, region=question.region, known_at=question.known_at, mode=mode, part=part,
+        within=within,
+    ) if by is not None else None  # fmt: skip
     behind = await things_behind(
         session, wanted, question.on, region=question.region, known_at=question.known_at,
         limit=MEMBERS_A_PAGE, offset=(page - 1) * MEMBERS_A_PAGE,
@@ -130,7 +136,7 @@ async def target(
         can_work_on=can_be_worked_on(wanted), can_forecast=mode is None and can_be_forecast(wanted, question.on),
         revisions=[] if is_countable(wanted) else await queries.revisions_of(session, wanted, kept_under(found, question.region)),
         can_report=person.role.may_write and not is_countable(wanted) and wanted.count is not None,
-        is_future=question.on > today(),
+        is_future=question.on > today(), within=within, by=by, kinds=list(By), told_apart=told_apart,
     )  # fmt: skip
 
 
@@ -168,9 +174,10 @@ async def members_file(
     question = question_of(asked, person)
     found, wanted = target_asked(plan_id, target_id, person)
     queries.region_of_plan(found, question.region)
+    within = within_of(asked.park, asked.chain, asked.industry)
     listed = await members(
         session, wanted, question.on, region=question.region, known_at=question.known_at,
-        mode=mode_of(wanted, asked.mode), part=_part(asked.part),
+        mode=mode_of(wanted, asked.mode), part=_part(asked.part), within=within,
     )  # fmt: skip
     if listed is None or kind not in ("csv", "xlsx"):
         raise NotFound(f"{wanted.id} 没有这样的名单文件。可导出的是由企业名单统计的目标，格式为 csv 或 xlsx。")
@@ -180,7 +187,8 @@ async def members_file(
     name = f"{wanted.id}-{wanted.name}-{question.on:%Y%m%d}.{kind}"
     if kind == "csv":
         return download(as_csv(rows), name, "text/csv; charset=utf-8")
-    title = f"{wanted.id} {wanted.name} {territory_of(question.region or wanted.region).name} 截至 {question.on} 共 {listed.total} 家"
+    place = "，".join(filter(None, (territory_of(question.region or wanted.region).name, within.words)))
+    title = f"{wanted.id} {wanted.name} {place} 截至 {question.on} 共 {listed.total} 家"
     return download(as_workbook(rows, title), name, XLSX)
 
 

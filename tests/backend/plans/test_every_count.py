@@ -9,7 +9,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.breakdown import is_additive
 from backend.plans.documents import plans_of_files
-from backend.plans.members import members, things_behind
+from backend.plans.facets import By, within_of
+from backend.plans.members import members, tally, things_behind
 from backend.plans.register_sets import wanted_of
 from backend.plans.rollup import RolledUp, State, roll_up
 from backend.plans.sets import is_countable
@@ -42,6 +43,7 @@ async def registry(
         enterprise = await make_enterprise(
             chance.choice(REGIONS), listing_board=board, listed_on=some_day(chance) if board else None,
             is_above_scale=chance.random() < 0.6, industry_code=chance.choice(("3450", "6513")),
+            park=chance.choice(("", "泰州医药高新区", "城北园区")),
         )  # fmt: skip
         ids.append(enterprise)
         if chance.random() < 0.6:
@@ -115,6 +117,27 @@ async def _check(
         assert figure.counted == len(having - {""}), (target.id, day, place)
     else:
         assert figure.counted == behind.total == len(behind.rows), (target.id, day, place)
+
+
+@pytest.mark.parametrize("registry", [3], indirect=True)
+async def test_every_part_of_a_count_is_the_length_of_its_own_list(session: AsyncSession, registry: Random):
+    seen: set[tuple[By, str]] = set()
+    for known_at in (None, LATE - timedelta(days=1)):
+        day = some_day(registry)
+        for target in registry.sample([one for one in COUNTED if is_countable(one)], 12):
+            whole = await members(session, target, day, known_at=known_at)
+            assert whole is not None
+            for by in By:
+                parts = await tally(session, target, day, by, known_at=known_at)
+                assert parts is not None
+                for one in parts:
+                    listed = await members(session, target, day, known_at=known_at, within=within_of(**one.asked))
+                    assert listed is not None
+                    assert one.enterprises == listed.total == len(listed.rows) > 0, (target.id, day, one)
+                    seen.add((by, one.key))
+                if by.adds_up:
+                    assert sum(one.enterprises for one in parts) == whole.total
+    assert {(By.PARK, ""), (By.PARK, "城北园区"), (By.CHAIN, ""), (By.CHAIN, "化学药"), (By.INDUSTRY, "65")} <= seen
 
 
 @pytest.mark.parametrize("registry", [7], indirect=True)

@@ -164,3 +164,47 @@ async def test_a_forecast_can_be_asked_with_other_assumptions(officer: AsyncClie
     assert "每年新增 10.0 家" in page
     assert "无法回测" in page
     assert "不能预测" in await seen(officer, "/plans/P000/targets/T000-03/forecast?on=2026-06-30", status=404)
+
+
+async def test_a_target_is_told_apart_by_park_and_its_list_narrowed(
+    officer: AsyncClient, two_high_tech_enterprises: None, engine: AsyncEngine
+):
+    async with owner_unit_of_work(engine) as work:
+        await work.execute(text("UPDATE enterprise SET park = '城北园区' WHERE region_code = '321283'"))
+    here = "/plans/P000/targets/T000-01?on=2026-06-30"
+    page = await seen(officer, f"{here}&by=park")
+    assert "未登记园区" in page
+    narrowed = await seen(officer, f"{here}&park=城北园区")
+    assert "名单：1 家" in narrowed
+    assert "泰州试验1有限公司" in narrowed
+    assert "泰州试验0有限公司" not in narrowed
+    told = (await officer.get("/api/v1/targets/T000-01/tally?on=2026-06-30&by=park")).json()
+    assert {one["key"]: one["enterprises"] for one in told["parts"]} == {"": 1, "城北园区": 1}
+    listed = (await officer.get("/api/v1/targets/T000-01/members?on=2026-06-30&park=-")).json()
+    assert [one["name"] for one in listed["members"]] == ["=泰州试验0有限公司"]
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/plans/P000/targets/T000-01?by=colour", "不能按“colour”分组"),
+        ("/plans/P000/targets/T000-01?industry=99", "没有行业“99”"),
+        ("/api/v1/targets/T000-01/tally?by=colour", "by"),
+        ("/api/v1/plans/P000/bulletins/2026-3", "2026Q3"),
+        ("/api/v1/plans/P000/bulletins/2099Q3", "还不能通报"),
+    ],
+)
+async def test_a_wrong_question_is_told_what_is_wrong(officer: AsyncClient, path: str, told: str):
+    assert told in await seen(officer, path, 422)
+
+
+async def test_programs_read_forecasts_bulletins_findings_and_versions(
+    officer: AsyncClient, two_high_tech_enterprises: None
+):
+    outlook = (await officer.get("/api/v1/targets/T000-01/forecast?on=2026-06-30&renewal=0.8")).json()
+    assert outlook["target"] == "T000-01"
+    assert (await officer.get("/api/v1/targets/T000-18/forecast")).status_code == 404
+    assert (await officer.get("/api/v1/plans/P000/bulletins/2026Q1")).json()["plan"] == "P000"
+    findings = (await officer.get("/api/v1/plans/P000/findings")).json()
+    assert any(one["agrees"] is False and one["citations"] for one in findings)
+    assert (await officer.get("/api/v1/plans/P000/versions")).json()[-1]["number"] == 0

@@ -1,0 +1,178 @@
+"""A target's enterprises by park, chain or industry: the number behind each, and the list that is narrowed to it.
+
+Where an enterprise was on a day is kept with its days, so districts and parks are counted as they were; chain and industry
+are what the registry holds of it now. An enterprise of two chains counts in both, so chains do not add up to the whole.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from backend.enterprises.industries import Industries
+from backend.web.errors import Refusal
+
+#: What is asked where nothing is recorded.
+NOTHING = "-"
+#: The park of an enterprise `e` on the first of the days asked about; whoever never moved is where it is now.
+_PARK = (
+    "coalesce((SELECT er.park FROM enterprise_region er WHERE er.enterprise_id = e.id"
+    " AND (er.valid_from IS NOT NULL OR er.valid_to IS NOT NULL)"
+    " AND (er.valid_from IS NULL OR er.valid_from <= (CAST(:days AS date[]))[1])"
+    " AND (er.valid_to IS NULL OR er.valid_to >= (CAST(:days AS date[]))[1])"
+    " ORDER BY er.valid_from DESC NULLS LAST LIMIT 1), e.park)"
+)
+
+
+class BadFacet(Refusal):
+    """A target is asked by something that it cannot be told by."""
+
+    status = 422
+    slug = "bad-facet"
+    title = "查询条件有误"
+
+
+class By(StrEnum):
+    """What a target's enterprises are told apart by, besides the district."""
+
+    PARK = "park"
+    CHAIN = "chain"
+    INDUSTRY = "industry"
+
+    @property
+    def label(self) -> str:
+        return {"park": "园区", "chain": "产业链", "industry": "行业（大类）"}[self.value]
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the parts are the whole, each enterprise being in one."""
+        return self is not By.CHAIN
+
+    @property
+    def key_sql(self) -> str:
+        """What an enterprise `e`, joined with its chains `c` where chains are asked for, belongs to."""
+        return {
+            "park": _PARK,
+            "chain": "coalesce(c.chain, '')",
+            "industry": "coalesce(left(e.industry_code, 2), '')",
+        }[self.value]
+
+
+def by_named(written: str) -> By | None:
+    """What is asked for; None where nothing is.
+
+    Raises:
+        BadFacet: there is no such thing.
+    """
+    if not written:
+        return None
+    try:
+        return By(written)
+    except ValueError:
+        known = "、".join(f"{one.value}（{one.label}）" for one in By)
+        raise BadFacet(f"不能按“{written}”分组，可选 {known}。") from None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One park, chain or industry with how many enterprises of the list belong to it."""
+
+    by: By
+    #: Empty where nothing is recorded.
+    key: str
+    enterprises: int
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What narrows the list to this part."""
+        return {self.by.value: self.key or NOTHING}
+
+    @property
+    def name(self) -> str:
+        """The part in words."""
+        if not self.key:
+            return f"未登记{self.by.label.removesuffix('（大类）')}"
+        return industry_name(self.key) if self.by is By.INDUSTRY else self.key
+
+
+def industry_name(code: str) -> str:
+    """A section (C) or a division (35) of GB/T 4754 with its name."""
+    known = Industries.load()
+    return f"{code} {known.sections.get(code) or known.divisions.get(code, '')}".strip()
+
+
+@dataclass(frozen=True)
+class Within:
+    """To what a list is narrowed; an empty field does not narrow, `-` asks for those of which nothing is recorded."""
+
+    park: str = ""
+    chain: str = ""
+    #: A division (35) or a section (C) of GB/T 4754.
+    industry: str = ""
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """The question again, for an address."""
+        return {name: value for name, value in vars(self).items() if value}
+
+    @property
+    def words(self) -> str:
+        """The question in words."""
+        told = [
+            f"未登记{By(name).label.removesuffix('（大类）')}"
+            if value == NOTHING
+            else industry_name(value) if name == By.INDUSTRY else value
+            for name, value in self.asked.items()
+        ]  # fmt: skip
+        return "、".join(told)
+
+    @property
+    def conditions(self) -> str:
+        """SQL on an enterprise `e`."""
+        found: list[str] = []
+        if self.park:
+            found.append(f"{_PARK} = :in_park")
+        if self.chain:
+            of_chain = "SELECT FROM enterprise_chain ec WHERE ec.enterprise_id = e.id"
+            found.append(
+                f"NOT EXISTS ({of_chain})" if self.chain == NOTHING else f"EXISTS ({of_chain} AND ec.chain = :in_chain)"
+            )
+        if self.industry:
+            found.append(f"{By.INDUSTRY.key_sql} = ANY(CAST(:in_industries AS text[]))")
+        return "".join(f" AND {one}" for one in found)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """What the conditions name."""
+        found: dict[str, Any] = {}
+        if self.park:
+            found["in_park"] = "" if self.park == NOTHING else self.park
+        if self.chain and self.chain != NOTHING:
+            found["in_chain"] = self.chain
+        if self.industry:
+            found["in_industries"] = _divisions(self.industry)
+        return found
+
+
+EVERYWHERE = Within()
+
+
+def within_of(park: str = "", chain: str = "", industry: str = "") -> Within:
+    """What a list is narrowed to, as people write it.
+
+    Raises:
+        BadFacet: there is no such industry.
+    """
+    found = Within(park.strip(), chain.strip(), industry.strip().upper())
+    if found.industry and not _divisions(found.industry):
+        raise BadFacet(f"没有行业“{industry}”，请填门类字母（如 C）或两位大类代码（如 35，GB/T 4754-2017）。")
+    return found
+
+
+def _divisions(industry: str) -> list[str]:
+    known = Industries.load()
+    if industry == NOTHING:
+        return [""]
+    if industry in known.sections:
+        return [digits for digits in known.divisions if known.section_of(digits) == industry]
+    return [industry] if industry in known.divisions else []
