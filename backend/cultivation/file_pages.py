@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
-from backend.cultivation import actions, queries
+from backend.cultivation import actions
 from backend.cultivation.actions import ActionDraft, PolicyDraft, ServiceMoved, StepDraft, VisitDraft
 from backend.cultivation.growth_path import growth_path, proposed_steps
 from backend.cultivation.schemas import ActionForm, PolicyForm, PoolForm, StepForm, StepsForm, VisitForm
@@ -31,6 +31,7 @@ from backend.enterprises.enterprise_file import enterprise_file
 from backend.enterprises.file_view import FileView
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, typed_day
 from backend.enterprises.labels import Names, programme_choices
+from backend.enterprises.officers import officers
 from backend.filings.attachments import attachments_of
 from backend.web.dependencies import CurrentSettings, Work
 from backend.web.errors import Refusal
@@ -80,7 +81,7 @@ async def _file_page(
     return render(
         request, "cultivation/service_file.html", status_code=status if errors else 200, page_title="服务档案（一企一策）",
         breadcrumb=trail, errors=[{"field": field, "message": words} for field, words in errors.items()], error_of=errors,
-        messages=messages, may_write=person.role.may_write, officers=await queries.officers(session, row["region_code"]),
+        messages=messages, may_write=person.role.may_write, officers=await officers(session, row["region_code"]),
         forms={"visit": VisitForm(visited_on=today().isoformat(), visitors=person.name), "policy": PolicyForm(),
                "action": ActionForm(raised_on=today().isoformat()), "step": StepForm()} | typed,
         papers=[one for one in await attachments_of(session, row["id"]) if one["withdrawn_at"] is None],

@@ -161,18 +161,6 @@ async def moves_of(session: AsyncSession, enterprise_id: int) -> list[Mapping[st
     return [dict(row) for row in found.mappings()]
 
 
-async def officers(session: AsyncSession, region: str = "") -> list[tuple[str, str]]:
-    """The officers one may choose from: the city's, and the district's own, as (id, name)."""
-    found = await session.execute(
-        text(
-            "SELECT id, name FROM officers() WHERE is_active AND role IN ('city_officer', 'district_officer')"
-            " AND (:region = '' OR region_code IN ('', :region)) ORDER BY region_code, name, id"
-        ),
-        {"region": region},
-    )
-    return [(str(row[0]), row[1]) for row in found]
-
-
 async def enterprises_of(session: AsyncSession, entry_ids: list[int]) -> list[int]:
     """The enterprises of entries."""
     found = await session.execute(

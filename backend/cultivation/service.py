@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cultivation.stages import STAGES, Stage, Step
+from backend.enterprises.officers import those_outside
 from backend.recognitions.queries import IN_FORCE, current_edition
 from rules.library import library
 
@@ -205,15 +206,7 @@ async def _locked(session: AsyncSession, seen: Sequence[Seen], on: date) -> list
 
 async def _demand_officer(session: AsyncSession, officer_id: int, enterprise_ids: Sequence[int]) -> None:
     """Raises PoolRefused unless the officer is active, may write, and sees all these enterprises."""
-    outside = await session.scalar(
-        text(
-            "SELECT count(*) FROM enterprise e WHERE e.id = ANY(:ids) AND NOT EXISTS (SELECT FROM officers() o"
-            " WHERE o.id = :officer AND o.is_active AND o.role IN ('city_officer', 'district_officer')"
-            " AND (o.region_code = '' OR o.region_code = e.region_code))"
-        ),
-        {"ids": list(enterprise_ids), "officer": officer_id},
-    )
-    if outside:
+    if outside := await those_outside(session, officer_id, enterprise_ids):
         raise PoolRefused(f"所选责任人不能管理其中 {outside} 家企业（不在其区域，或已停用）。没有保存，请另选。")
 
 

@@ -86,7 +86,10 @@ async def _rows(session: AsyncSession, query: str, values: Mapping[str, Any]) ->
 async def due_items(
     session: AsyncSession, until: date, officer_id: int | None = None, limit: int = 100
 ) -> list[Mapping[str, Any]]:
-    """Open steps and actions due by a day, overdue ones included, the most urgent first; those of one officer's entries."""
+    """Open steps and actions due by a day, overdue ones included, the most urgent first.
+
+    Of one officer: those given to them, and all of the enterprises and pool entries that they answer for.
+    """
     found = await session.execute(
         text(
             "SELECT d.*, e.name, e.credit_code, e.region_code FROM ("
@@ -96,6 +99,7 @@ async def due_items(
             " WHERE status NOT IN ('solved', 'unsolvable') AND due_on <= :until) AS d"
             " JOIN enterprise e ON e.id = d.enterprise_id WHERE CAST(:officer AS integer) IS NULL OR d.officer_id = :officer"
             " OR EXISTS (SELECT FROM pool_entry p WHERE p.enterprise_id = d.enterprise_id AND p.officer_id = :officer)"
+            " OR EXISTS (SELECT FROM enterprise_officer a WHERE a.enterprise_id = d.enterprise_id AND a.officer_id = :officer)"
             " ORDER BY d.due_on, d.enterprise_id, d.id LIMIT :limit"
         ),
         {"until": until, "officer": officer_id, "limit": limit},

@@ -26,10 +26,10 @@ router = APIRouter(tags=["enterprises"])
 async def enterprises(request: Request, session: Work, person: SignedIn, on: date | None = None) -> dict[str, Any]:
     """One page of enterprises as they were on a day.
 
-    The filters are those of the page: q, rung, region, industry, chain, park, programme, outcome, sort, page. `next` is
+    The filters are those of the page: q, rung, region, industry, chain, park, programme, outcome, officer, sort, page. `next` is
     the cursor that leads on, however deep; without one, `page` counts off the rows before.
     """
-    chosen = read_filters(request.query_params, person.region_code)
+    chosen = read_filters(request.query_params, person)
     place = read_cursor(request, parts_of(chosen.sort))
     chosen = replace(chosen, after=tuple(place)) if place else chosen
     found = await search(session, chosen, on or today(), library(), memory_of(request))

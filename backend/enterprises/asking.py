@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 
+from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.enterprises.industries import Industries
 from backend.enterprises.paging import Sort, parts_of
@@ -60,18 +61,16 @@ OnDay = Annotated[date, Depends(asked_day)]
 KnownAt = Annotated[date | None, Depends(asked_knowledge)]
 
 
-def read_filters(raw: Mapping[str, str], within: str = "") -> Filters:
-    """Filters out of a query string; a page or an order that is not understood is the first one.
-
-    `within` is the district of whoever asks, empty for the whole city.
-    """
+def read_filters(raw: Mapping[str, str], person: PersonSignedIn) -> Filters:
+    """Filters out of a query string, as somebody asks; a page or an order that is not understood is the first one."""
     section = raw.get("industry", "")[:2]
     divisions = tuple(digits for digits, _ in Industries.load().divisions_of(section))
     page = raw.get("page", "1")
     return Filters(
         q=raw.get("q", "")[:100], rung=raw.get("rung", ""), region=raw.get("region", ""),
         industry=divisions or ((section,) if section else ()), chain=raw.get("chain", ""), park=raw.get("park", ""),
-        programme=raw.get("programme", ""), outcome=raw.get("outcome", ""), missing=raw.get("missing", ""), within=within, sort=_SORTS.get(raw.get("sort", ""), "name"),
+        programme=raw.get("programme", ""), outcome=raw.get("outcome", ""), missing=raw.get("missing", ""),
+        officer=str(person.id) if raw.get("officer") == "mine" else raw.get("officer", ""), within=person.region_code, sort=_SORTS.get(raw.get("sort", ""), "name"),
         page=int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1,
     )  # fmt: skip
 
@@ -82,7 +81,8 @@ def read_place(request: Request, chosen: Filters) -> Filters:
         place = read_cursor(request, parts_of(chosen.sort))
     except CursorUnknown:
         return chosen
-    return replace(chosen, after=tuple(place)) if place else chosen
+    is_backwards = request.query_params.get("back") == "1"
+    return replace(chosen, after=tuple(place), is_backwards=is_backwards) if place else chosen
 
 
 def query_of(request: Request) -> str:

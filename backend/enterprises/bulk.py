@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.officers import those_outside
+
 
 class BulkRefused(Exception):
     """Nothing was changed; the message says why and what to do."""
@@ -24,9 +26,7 @@ async def change_chain(session: AsyncSession, enterprise_ids: Sequence[int], cha
     seen = await session.execute(
         text("SELECT id FROM enterprise WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"), {"ids": ids}
     )
-    missing = len(ids) - len(list(seen))
-    if missing:
-        raise BulkRefused(f"选中的企业中有 {missing} 家不存在或不在您的区域，本次没有修改。请刷新名单后再试。")
+    _demand_all(len(ids) - len(list(seen)))
     changed = (
         "INSERT INTO enterprise_chain (enterprise_id, chain) SELECT unnest(CAST(:ids AS bigint[])), :chain"
         " ON CONFLICT DO NOTHING RETURNING enterprise_id"
@@ -41,3 +41,38 @@ async def change_chain(session: AsyncSession, enterprise_ids: Sequence[int], cha
         {"ids": ids, "chain": chain},
     )
     return len(list(found))
+
+
+async def assign_officer(session: AsyncSession, enterprise_ids: Sequence[int], officer_id: int | None) -> int:
+    """Let an officer answer for enterprises, or nobody; whom they were given to before is no matter.
+
+    Returns for how many it is another than before.
+
+    Raises:
+        BulkRefused: one of them is not to be seen by the writer, or the officer cannot answer for it.
+    """
+    ids = sorted(set(enterprise_ids))
+    seen = await session.scalar(text("SELECT count(*) FROM enterprise WHERE id = ANY(:ids)"), {"ids": ids})
+    _demand_all(len(ids) - int(seen or 0))
+    if officer_id is None:
+        gone = await session.execute(
+            text("DELETE FROM enterprise_officer WHERE enterprise_id = ANY(:ids) RETURNING enterprise_id"), {"ids": ids}
+        )
+        return len(list(gone))
+    if outside := await those_outside(session, officer_id, ids):
+        raise BulkRefused(f"所选责任人不能管理其中 {outside} 家企业（不在其区域，或已停用）。本次没有修改，请另选。")
+    changed = await session.execute(
+        text(
+            "INSERT INTO enterprise_officer AS a (enterprise_id, officer_id)"
+            " SELECT unnest(CAST(:ids AS bigint[])), CAST(:officer AS bigint) ON CONFLICT (enterprise_id) DO UPDATE"
+            " SET officer_id = excluded.officer_id, assigned_at = now() WHERE a.officer_id <> excluded.officer_id"
+            " RETURNING enterprise_id"
+        ),
+        {"ids": ids, "officer": officer_id},
+    )
+    return len(list(changed))
+
+
+def _demand_all(missing: int) -> None:
+    if missing:
+        raise BulkRefused(f"选中的企业中有 {missing} 家不存在或不在您的区域，本次没有修改。请刷新名单后再试。")

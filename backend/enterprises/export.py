@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -48,5 +49,7 @@ def _shown(column: Column, row: Mapping[str, Any], names: Names) -> Any:
 def _write(sheet: Any, line: int, place: int, value: Any, day: Any) -> None:
     if isinstance(value, date):
         sheet.write_datetime(line, place, value, day)
+    elif isinstance(value, Decimal | int | float):
+        sheet.write_number(line, place, value)
     elif value:
         sheet.write_string(line, place, value)

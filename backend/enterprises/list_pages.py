@@ -1,17 +1,20 @@
 """What is done with a list of enterprises as a whole: views saved, and many enterprises changed at once."""
 
 from typing import Annotated, Literal
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from pydantic import BaseModel
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer
+from backend.access.schemas import PersonSignedIn
 from backend.clock import today
-from backend.enterprises.asking import read_day, read_filters
-from backend.enterprises.bulk import BulkRefused, change_chain
+from backend.enterprises.asking import query_of, read_day, read_filters
+from backend.enterprises.bulk import BulkRefused, assign_officer, change_chain
 from backend.enterprises.chains import parse_chains
+from backend.enterprises.columns import figure_column
 from backend.enterprises.saved_views import delete_view, normal_query, save_view
 from backend.enterprises.search import all_ids
 from backend.web.dependencies import Work
@@ -34,7 +37,9 @@ class BulkForm(BaseModel):
 
     query: str = ""
     chain: str = ""
-    action: Literal["add_chain", "leave_chain"] = "add_chain"
+    action: Literal["add_chain", "leave_chain", "assign"] = "add_chain"
+    #: Whom they are given to: digits of an officer's id, `none` for nobody.
+    officer: str = ""
     #: Those ticked, or all that the list's filters leave.
     whom: Literal["ticked", "all"] = "ticked"
     id: list[int] = []
@@ -48,7 +53,8 @@ def told(done: str) -> str:
     number = int(count) if count.isdecimal() and len(count) < 9 else 0
     return {
         "view": "已保存视图。", "forgotten": "已删除视图。", "added": f"已把 {number:,} 家企业加入产业链。",
-        "left": f"已把 {number:,} 家企业移出产业链。",
+        "left": f"已把 {number:,} 家企业移出产业链。", "assigned": f"已为 {number:,} 家企业指定责任人。",
+        "released": f"已取消 {number:,} 家企业的责任人。",
     }.get(what, "")  # fmt: skip
 
 
@@ -68,24 +74,51 @@ async def forget_view(request: Request, session: Work, person: Officer, view_id:
 
 @router.post("/enterprises/bulk")
 async def change_many(request: Request, session: Work, person: Officer, form: Annotated[BulkForm, Form()]) -> Response:
-    """Let many enterprises join a chain or leave it."""
+    """Let many enterprises join a chain or leave it, or let an officer answer for them."""
+    if form.action == "assign":
+        officer_id = _officer(form.officer)
+        count = await assign_officer(session, await _meant(session, person, form), officer_id)
+        return _back(request, form.query, f"{'released' if officer_id is None else 'assigned'}-{count}")
     named = parse_chains(form.chain).chains
     if len(named) != 1:
         raise BulkRefused("请填写一条产业链的名称，如 高端装备。本次没有修改。")
+    joins = form.action == "add_chain"
+    count = await change_chain(session, await _meant(session, person, form), named[0], joins=joins)
+    return _back(request, form.query, f"{'added' if joins else 'left'}-{count}")
+
+
+def _officer(written: str) -> int | None:
+    if written == "none":
+        return None
+    if not (written.isascii() and written.isdecimal() and len(written) < 10):
+        raise BulkRefused("请选择责任人，或选择“不指定”。本次没有修改。")
+    return int(written)
+
+
+async def _meant(session: AsyncSession, person: PersonSignedIn, form: BulkForm) -> list[int]:
+    """The enterprises that a form speaks of. Raises BulkRefused: none, or the list is another by now."""
     ids = form.id
     if form.whom == "all":
         asked = dict(parse_qsl(form.query))
         on = read_day(asked.get("on", "")) or today()
-        ids = await all_ids(session, read_filters(asked, person.region_code), on, library())
+        ids = await all_ids(session, read_filters(asked, person), on, library())
         if len(ids) != form.total:
             raise BulkRefused(
                 f"名单已有变化：打开时 {form.total:,} 家，现在 {len(ids):,} 家。本次没有修改，请刷新名单，核对后再操作。"
             )
     if not ids:
         raise BulkRefused("还没有选中企业。请勾选要处理的企业，或选择“名单全部”。本次没有修改。")
-    joins = form.action == "add_chain"
-    count = await change_chain(session, ids, named[0], joins=joins)
-    return _back(request, form.query, f"{'added' if joins else 'left'}-{count}")
+    return ids
+
+
+def with_figure(request: Request) -> str | None:
+    """Where a list with a further figure as its column stands, if one was just chosen; None otherwise."""
+    named, year = request.query_params.get("figure", ""), request.query_params.get("figure_year", "")
+    if not named and "figure" not in request.query_params:
+        return None
+    kept = [one for one in parse_qsl(query_of(request)) if one[0] not in ("figure", "figure_year")]
+    wanted = [one for one in (f"{named}.{year}", f"{named}.now") if figure_column(one, library().catalogue)]
+    return f"/enterprises?{urlencode([*kept, *(('columns', one) for one in wanted)])}"
 
 
 def _back(request: Request, query: str, done: str) -> Response:

@@ -15,14 +15,15 @@ from backend.clock import end_of_day, today
 from backend.enterprises import editing, list_pages
 from backend.enterprises.asking import KnownAt, OnDay, asked_day, query_of, read_filters, read_place
 from backend.enterprises.bulk import BulkRefused
-from backend.enterprises.columns import BY_ID, COLUMNS, USUAL_IN_WORKBOOK, add_chains, chosen_columns
+from backend.enterprises.columns import COLUMNS, USUAL_IN_WORKBOOK, add_details, chosen_columns, figure_choices
 from backend.enterprises.enterprise_file import enterprise_file
 from backend.enterprises.export import enterprises_workbook
 from backend.enterprises.file_view import FileView
 from backend.enterprises.forms import ChosenEnterprise
 from backend.enterprises.industries import Industries
 from backend.enterprises.labels import Names, programme_choices, region_choices
-from backend.enterprises.list_pages import BulkForm, told
+from backend.enterprises.list_pages import BulkForm, told, with_figure
+from backend.enterprises.officers import officers
 from backend.enterprises.paging import place_of
 from backend.enterprises.queries import chains_in_use, parks_in_use
 from backend.enterprises.saved_views import PLACE, views_for
@@ -30,7 +31,7 @@ from backend.enterprises.search import Filters, all_found, search
 from backend.recognitions.ladder import RUNGS
 from backend.web.dependencies import Work
 from backend.web.memory import memory_of, seen_by
-from backend.web.responses import download, is_htmx
+from backend.web.responses import download, is_htmx, redirect
 from backend.web.rest import write_cursor
 from backend.web.templates import render
 from rules.library import library
@@ -63,24 +64,28 @@ _DONE = {
 
 
 @router.get("/enterprises", response_class=HTMLResponse)
-async def enterprises(request: Request, session: Work, person: SignedIn, on: OnDay, done: str = "") -> HTMLResponse:
+async def enterprises(request: Request, session: Work, person: SignedIn, on: OnDay, done: str = "") -> Response:
     """The list of enterprises, narrowed by what is asked for, as it was on a day."""
-    chosen = read_place(request, read_filters(request.query_params, person.region_code))
+    if (address := with_figure(request)) is not None:
+        return redirect(request, address)
+    chosen = read_place(request, read_filters(request.query_params, person))
     rules, names = library(), Names(library())
     memory = memory_of(request)
     found = await search(session, chosen, on, rules, memory)
     columns = chosen_columns(request.query_params.getlist("columns"))
-    rows = await add_chains(session, found.rows) if BY_ID["chains"] in columns else found.rows
+    rows = await add_details(session, found.rows, columns)
     chains, parks = await memory.recall(
         ("choices",), (await seen_by(session)).of(("enterprise",)), lambda: _choices(session)
     )
     following = write_cursor(request, place_of(chosen.sort, found.rows[-1])) if found.page < found.pages else ""
+    preceding = write_cursor(request, place_of(chosen.sort, found.rows[0])) if found.page > 2 else ""
     return render(
         request, "enterprises/enterprises.html", block="results" if is_htmx(request) else None, page_title="企业",
         found=found, rows=[(row, [(one, one.of(row, names)) for one in columns]) for row in rows], columns=columns,
-        all_columns=COLUMNS, filters=chosen, on=on, is_today=on == today(), regions=region_choices(person),
+        all_columns=[*COLUMNS, *(one for one in columns if one.indicator)], figure_choices=figure_choices(rules.catalogue),
+        years=[on.year - back for back in range(7)], officers=await officers(session, person.region_code), filters=chosen, on=on, is_today=on == today(), regions=region_choices(person),
         rung_choices=_RUNG_CHOICES, sections=Industries.load().sections, chains=chains, parks=parks,
-        programmes=programme_choices(rules), query=query_of(request), following=following, names=names,
+        programmes=programme_choices(rules), query=query_of(request), following=following, preceding=preceding, names=names,
         kept=[one for one in request.query_params.multi_items() if one[0] not in PLACE | {"columns", "done"} and one[1]],
         views=await views_for(session, person), may_write=person.role.may_write, outcomes=_OUTCOMES, sorts=_SORT_LABELS, is_piece=is_htmx(request),
         messages=[("good", told(done))] if told(done) else [],
@@ -94,7 +99,7 @@ async def _choices(session: AsyncSession) -> tuple[list[str], list[str]]:
 @router.get("/enterprises/export")
 async def export(request: Request, session: Work, person: SignedIn, on: OnDay) -> Response:
     """The list that is shown, as a workbook with the columns chosen."""
-    chosen = read_filters(request.query_params, person.region_code)
+    chosen = read_filters(request.query_params, person)
     return await _workbook(session, chosen, request.query_params.getlist("columns"), on)
 
 
@@ -104,7 +109,7 @@ async def export_ticked(session: Work, person: SignedIn, form: Annotated[BulkFor
     if not form.id:
         raise BulkRefused("还没有选中企业。请先勾选，再导出所选；要导出整个名单，请用右上角的“导出当前名单”。")
     asked = parse_qsl(form.query)
-    chosen = read_filters(dict(asked), person.region_code)
+    chosen = read_filters(dict(asked), person)
     on = asked_day(dict(asked).get("on", ""))
     columns = [value for name, value in asked if name == "columns"]
     return await _workbook(session, replace(chosen, ids=tuple(form.id)), columns, on)
@@ -113,8 +118,7 @@ async def export_ticked(session: Work, person: SignedIn, form: Annotated[BulkFor
 async def _workbook(session: AsyncSession, chosen: Filters, columns: Sequence[str], on: date) -> Response:
     rows = await all_found(session, chosen, on, library())
     shown = chosen_columns(columns, USUAL_IN_WORKBOOK)
-    if BY_ID["chains"] in shown:
-        rows = await add_chains(session, rows)
+    rows = await add_details(session, rows, shown)
     return download(enterprises_workbook(rows, shown, Names(library()), on), f"企业名单-{on:%Y%m%d}.xlsx", XLSX)
 
 

@@ -1,4 +1,4 @@
-"""The place of a row in the order of a list, so that the next page begins after it however deep it lies.
+"""The place of a row in the order of a list, so that a page begins after it, or ends before it, however deep it lies.
 
 Counting off the rows before a page takes the longer the deeper it is, and shows rows twice when others come in between.
 """
@@ -17,7 +17,6 @@ _ORDERED_BY: Mapping[Sort, tuple[str, ...]] = {
     "rung": ("rung_order", "name", "id"),
     "updated": ("updated_at", "id"),
 }
-_BY_NAME = "(e.name, e.id) > (CAST(:after_name AS varchar), CAST(:after_id AS bigint))"
 
 
 def parts_of(sort: Sort) -> int:
@@ -30,8 +29,10 @@ def place_of(sort: Sort, row: Mapping[str, Any]) -> list[Any]:
     return [row[name] for name in _ORDERED_BY[sort]]
 
 
-def after(sort: Sort, place: Sequence[Any], region: str, rung: str) -> tuple[str, dict[str, Any]]:
-    """The condition that a row comes after a place, and its parameters.
+def beyond(
+    sort: Sort, place: Sequence[Any], region: str, rung: str, *, is_backwards: bool = False
+) -> tuple[str, dict[str, Any]]:
+    """The condition that a row comes after a place, or before it, and its parameters.
 
     Each comparison that stands alone bounds what is looked through; the rest sorts out those equal to it.
 
@@ -40,34 +41,42 @@ def after(sort: Sort, place: Sequence[Any], region: str, rung: str) -> tuple[str
         place: as `place_of` gives it.
         region: the SQL of the region by which the list is ordered.
         rung: the SQL of the rung's order.
+        is_backwards: the rows before the place are asked for.
     """
     values = {f"after_{name}": value for name, value in zip(_ORDERED_BY[sort], place, strict=True)}
-    return _condition(sort, place, region, rung), values
+    up, down = ("<", ">") if is_backwards else (">", "<")
+    return _condition(sort, place, region, rung, up, down), values
 
 
-def _condition(sort: Sort, place: Sequence[Any], region: str, rung: str) -> str:
-    by_id = "e.id > CAST(:after_id AS bigint)"
+def _condition(sort: Sort, place: Sequence[Any], region: str, rung: str, up: str, down: str) -> str:
+    """With `up` the way the list goes where it ascends, and `down` where it descends."""
+    by_id = f"e.id {up} CAST(:after_id AS bigint)"
+    by_name = f"(e.name, e.id) {up} (CAST(:after_name AS varchar), CAST(:after_id AS bigint))"
     match sort:
         case "name":
-            return _BY_NAME
+            return by_name
         case "region":
             return (
-                f"({region}, e.name, e.id) > (CAST(:after_region_code AS varchar), CAST(:after_name AS varchar),"
+                f"({region}, e.name, e.id) {up} (CAST(:after_region_code AS varchar), CAST(:after_name AS varchar),"
                 " CAST(:after_id AS bigint))"
             )
         case "rung":
             order = "CAST(:after_rung_order AS smallint)"
-            return f"{rung} <= {order} AND ({rung} < {order} OR {_BY_NAME})"
+            return f"{rung} {down}= {order} AND ({rung} {down} {order} OR {by_name})"
         case "updated":
             moment = "CAST(:after_updated_at AS timestamptz)"
-            return f"e.updated_at <= {moment} AND (e.updated_at < {moment} OR {by_id})"
+            return f"e.updated_at {down}= {moment} AND (e.updated_at {down} {moment} OR {by_id})"
         case "code":
-            # Who has no code comes last.
-            beyond = "(e.credit_code, e.id) > (CAST(:after_credit_code AS varchar), CAST(:after_id AS bigint))"
-            return (
-                f"({beyond} OR e.credit_code IS NULL)" if place[0] is not None else f"e.credit_code IS NULL AND {by_id}"
-            )
+            code = f"(e.credit_code, e.id) {up} (CAST(:after_credit_code AS varchar), CAST(:after_id AS bigint))"
+            return _with_nothing_last(code, "e.credit_code", by_id, place[0], is_backwards=up == "<")
         case "established":
             day = "CAST(:after_established_on AS date)"
-            beyond = f"e.established_on < {day} OR (e.established_on = {day} AND {by_id}) OR e.established_on IS NULL"
-            return f"({beyond})" if place[0] is not None else f"e.established_on IS NULL AND {by_id}"
+            founded = f"e.established_on {down} {day} OR (e.established_on = {day} AND {by_id})"
+            return _with_nothing_last(f"({founded})", "e.established_on", by_id, place[0], is_backwards=up == "<")
+
+
+def _with_nothing_last(beyond_value: str, column: str, by_id: str, value: Any, *, is_backwards: bool) -> str:
+    """Rows without a value come last: all others are before them, and they are behind all others."""
+    if value is None:
+        return f"({column} IS NOT NULL OR {by_id})" if is_backwards else f"{column} IS NULL AND {by_id}"
+    return beyond_value if is_backwards else f"({beyond_value} OR {column} IS NULL)"

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.schemas import PersonSignedIn
 
 #: What says where in a list somebody is, and not which list it is.
-PLACE = frozenset({"page", "cursor", "csrf_token"})
+PLACE = frozenset({"page", "cursor", "back", "csrf_token"})
 MOST_VIEWS = 50
 
 

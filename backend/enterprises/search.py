@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.eligibility.queries import NEARLY_SETTLED
 from backend.enterprises.credit_code import normalise
-from backend.enterprises.paging import Sort, after
+from backend.enterprises.paging import Sort, beyond
 from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, programmes_on_ladder
 from backend.recognitions.queries import IN_FORCE, current_edition, is_standing_kept, rung_values, standing
@@ -33,6 +33,15 @@ _ORDER: dict[str, str] = {
     "region": "region_code, e.name, e.id",
     "updated": "e.updated_at DESC, e.id",
     "rung": "{rung} DESC, e.name, e.id",
+}
+#: The same from the end, for the page before a place.
+_BACKWARDS: dict[str, str] = {
+    "name": "e.name DESC, e.id DESC",
+    "code": "e.credit_code DESC NULLS FIRST, e.id DESC",
+    "established": "e.established_on NULLS FIRST, e.id DESC",
+    "region": "region_code DESC, e.name DESC, e.id DESC",
+    "updated": "e.updated_at, e.id DESC",
+    "rung": "{rung}, e.name DESC, e.id DESC",
 }
 
 
@@ -52,6 +61,8 @@ class Filters:
     outcome: str = ""
     #: An indicator that holds up an answer nearly settled about a title of the ladder.
     missing: str = ""
+    #: Digits of the id of the officer who answers for it, `none` for those that nobody answers for.
+    officer: str = ""
     #: The district of whoever asks. Row-level security shows no other anyway; said here, an index can be used for it.
     within: str = ""
     #: Those named one by one; none narrows nothing.
@@ -60,6 +71,8 @@ class Filters:
     page: int = 1
     #: The place in the order that the page begins after (`paging.place_of`); without it the rows before are counted off.
     after: tuple[Any, ...] | None = None
+    #: The page ends before that place instead.
+    is_backwards: bool = False
 
 
 class _Conditions:
@@ -144,6 +157,8 @@ def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> tup
         _by_outcome(filters, looked, conditions)
     if filters.missing:
         _by_missing(filters.missing, conditions)
+    if filters.officer:
+        _by_officer(filters.officer, conditions)
     return " AND ".join(conditions.parts), conditions.values
 
 
@@ -205,6 +220,14 @@ def _by_missing(indicator: str, conditions: _Conditions) -> None:
     )
 
 
+def _by_officer(officer: str, conditions: _Conditions) -> None:
+    if officer == "none":
+        conditions.add("NOT EXISTS (SELECT FROM enterprise_officer a WHERE a.enterprise_id = e.id)")
+    elif officer.isascii() and officer.isdecimal():
+        answered_for = "e.id IN (SELECT enterprise_id FROM enterprise_officer WHERE officer_id = :officer)"
+        conditions.add(answered_for, officer=int(officer[:9]))
+
+
 _COLUMNS = (
     "e.id, e.credit_code, e.name, e.town, e.park, e.industry_code, e.established_on, e.is_above_scale,"
     " e.listing_board, e.listed_on, e.status, e.updated_at"
@@ -234,9 +257,14 @@ async def search(
     async def rows_of(page: int, *, is_placed: bool = False) -> list[Mapping[str, Any]]:
         where, place = condition, {"limit": PAGE_SIZE, "offset": 0 if is_placed else (page - 1) * PAGE_SIZE}
         if is_placed and filters.after is not None:
-            beyond, keys = after(filters.sort, filters.after, region_on(on), _rung_order(is_kept=looked.is_kept))
-            where, place = f"{where} AND {beyond}", place | keys
-        return await _page(session, filters.sort, where, values | place, library, is_kept=looked.is_kept)
+            there, keys = beyond(
+                filters.sort, filters.after, region_on(on), _rung_order(is_kept=looked.is_kept),
+                is_backwards=filters.is_backwards,
+            )  # fmt: skip
+            where, place = f"{where} AND {there}", place | keys
+        order = _BACKWARDS if is_placed and filters.is_backwards else _ORDER
+        found = await _page(session, filters.sort, order, where, values | place, library, is_kept=looked.is_kept)
+        return found[::-1] if order is _BACKWARDS else found
 
     page = max(1, filters.page)
     rows = await rows_of(page, is_placed=filters.after is not None)
@@ -246,7 +274,8 @@ async def search(
     total = await _total(session, filters, condition, values, memory)
     if rows:
         return Found(rows, total, page, PAGE_SIZE)
-    last = pages_of(total, PAGE_SIZE)
+    # What was before the place is gone, or what was behind it.
+    last = 1 if filters.is_backwards else pages_of(total, PAGE_SIZE)
     return Found(await rows_of(last), total, last, PAGE_SIZE)
 
 
@@ -260,16 +289,17 @@ async def _total(
 
     if memory is None:
         return await count()
-    asked = replace(filters, sort="name", page=1, after=None)
+    asked = replace(filters, sort="name", page=1, after=None, is_backwards=False)
     state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
     return await memory.recall(("enterprises", asked, values["on"]), state, count)
 
 
 async def _page(
-    session: AsyncSession, sort: Sort, condition: str, values: dict[str, Any], library: Library, *, is_kept: bool
-) -> list[Mapping[str, Any]]:
+    session: AsyncSession, sort: Sort, orders: Mapping[str, str], condition: str, values: dict[str, Any], library: Library,
+    *, is_kept: bool,
+) -> list[Mapping[str, Any]]:  # fmt: skip
     rung, joined = _rung_order(is_kept=is_kept), ""
-    order = _ORDER[sort].format(rung=rung)
+    order = orders[sort].format(rung=rung)
     if sort == "rung" and not is_kept:
         joined = f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id"
     found = await session.execute(
@@ -323,4 +353,4 @@ async def all_found(session: AsyncSession, filters: Filters, on: date, library: 
     looked = await _look(session, filters, on, library)
     condition, values = _where(filters, on, library, looked)
     values |= {"limit": 1_048_575, "offset": 0}
-    return await _page(session, filters.sort, condition, values, library, is_kept=looked.is_kept)
+    return await _page(session, filters.sort, _ORDER, condition, values, library, is_kept=looked.is_kept)

@@ -33,7 +33,7 @@ from backend.web.errors import Refusal
 USUAL_LIMIT: Final = 100
 MOST_ITEMS: Final = 1_000
 #: What in a query asks for another part of the same list.
-_PLACE: Final = frozenset({"cursor", "limit", "page"})
+_PLACE: Final = frozenset({"cursor", "back", "limit", "page"})
 
 
 class RestRefused(Refusal):

@@ -21,10 +21,15 @@ MADE_FROM_THE_CATALOGUE = {"fact_yearly", "fact_current", "source_rank"}
 KEPT_BY_TRIGGERS = {"standing_state", "registry_change", "trace_entry", "trace_head", "trace_anchor", "trace_note"}
 # What only its own functions write and read; a model would be a second way in.
 KEPT_BY_FUNCTIONS = {"proposal"}
+# Two keys and a moment, which bulk statements alone write.
+KEPT_BY_STATEMENTS = {"enterprise_officer"}
 
 
 def is_modelled(_thing: object, name: str | None, kind: str, *_: object) -> bool:
-    return kind != "table" or name not in MADE_FROM_THE_CATALOGUE | KEPT_BY_TRIGGERS | KEPT_BY_FUNCTIONS
+    return (
+        kind != "table"
+        or name not in MADE_FROM_THE_CATALOGUE | KEPT_BY_TRIGGERS | KEPT_BY_FUNCTIONS | KEPT_BY_STATEMENTS
+    )
 
 
 def differ(

@@ -20,7 +20,7 @@ from backend.enterprises.paging import Sort, place_of
 from backend.enterprises.search import Filters, search
 from rules.library import library
 from tests.backend.conftest import ClientAs
-from tests.factories import column, make_code, make_enterprise, make_recognition
+from tests.factories import column, make_code, make_enterprise, make_filing, make_recognition
 
 DISTRICT = "321282"
 
@@ -61,6 +61,29 @@ async def test_each_page_goes_on_after_the_last_row_of_the_one_before(
     assert len(set(read)) == 11
 
 
+@pytest.mark.parametrize("sort", ["name", "code", "established", "region", "rung", "updated"])
+@pytest.mark.parametrize("on", [today(), today() - timedelta(days=1)])
+async def test_each_page_before_ends_where_the_one_after_it_begins(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch, sort: Sort, on: date
+):
+    monkeypatch.setattr(searching, "PAGE_SIZE", 2)
+    await make_many(session)
+    counted = [(await search(session, Filters(sort=sort, page=page), on, library())).rows for page in range(1, 7)]
+    for page in range(5, 0, -1):
+        place = tuple(place_of(sort, counted[page][0]))
+        asked = Filters(sort=sort, page=page, after=place, is_backwards=True)
+        before = await search(session, asked, on, library())
+        assert [row["id"] for row in before.rows] == [row["id"] for row in counted[page - 1]]
+        assert before.total == 11
+
+
+async def test_with_all_before_a_place_gone_the_first_page_is_shown(session: AsyncSession):
+    await make_enterprise(session, name="乙厂")
+    asked = Filters(page=2, after=("一厂", 0), is_backwards=True)
+    found = await search(session, asked, today(), library())
+    assert ([row["name"] for row in found.rows], found.page) == (["乙厂"], 1)
+
+
 async def test_what_comes_in_before_a_page_neither_shows_a_row_twice_nor_hides_one(
     session: AsyncSession, monkeypatch: pytest.MonkeyPatch
 ):
@@ -90,6 +113,18 @@ async def test_the_link_to_the_next_page_leads_on(city: AsyncClient, monkeypatch
         link = re.search(r'href="([^"]+cursor=[^"]+)" rel="next"', page)
         path = link[1].replace("&amp;", "&") if link else ""
     assert (len(seen), len(set(seen)), path) == (11, 11, "")
+
+
+async def test_the_link_to_the_page_before_leads_back(city: AsyncClient, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(searching, "PAGE_SIZE", 3)
+    third = (await city.get("/enterprises?sort=region&page=3")).text
+    link = re.search(r'href="([^"]+&amp;back=1&amp;cursor=[^"]+)" rel="prev"', third)
+    assert link is not None
+    back = (await city.get(link[1].replace("&amp;", "&"))).text
+    second = (await city.get("/enterprises?sort=region&page=2")).text
+    ticked = [re.findall(r'name="id" value="(\d+)"', page) for page in (back, second)]
+    assert ticked[0] == ticked[1]
+    assert len(ticked[0]) == 3
 
 
 async def test_a_cursor_of_another_list_is_counted_off_instead(city: AsyncClient):
@@ -125,6 +160,38 @@ async def test_choosing_columns_keeps_the_filters(city: AsyncClient):
     assert '<input type="hidden" name="region" value="321282">' in panel
     assert 'value="town" checked' in panel
     assert 'value="code" checked' not in panel
+
+
+async def test_figures_of_a_year_and_of_now_are_columns_of_page_and_workbook(city: AsyncClient, engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as session:
+        number = await make_enterprise(session, name="有数企业")
+        await make_filing(session, number, {"sales_revenue": 1234.5}, year=2025)
+        await make_filing(session, number, {"digital_level": 2, "has_own_brand": True}, year=None)
+    query = "q=有数企业&columns=sales_revenue.2025&columns=digital_level.now&columns=has_own_brand.now&columns=rd_expense_hnte.2025"
+    page = (await city.get(f"/enterprises?{query}")).text
+    assert re.search(r'<th scope="col" class="num">2025 [^<]*（万元）</th>', page)
+    assert re.findall(r'class="num">([^<]*)</td>', page) == ["1,234.5", "2", "是", "—"]
+    content = (await city.get(f"/enterprises/export?{query}")).content
+    assert CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0).to_python()[1][1:] == [
+        1234.5, 2, "是", "",
+    ]  # fmt: skip
+
+
+async def test_a_figure_chosen_is_put_behind_the_columns_there_are(city: AsyncClient):
+    answer = await city.get("/enterprises?region=321282&columns=town&figure=sales_revenue&figure_year=2025")
+    assert answer.headers["location"] == "/enterprises?region=321282&columns=town&columns=sales_revenue.2025"
+    answer = await city.get("/enterprises?columns=town&figure=digital_level&figure_year=2025")
+    assert answer.headers["location"] == "/enterprises?columns=town&columns=digital_level.now"
+    assert (await city.get("/enterprises?figure=&figure_year=2025")).headers["location"] == "/enterprises?"
+
+
+@pytest.mark.parametrize(
+    "name", ["sales_revenue", "sales_revenue.now", "sales_revenue.२०२५", "digital_level.2025", "honours.now", "nothing.2025", '".2025']
+)  # fmt: skip
+async def test_a_column_that_is_no_figure_is_left_out(city: AsyncClient, name: str):
+    answer = await city.get("/enterprises", params={"columns": [name, "town"]})
+    assert answer.status_code == 200
+    assert answer.text.count('<th scope="col"') == 3
 
 
 # Saved views
@@ -314,3 +381,57 @@ async def test_many_who_stand_as_asked_are_found_like_few(session: AsyncSession,
         monkeypatch.setattr(searching, "FEW", 2_000)
         assert ([row["id"] for row in many.rows], many.total) == ([row["id"] for row in few.rows], few.total)
     assert (await session.execute(text("SELECT count(*) FROM recognition"))).scalar_one() > 0
+
+
+# Who answers for whom
+
+
+async def given(engine: AsyncEngine) -> dict[int, int]:
+    async with owner_unit_of_work(engine) as session:
+        found = await session.execute(text("SELECT enterprise_id, officer_id FROM enterprise_officer"))
+        return {row[0]: row[1] for row in found}
+
+
+async def person_of(engine: AsyncEngine, role: str) -> int:
+    async with owner_unit_of_work(engine) as session:
+        return (await column(session, "SELECT id FROM person WHERE role = :role ORDER BY id DESC", role=role))[0]
+
+
+async def test_an_officer_sees_whom_they_were_given_as_their_own(
+    city: AsyncClient, client_as: ClientAs, engine: AsyncEngine
+):
+    own = await client_as("district_officer", DISTRICT)
+    officer, some = (
+        await person_of(engine, "district_officer"),
+        (await ids_of(engine, f"e.region_code = '{DISTRICT}'"))[:3],
+    )
+    answer = await bulk(city, action="assign", officer=str(officer), id=some, query="")
+    assert answer.headers["location"].endswith("done=assigned-3")
+    assert await given(engine) == dict.fromkeys(some, officer)
+    mine = (await own.get("/enterprises?officer=mine&columns=officer")).text
+    assert sorted(int(one) for one in re.findall(r'name="id" value="(\d+)"', mine)) == some
+    assert "共 3 家企业" in mine
+    assert "共 8 家企业" in (await city.get("/enterprises?officer=none")).text
+    assert "没有找到企业" in (await city.get("/enterprises?officer=mine")).text
+
+
+async def test_those_of_a_list_are_given_to_another_and_to_nobody(city: AsyncClient, engine: AsyncEngine):
+    officer = await person_of(engine, "city_officer")
+    whole = {"whom": "all", "query": f"region={DISTRICT}", "total": "5", "action": "assign"}
+    assert (await bulk(city, officer=str(officer), **whole)).headers["location"].endswith("done=assigned-5")
+    assert (await bulk(city, officer=str(officer), **whole)).headers["location"].endswith("done=assigned-0")
+    assert (await bulk(city, officer="none", **whole)).headers["location"].endswith("done=released-5")
+    assert await given(engine) == {}
+
+
+async def test_an_officer_of_one_district_cannot_answer_for_another(
+    city: AsyncClient, client_as: ClientAs, engine: AsyncEngine
+):
+    own = await client_as("district_officer", DISTRICT)
+    officer = str(await person_of(engine, "district_officer"))
+    other = await ids_of(engine, "e.region_code = '321202'")
+    refused = await bulk(city, action="assign", officer=officer, id=other[:2])
+    assert (refused.status_code, "不能管理其中 2 家企业" in refused.text) == (422, True)
+    assert (await bulk(own, action="assign", officer=officer, id=other[:2])).status_code == 422
+    assert (await bulk(city, action="assign", officer="", id=other[:2])).status_code == 422
+    assert await given(engine) == {}
