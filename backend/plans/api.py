@@ -14,6 +14,8 @@ from backend.plans import service, tasks
 from backend.plans.breakdown import Kind, breakdown, split
 from backend.plans.bulletin import as_json as bulletin_as_json
 from backend.plans.bulletin import bulletin, quarter_of
+from backend.plans.chain_table import as_json as chains_as_json
+from backend.plans.chain_table import chain_rows
 from backend.plans.documents import findings_on, plan_named, plans, target_named
 from backend.plans.facets import By, within_of
 from backend.plans.forecast import as_json as forecast_as_json
@@ -210,6 +212,20 @@ async def plan_bulletin(
 async def plan_findings(session: Work, person: SignedIn, plan: str) -> list[dict[str, Any]]:
     """Where a plan contradicts itself or another one, with the places that are held against each other."""
     return [one.model_dump(mode="json") for one in findings_on(plan_named(plan))]
+
+
+@router.get("/plans/{plan}/chains")
+async def plan_chains(
+    session: Work, person: SignedIn, plan: str, question: Annotated[Question, Query()]
+) -> dict[str, Any]:
+    """A plan's annex of industrial chains: printed sales by year, the latest figure, its share of each target year."""
+    found = plan_named(plan)
+    rows = await chain_rows(
+        session, found, day_of(question.on, "on ") or today(), moment_of(question.known_at, "known_at ")
+    )
+    if rows is None:
+        raise NotFound(f"《{found.title}》没有产业链附件。")
+    return chains_as_json(rows)
 
 
 @router.get("/plans/{plan}/versions")

@@ -1,16 +1,15 @@
 """Pages about plans: all of them, one with its targets, one target with the enterprises behind it."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
-from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.clock import today
 from backend.plans import queries
 from backend.plans.asking import XLSX, Asking, Question, kept_under, plan_asked, question_of, regions_of, target_asked
+from backend.plans.chain_table import chain_rows
 from backend.plans.documents import findings, findings_on, registers
 from backend.plans.export import as_csv, as_workbook, rows_of
 from backend.plans.facets import By, by_named, within_of
@@ -18,7 +17,7 @@ from backend.plans.forecast import can_be_forecast
 from backend.plans.forecast import forecast as work_out
 from backend.plans.knowing import KNOWING
 from backend.plans.members import PARTS, Members, Things, members, tally, things_behind
-from backend.plans.progress import LIGHT_RULES, Progress
+from backend.plans.progress import LIGHT_RULES
 from backend.plans.queries import Row, all_reports, plan_report, programmes_of, titles_of
 from backend.plans.rollup import State
 from backend.plans.schemas import amount_in_words, counting_in_words, mode_of, number, region_name
@@ -31,14 +30,12 @@ from backend.web.responses import download
 from backend.web.templates import render
 from rules.library import library
 from rules.plan import (
-    Chain,
     CountByFigure,
     CountHolders,
     CountListed,
     CountRegister,
     Institutions,
     Mode,
-    Plan,
     ShareOfEnterprises,
     Target,
 )
@@ -49,14 +46,6 @@ MEMBERS_A_PAGE = 50
 BOARDS = {
     "main": "沪深主板", "chinext": "创业板", "star": "科创板", "bse": "北交所", "neeq": "新三板", "overseas": "境外",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class ChainRow:
-    """A line of the annex and how far it is."""
-
-    chain: Chain
-    progress: Progress
 
 
 @router.get("/plans", response_class=HTMLResponse)
@@ -84,18 +73,9 @@ async def plan(request: Request, session: Work, person: SignedIn, plan_id: str, 
         plan=found, report=report, asked=question, light_rules=LIGHT_RULES, findings=findings_on(found),
         shown=[row for row in report.rows if not _is_empty(row)], unset=[row for row in report.rows if _is_empty(row)],
         regions=regions_of(found, person), by_district=[row for row in report.rows if row.districts],
-        is_future=question.on > today(), chains=await _chains(session, found, question),
+        is_future=question.on > today(), chains=None if question.region is not None else await chain_rows(session, found, question.on, question.known_at),
         may_edit=person.role.may_write and not person.region_code,
     )  # fmt: skip
-
-
-async def _chains(session: AsyncSession, plan: Plan, question: Question) -> list[ChainRow]:
-    """The lines of the annex, each with its latest reported figure; only for the plan's whole territory."""
-    if plan.chain_table is None or question.region is not None:
-        return []
-    report = await plan_report(session, plan, question.on, None, question.known_at, targets=plan.chain_targets)
-    values = {row.target.id: row.progress for row in report.rows}
-    return [ChainRow(chain, values[chain.id]) for chain in plan.chains]
 
 
 @router.get("/plans/{plan_id}/targets/{target_id}", response_class=HTMLResponse)

@@ -208,3 +208,15 @@ async def test_programs_read_forecasts_bulletins_findings_and_versions(
     findings = (await officer.get("/api/v1/plans/P000/findings")).json()
     assert any(one["agrees"] is False and one["citations"] for one in findings)
     assert (await officer.get("/api/v1/plans/P000/versions")).json()[-1]["number"] == 0
+
+
+async def test_a_chain_is_held_against_both_printed_years(officer: AsyncClient):
+    figure = {"period_end": "2025-12-31", "value": 190.5, "source": "统计局"}
+    assert (await officer.post("/api/v1/targets/T004-C01/figures", json=figure)).status_code == 201
+    annex = (await officer.get("/api/v1/plans/P004/chains?on=2026-06-30")).json()
+    first = annex["chains"][0]
+    assert (len(annex["chains"]), annex["reported"], annex["value"]) == (30, 1, None)
+    assert first["printed"] == {"2024": 177.6, "2027": 206.0, "2030": 254.0}
+    assert first["shares"] == {"2027": round(190.5 / 206, 6), "2030": 0.75}
+    assert "75.0%" in await seen(officer, "/plans/P004?on=2026-06-30")
+    assert (await officer.get("/api/v1/plans/P000/chains")).status_code == 404
