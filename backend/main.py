@@ -29,8 +29,10 @@ from backend.web.openapi import describe_refusals
 from backend.web.rates import RateLimit
 from backend.web.responses import ResponseHeaders, redirect, wants_json
 from backend.web.security import BodyLimit, OnlyHttps, UnexpectedErrors
+from backend.web.speech import Spoken
 from backend.web.warm_up import warm_up
 from backend.web.watching import Watched
+from rules.translation import say
 
 API: Final = "/api/v1"
 
@@ -44,6 +46,8 @@ ROUTERS: Final = (
     "backend.access.proposal_pages",
     "backend.access.trace.pages",
     "backend.web.workbench",
+    "backend.own_file.pages",
+    "backend.own_file.api",
     "backend.enterprises.pages",
     "backend.enterprises.api",
     "backend.filings.pages",
@@ -129,12 +133,13 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     )
     app.add_middleware(OnlyHttps, always=settings.secure_cookies)
     app.add_middleware(Watched)
+    app.add_middleware(Spoken)
     app.add_middleware(ResponseHeaders)
 
 
 def _too_often(request: Request, wait: float) -> Response:
     seconds = math.ceil(wait)
-    told = problem_of_status(429, f"这个地址的请求过于频繁，请在 {seconds} 秒后再试。")
+    told = problem_of_status(429, say("这个地址的请求过于频繁，请在 {seconds} 秒后再试。", seconds=seconds))
     return tell(request, replace(told, headers={"Retry-After": str(seconds)}))
 
 

@@ -15,9 +15,11 @@ from rules.language import FEN_PER_WAN
 from rules.library import Library, NotInForce, UnknownProgramme
 from rules.receipt import receipt
 from rules.requests import Line
+from rules.translation import enumerated, say
 from rules.values import FactKey, Growth, Unknown, Value
 
 _REQUIRED = ("programme", "as_of", "facts")
+_EXAMPLE = '{"id": …, "programme": …, "as_of": …, "facts": {…}}'
 
 
 class CheckError(Exception):
@@ -40,16 +42,19 @@ def answer_line(line: str, library: Library) -> dict[str, Any]:
             line, parse_float=_decimal, parse_constant=Decimal, object_pairs_hook=keep_names_given_twice
         )
     except (ValueError, RecursionError) as error:
-        return {"id": id_in(line), "error": f"不是有效的 JSON：{_json_problem(error)}。每行应为一个测评请求"}
+        return {
+            "id": id_in(line),
+            "error": say("不是有效的 JSON：{problem}。每行应为一个测评请求", problem=_json_problem(error)),
+        }
     if not isinstance(request, dict):
         return {
             "id": None,
-            "error": '每行应为一个 JSON 对象，如 {"id": …, "programme": …, "as_of": …, "facts": {…}}',
+            "error": say("每行应为一个 JSON 对象，如 {example}", example=_EXAMPLE),
         }
     request["id"] = _written_again(request.get("id"))
     if twice:
-        names = "、".join(f"“{name}”" for name in twice[:MOST_TOLD])
-        return {"id": request["id"], "error": f"{names}出现了两次，请只保留一个"}
+        names = enumerated(say("“{name}”", name=name) for name in twice[:MOST_TOLD])
+        return {"id": request["id"], "error": say("{names}出现了两次，请只保留一个", names=names)}
     try:
         return answer_request(request, library)  # type: ignore[reportUnknownArgumentType]
     except CheckError as error:
@@ -69,8 +74,8 @@ def _decimal(written: str) -> Decimal:
 
 def _json_problem(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"第 {error.pos + 1} 个字符处写法不对（{error.msg}）"
-    return "嵌套过深" if isinstance(error, RecursionError) else "有过长的数字"
+        return say("第 {place} 个字符处写法不对（{problem}）", place=error.pos + 1, problem=error.msg)
+    return say("嵌套过深") if isinstance(error, RecursionError) else say("有过长的数字")
 
 
 def id_in(line: str) -> str | int | None:
@@ -98,14 +103,14 @@ def answer_request(request: Mapping[str, Any], library: Library) -> dict[str, An
     """
     for name in _REQUIRED:
         if name not in request:
-            raise CheckError(f"缺少“{name}”，测评请求须有 programme、as_of、facts")
+            raise CheckError(say("缺少“{name}”，测评请求须有 programme、as_of、facts", name=name))
     wanted, raw = request["programme"], request["facts"]
     if not isinstance(wanted, str) or not isinstance(raw, Mapping):
-        raise CheckError("programme 应为文本（如 hnte 或 hnte@2016），facts 应为对象")
+        raise CheckError(say("programme 应为文本（如 hnte 或 hnte@2016），facts 应为对象"))
     try:
         as_of = read_date(request["as_of"])
     except ValueError as error:
-        raise CheckError(f"as_of {error}") from error
+        raise CheckError(say("as_of {problem}", problem=error)) from error
     try:
         facts = read_facts(raw, library.catalogue, as_of)  # type: ignore[reportUnknownArgumentType]
         version = library.version(wanted, as_of, facts)
@@ -191,7 +196,7 @@ def fact_value(key: FactKey, value: Value, library: Library) -> Any:
 
 def unit_of(shown: str) -> str:
     """The unit that a figure is shown in."""
-    return {"money": "万元", "percent": "%", "number": ""}.get(shown, shown)
+    return say("万元") if shown == "money" else {"percent": "%", "number": ""}.get(shown, shown)
 
 
 def show(value: Value, shown: str) -> Any:

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from rules.translation import translated
+
 CATALOGUE_FILE = Path(__file__).with_name("catalogue.yaml")
 
 
@@ -198,6 +200,6 @@ def load_catalogue(path: Path = CATALOGUE_FILE) -> Catalogue:
     """
     raw = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
-        return Catalogue.model_validate(raw)
+        return Catalogue.model_validate(translated(raw))
     except ValueError as error:
         raise CatalogueError(f"{path.name}：{error}") from error

@@ -15,6 +15,7 @@ from rules.facts import FactProblem, Facts
 from rules.interpret import Context, Environment, Meaning, meaning
 from rules.language import Compare
 from rules.programme import Criterion, Version
+from rules.translation import marked, say
 from rules.values import (
     NOTHING,
     FactKey,
@@ -66,7 +67,7 @@ class Reason:
     @property
     def note(self) -> str:
         """Why the criterion is open, where no missing fact says it."""
-        return self.truth.note if isinstance(self.truth, Unknown) else ""
+        return say(self.truth.note) if isinstance(self.truth, Unknown) else ""
 
     @property
     def gap(self) -> Number | None:
@@ -209,7 +210,7 @@ class Evaluator:
         """What was taken for granted, so that the reader can correct it."""
         if self.version.source.fiscal_year != "latest_audited" or "latest_audited_fy" in facts.current:
             return []
-        return [f"未填报最近一个经审计会计年度，按 {year} 年测算；如不符请填报后重新测评。"]
+        return [say("未填报最近一个经审计会计年度，按 {year} 年测算；如不符请填报后重新测评。", year=year)]
 
     def _contradictions(self, context: Context) -> list[str]:
         """Figures that were reported otherwise than they follow from others; the answer took the latter."""
@@ -220,8 +221,12 @@ class Evaluator:
             indicator = self.overruled[key.indicator]
             reported = context.reported(indicator, key)
             if reported is not None and _differ(reported[0], value, indicator):
-                year = f"{key.year} 年" if key.year is not None else ""
-                found.append(f"{year}“{indicator.name}”的填报值与计算值不一致，按计算值测算；请核对。")
+                name = (
+                    indicator.name
+                    if key.year is None
+                    else say("{name}（{year} 年）", name=indicator.name, year=key.year)
+                )
+                found.append(say("“{name}”的填报值与计算值不一致，按计算值测算；请核对。", name=name))
         return found
 
     def _only_people_are_asked(self, truth: Unknown) -> bool:
@@ -270,7 +275,7 @@ def _reason(context: Context, compiled: _Compiled) -> Reason:
     reason = _FORMS[compiled.criterion.form](context, compiled)
     truth = reason.truth
     if compiled.criterion.soft and truth is False:
-        truth = Unknown(note="条文为“一般”要求，未达到时由人工判断")
+        truth = Unknown(note=marked("条文为“一般”要求，未达到时由人工判断"))
     if isinstance(applies, Unknown) and truth is not None and truth is not True:
         truth = merge(applies, truth)
     reason.truth = truth

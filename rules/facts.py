@@ -16,6 +16,7 @@ from typing import Any
 
 from rules.catalogue import Catalogue, Indicator, Period, RecordField, Type
 from rules.language import FEN_PER_WAN
+from rules.translation import enumerated, marked, say, sentences
 from rules.values import FactKey, RecordValue, Value, simple
 
 #: No enterprise reports more than 100 万亿 yuan; whatever is larger was typed in the wrong unit.
@@ -35,6 +36,8 @@ class FactProblem:
     message: str
     #: Whether the rest of the facts can still be answered with, this one counting as missing.
     is_dropped: bool = False
+    #: The same for a page, whose reader knows indicators by their names and has no use for ids.
+    on_page: str = ""
 
 
 class FactError(Exception):
@@ -51,8 +54,8 @@ MOST_TOLD = 20
 
 def told(problems: Sequence[FactProblem]) -> str:
     """All problems in one sentence, as far as anybody reads."""
-    more = f"；另有 {len(problems) - MOST_TOLD} 处" if len(problems) > MOST_TOLD else ""
-    return "；".join(problem.message for problem in problems[:MOST_TOLD]) + more
+    more = [say("另有 {n} 处", n=len(problems) - MOST_TOLD)] if len(problems) > MOST_TOLD else []
+    return sentences([*(problem.message for problem in problems[:MOST_TOLD]), *more])
 
 
 @dataclass
@@ -105,10 +108,13 @@ def read_facts(raw: Mapping[str, Any], catalogue: Catalogue, as_of: date) -> Fac
         indicator = catalogue.indicator(name)
         if indicator is None:
             problems.append(
-                FactProblem(name, f"目录中没有指标“{name}”，请核对名称（tidu rules indicators 可列出全部指标）")
+                FactProblem(
+                    name, say("目录中没有指标“{name}”，请核对名称（tidu rules indicators 可列出全部指标）", name=name)
+                )
             )
         elif indicator.id in seen:
-            problems.append(FactProblem(name, f"“{name}”与“{seen[indicator.id]}”是同一指标，只能给一次"))
+            message = say("“{name}”与“{other}”是同一指标，只能给一次", name=name, other=seen[indicator.id])
+            problems.append(FactProblem(name, message))
         elif value is not None:
             seen[indicator.id] = name
             _read_one(facts, indicator, name, value, as_of, problems)
@@ -126,30 +132,47 @@ def _read_one(
             facts.yearly[indicator.id] = _read_years(indicator, name, value, as_of, problems)
         else:
             facts.current[indicator.id] = read_value(indicator, _of_its_day(indicator, value, as_of))
-            _check_range(indicator, name, facts.current[indicator.id])
-            _check_year(indicator, name, facts.current[indicator.id], as_of)
+            _check_range(indicator, facts.current[indicator.id])
+            _check_year(indicator, facts.current[indicator.id], as_of)
     except _Impossible as error:
         facts.current.pop(indicator.id, None)
-        problems.append(_dropped(name, str(error)))
+        problems.append(_dropped(indicator, name, error.what, **error.values))
     except _PartlyUnusable as error:
         facts.current[indicator.id] = error.records
-        problems += [
-            _dropped(name, f"“{indicator.name}”（{name}）{text}，该项已按缺失处理，请更正") for text in error.texts
-        ]
+        problems += [_dropped(indicator, name, _PART, problem=text) for text in error.texts]
     except ValueError as error:
-        problems.append(_dropped(name, f"“{indicator.name}”（{name}）{error}，已按缺失处理，请更正"))
+        problems.append(_dropped(indicator, name, _WHOLE, problem=error))
 
 
-def _dropped(name: str, message: str) -> FactProblem:
-    """A value that is refused and counts as missing; the check is answered all the same."""
-    return FactProblem(name, message, is_dropped=True)
+_WHOLE = marked("{subject}{problem}，已按缺失处理，请更正")
+_PART = marked("{subject}{problem}，该项已按缺失处理，请更正")
+_REFUSED = marked("{subject}{problem}，没有采用，请更正")
+
+
+def _dropped(indicator: Indicator, name: str, what: str, **values: Any) -> FactProblem:
+    """A value that is refused and counts as missing; the check is answered all the same.
+
+    Args:
+        indicator: whose value it is.
+        name: as it was given.
+        what: the sentence, with a place for its `{subject}` and others for the values.
+    """
+    subject = say("“{name}”（{id}）", name=indicator.name, id=name)
+    short = say("“{name}”", name=indicator.name)
+    on_page = _REFUSED if what in (_WHOLE, _PART) else what
+    return FactProblem(name, say(what, subject=subject, **values), True, say(on_page, subject=short, **values))
 
 
 _STATES = (Type.CHOICE, Type.BOOLEAN, Type.TEXT)
 
 
 class _Impossible(ValueError):
-    """A value of the right type that cannot be true."""
+    """A value of the right type that cannot be true; carries the sentence and its values."""
+
+    def __init__(self, what: str, **values: Any) -> None:
+        self.what = what
+        self.values = values
+        super().__init__(what)
 
 
 class _PartlyUnusable(ValueError):
@@ -158,7 +181,7 @@ class _PartlyUnusable(ValueError):
     def __init__(self, records: list[RecordValue], texts: list[str]) -> None:
         self.records = records
         self.texts = texts
-        super().__init__("；".join(texts))
+        super().__init__(sentences(texts))
 
 
 def _of_its_day(indicator: Indicator, value: Any, as_of: date) -> Any:
@@ -173,7 +196,7 @@ def _of_its_day(indicator: Indicator, value: Any, as_of: date) -> Any:
     for year in (as_of.year - 1, as_of.year):
         if years.get(str(year)) is not None:
             return years[str(year)]
-    raise ValueError(f"没有 {as_of.year - 1} 年的数，实为 {_seen(value)}")
+    raise ValueError(say("没有 {year} 年的数，实为 {seen}", year=as_of.year - 1, seen=_seen(value)))
 
 
 def _read_years(
@@ -181,7 +204,9 @@ def _read_years(
 ) -> dict[int, Value]:
     if not isinstance(value, Mapping):
         if indicator.type not in _STATES and indicator.derive is None:
-            raise ValueError(f'是分年度指标，应写作 {{"{as_of.year - 1}": 数值}}，实为 {_seen(value)}')
+            raise ValueError(
+                say("是分年度指标，应写作 {example}，实为 {seen}", example=_by_year(as_of), seen=_seen(value))
+            )
         # A size class or a ratio said without a year can only be the last completed one's; a sum could be any year's.
         value = {str(as_of.year - 1): value}
     years: dict[int, Value] = {}
@@ -190,44 +215,49 @@ def _read_years(
         if _INTERIM.fullmatch(label) or one is None:
             continue  # half-year and quarterly figures never stand for a year
         if not re.fullmatch(r"[0-9]{4}", label):
-            message = f"“{indicator.name}”（{name}）的年度“{label[:20]}”应为四位年份，如 {as_of.year - 1}；该年未采用"
-            problems.append(_dropped(name, message))
+            what = marked("{subject}的年度“{label}”应为四位年份，如 {year}；该年未采用")
+            problems.append(_dropped(indicator, name, what, label=label[:20], year=as_of.year - 1))
             continue
         year = int(label)
         if year > as_of.year:
-            message = f"“{indicator.name}”（{name}）给出了 {year} 年的数，晚于测评日 {as_of}，未采用，请核对年度"
-            problems.append(_dropped(name, message))
+            what = marked("{subject}给出了 {year} 年的数，晚于测评日 {day}，未采用，请核对年度")
+            problems.append(_dropped(indicator, name, what, year=year, day=as_of))
             continue
         try:
             years[year] = read_value(indicator, one)
-            _check_range(indicator, name, years[year])
+            _check_range(indicator, years[year])
         except _Impossible as error:
             years.pop(year, None)
-            problems.append(_dropped(name, f"{year} 年{error}"))
+            found = _dropped(indicator, name, error.what, **error.values)
+            in_year = (say("{year} 年{problem}", year=year, problem=one) for one in (found.message, found.on_page))
+            problems.append(FactProblem(name, next(in_year), True, next(in_year)))
         except ValueError as error:
-            message = f"“{indicator.name}”（{name}）{year} 年的数{error}，已按缺失处理，请更正"
-            problems.append(_dropped(name, message))
+            problem = say("{year} 年的数{problem}", year=year, problem=error)
+            problems.append(_dropped(indicator, name, _WHOLE, problem=problem))
     return years
 
 
-def _check_year(indicator: Indicator, name: str, value: Value, as_of: date) -> None:
+def _by_year(as_of: date) -> str:
+    return f'{{"{as_of.year - 1}": {say("数值")}}}'
+
+
+def _check_year(indicator: Indicator, value: Value, as_of: date) -> None:
     if indicator.type is not Type.YEAR or not isinstance(value, int):
         return
     if not FIRST_DAY.year <= value <= as_of.year:
-        raise _Impossible(
-            f"“{indicator.name}”（{name}）应为不晚于测评日 {as_of} 的年份，实为 {value}，已按缺失处理，请更正"
-        )
+        problem = say("应为不晚于测评日 {day} 的年份，实为 {value}", day=as_of, value=value)
+        raise _Impossible(_WHOLE, problem=problem)
 
 
-def _check_range(indicator: Indicator, name: str, value: Value) -> None:
+def _check_range(indicator: Indicator, value: Value) -> None:
     if indicator.range is None or not isinstance(value, int | Fraction) or isinstance(value, bool):
         return
     scale = FEN_PER_WAN if indicator.type is Type.MONEY else 1
     low, high = indicator.range
     if low is not None and value < low * scale:
-        raise _Impossible(f"“{indicator.name}”（{name}）不应小于 {low}，已按缺失处理，请更正")
+        raise _Impossible(_WHOLE, problem=say("不应小于 {bound}", bound=low))
     if high is not None and value > high * scale:
-        raise _Impossible(f"“{indicator.name}”（{name}）不应大于 {high}，已按缺失处理，请更正")
+        raise _Impossible(_WHOLE, problem=say("不应大于 {bound}", bound=high))
 
 
 def read_value(indicator: Indicator | RecordField, value: Any) -> Value:
@@ -248,7 +278,7 @@ def read_value(indicator: Indicator | RecordField, value: Any) -> Value:
             return _read_whole(value)
         case Type.BOOLEAN:
             if not isinstance(value, bool):
-                raise ValueError(f"应为 true 或 false，实为 {_seen(value)}")
+                raise ValueError(say("应为 true 或 false，实为 {seen}", seen=_seen(value)))
             return value
         case Type.DATE:
             return read_date(value)
@@ -256,7 +286,7 @@ def read_value(indicator: Indicator | RecordField, value: Any) -> Value:
             return _read_choice(indicator, value)
         case Type.TEXT:
             if not isinstance(value, str):
-                raise ValueError(f"应为文本，实为 {_seen(value)}")
+                raise ValueError(say("应为文本，实为 {seen}", seen=_seen(value)))
             return value
         case Type.LIST:
             assert isinstance(indicator, Indicator)
@@ -275,24 +305,24 @@ def _seen(value: Any) -> str:
 
 def _read_number(value: Any) -> int | Fraction:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ValueError(f"应为数字，实为 {_seen(value)}")
+        raise ValueError(say("应为数字，实为 {seen}", seen=_seen(value)))
     try:
         number = value if isinstance(value, Decimal) else Decimal(str(value))
         if not number.is_finite():
-            raise ValueError(f"应为有限的数，实为 {value}")
+            raise ValueError(say("应为有限的数，实为 {seen}", seen=value))
         if number and abs(number.adjusted()) > _MOST_DIGITS:
-            raise ValueError(f"数值过大或过小（{_seen(value)}），请核对单位")
+            raise ValueError(say("数值过大或过小（{seen}），请核对单位", seen=_seen(value)))
         if len(number.as_tuple().digits) > 2 * _MOST_DIGITS:
-            raise ValueError(f"位数过多（{_seen(value)}），请核对")
+            raise ValueError(say("位数过多（{seen}），请核对", seen=_seen(value)))
         return simple(Fraction(number))
     except InvalidOperation as error:
-        raise ValueError(f"应为数字，实为 {_seen(value)}") from error
+        raise ValueError(say("应为数字，实为 {seen}", seen=_seen(value))) from error
 
 
 def _read_whole(value: Any) -> int:
     number = _read_number(value)
     if not isinstance(number, int):
-        raise ValueError(f"应为整数，实为 {_seen(value)}")
+        raise ValueError(say("应为整数，实为 {seen}", seen=_seen(value)))
     return number
 
 
@@ -304,10 +334,10 @@ def read_money(value: Any) -> int:
     """
     fen = _read_number(value) * FEN_PER_WAN
     if isinstance(fen, Fraction) and fen.denominator != 1:
-        raise ValueError(f"单位为万元，最多六位小数（精确到分），实为 {_seen(value)}")
+        raise ValueError(say("单位为万元，最多六位小数（精确到分），实为 {seen}", seen=_seen(value)))
     fen = int(fen)
     if abs(fen) > MOST_MONEY_FEN:
-        raise ValueError(f"数值过大（{_seen(value)} 万元），请核对单位是否为万元")
+        raise ValueError(say("数值过大（{seen} 万元），请核对单位是否为万元", seen=_seen(value)))
     return fen
 
 
@@ -320,24 +350,26 @@ def read_date(value: Any) -> date:
     if isinstance(value, date):
         return _within_calendar(value)
     if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        raise ValueError(f"应为日期，写作 2024-05-01，实为 {_seen(value)}")
+        raise ValueError(say("应为日期，写作 2024-05-01，实为 {seen}", seen=_seen(value)))
     try:
         day = date.fromisoformat(value)
     except ValueError as error:
-        raise ValueError(f"不是存在的日期：{value}") from error
+        raise ValueError(say("不是存在的日期：{seen}", seen=value)) from error
     return _within_calendar(day)
 
 
 def _within_calendar(day: date) -> date:
     if not FIRST_DAY <= day <= LAST_DAY:
-        raise ValueError(f"应在 {FIRST_DAY.year} 至 {LAST_DAY.year} 年之间，实为 {day}")
+        raise ValueError(
+            say("应在 {first} 至 {last} 年之间，实为 {day}", first=FIRST_DAY.year, last=LAST_DAY.year, day=day)
+        )
     return day
 
 
 def _read_choice(indicator: Indicator | RecordField, value: Any) -> str:
     if not isinstance(value, str) or value not in indicator.choices:
-        allowed = "、".join(f"{code}（{text}）" for code, text in indicator.choices.items())
-        raise ValueError(f"应取 {allowed} 之一，实为 {_seen(value)}")
+        allowed = enumerated(say("{code}（{text}）", code=code, text=text) for code, text in indicator.choices.items())
+        raise ValueError(say("应取 {allowed} 之一，实为 {seen}", allowed=allowed, seen=_seen(value)))
     return value
 
 
@@ -345,13 +377,13 @@ def _read_records(indicator: Indicator, value: Any) -> list[RecordValue]:
     if isinstance(value, Mapping):
         value = [value]  # somebody who knows of one only
     if not isinstance(value, list):
-        raise ValueError(f"应为记录列表，没有时写 []，实为 {_seen(value)}")
+        raise ValueError(say("应为记录列表，没有时写 []，实为 {seen}", seen=_seen(value)))
     names = {alias: one for one in indicator.fields for alias in (one.id, *one.aliases)}
     records: list[RecordValue] = []
     unusable: list[str] = []
     for position, item in enumerate(value, start=1):  # type: ignore[reportUnknownVariableType]
         if not isinstance(item, Mapping):
-            raise ValueError(f"第 {position} 条应为对象，实为 {_seen(item)}")
+            raise ValueError(say("第 {place} 条应为对象，实为 {seen}", place=position, seen=_seen(item)))
         records.append(_read_record(names, item, position, unusable))  # type: ignore[reportUnknownArgumentType]
     if unusable:
         raise _PartlyUnusable(records, unusable)
@@ -366,7 +398,14 @@ def _read_record(
     for name, one in item.items():
         described = names.get(name)
         if described is None:
-            unusable.append(f"第 {position} 条有不认识的项“{name}”，只能有 {'、'.join(names)}")
+            unusable.append(
+                say(
+                    "第 {place} 条有不认识的项“{name}”，只能有 {known}",
+                    place=position,
+                    name=name,
+                    known=enumerated(names),
+                )
+            )
             continue
         if one is None:
             if described.absent == "none":
@@ -375,7 +414,7 @@ def _read_record(
         try:
             record[described.id] = read_value(described, one)
         except ValueError as error:
-            unusable.append(f"第 {position} 条的“{described.name}”{error}")
+            unusable.append(say("第 {place} 条的“{name}”{problem}", place=position, name=described.name, problem=error))
             spoilt.add(described.id)
     for described in names.values():
         # A day of revocation that cannot be read is not the absence of one.

@@ -30,6 +30,7 @@ from rules.language import (
     Window,
     parse,
 )  # fmt: skip
+from rules.translation import marked, say
 from rules.values import (
     NOTHING,
     FactKey,
@@ -121,7 +122,7 @@ class Context:
         if known is not None:
             return known[0]
         if key.year is not None and not self.existed(key.year):
-            return Unknown(why=Why.BEFORE_FOUNDING, note=f"{key.year} 年企业尚未成立")
+            return Unknown(why=Why.BEFORE_FOUNDING, note=say("{year} 年企业尚未成立", year=key.year))
         low, high = self._bounds(indicator)
         upper = self._upper_bound(indicator, key)
         missing = derived.missing if isinstance(derived, Unknown) and derived.missing else frozenset((key,))
@@ -196,7 +197,7 @@ def _field(node: Field) -> Meaning:
 
     def read(context: Context) -> Value:
         assert context.record is not None
-        return context.record[name] if name in context.record else Unknown(note=f"记录缺少 {name}")
+        return context.record[name] if name in context.record else Unknown(note=say("记录缺少 {name}", name=name))
 
     return read
 
@@ -298,7 +299,7 @@ def _window(node: Window) -> Meaning:
         span = range(context.year - years + 1, context.year + 1)
         values = [_at_year(inner, context, year) for year in span if context.existed(year)]
         if not values:
-            return Unknown(why=Why.NOT_COMPUTABLE, note="所需年度企业均未成立")
+            return Unknown(why=Why.NOT_COMPUTABLE, note=marked("所需年度企业均未成立"))
         return _over_years(function, values)
 
     return look
@@ -326,7 +327,7 @@ def _compound_growth(node: CompoundGrowth) -> Meaning:
             if isinstance(value, Unknown) and value.why is Why.BEFORE_FOUNDING:
                 return value
         if isinstance(base, int | Fraction) and base <= 0:
-            return Unknown(why=Why.NOT_COMPUTABLE, note=f"{start} 年基数不为正，无法计算增长率")
+            return Unknown(why=Why.NOT_COMPUTABLE, note=say("{year} 年基数不为正，无法计算增长率", year=start))
         if isinstance(base, Unknown) or isinstance(reached, Unknown):
             return merge(base, reached)
         assert isinstance(base, int | Fraction) and isinstance(reached, int | Fraction)
@@ -404,7 +405,7 @@ def _bands(node: Bands) -> Meaning:
             reachable = all_points
         lo, hi = min(low for low, _ in reachable), max(high for _, high in reachable)
         if not isinstance(figure, Unknown):
-            return lo if lo == hi else Unknown(lo=lo, hi=hi, why=Why.UNDECIDED, note="专家在分档内打分")
+            return lo if lo == hi else Unknown(lo=lo, hi=hi, why=Why.UNDECIDED, note=marked("专家在分档内打分"))
         return lo if lo == hi and not figure.is_dropped else Unknown(figure.missing, lo, hi, figure.why, figure.note)
 
     return score
@@ -558,7 +559,7 @@ def _floor(node: Call, arguments: list[Meaning]) -> Meaning:
 def _between(node: Call, arguments: list[Meaning]) -> Meaning:
     def call(context: Context) -> Value:
         low, high = bounds(worked_on(arguments[0](context)))[0], bounds(worked_on(arguments[1](context)))[1]
-        return low if low == high else Unknown(lo=low, hi=high, why=Why.UNDECIDED, note="专家打分")
+        return low if low == high else Unknown(lo=low, hi=high, why=Why.UNDECIDED, note=marked("专家打分"))
 
     return call
 

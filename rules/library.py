@@ -11,6 +11,7 @@ from rules.evaluate import Evaluator
 from rules.facts import Facts
 from rules.interpret import Environment
 from rules.programme import ProgrammeSource, RuleError, Version, read_programme, read_version
+from rules.translation import enumerated, language, say, sentences, speaking
 
 PROGRAMMES_FOLDER = Path(__file__).with_name("programmes")
 
@@ -39,8 +40,15 @@ class Programme:
         for version in self.versions:
             if version.source.version == label:
                 return version
-        labels = "、".join(version.source.version for version in self.versions)
-        raise UnknownProgramme(f"{self.source.programme} 没有版本“{label}”，现有 {labels}")
+        labels = enumerated(version.source.version for version in self.versions)
+        raise UnknownProgramme(
+            say(
+                "{programme} 没有版本“{label}”，现有 {labels}",
+                programme=self.source.programme,
+                label=label,
+                labels=labels,
+            )
+        )
 
     def in_force(self, day: date, facts: Facts | None = None) -> Version:
         """The version in force on a day, for the kind of application that the facts name.
@@ -66,8 +74,13 @@ class Programme:
                 return version
         if covering:
             return covering[-1]
-        spans = "；".join(_span(version) for version in self.versions) or "尚无版本"
-        raise NotInForce(f"{day} 没有现行的{self.source.name.zh}标准（{self.source.programme}），已有：{spans}")
+        spans = sentences(_span(version) for version in self.versions) or say("尚无版本")
+        raise NotInForce(
+            say(
+                "{day} 没有现行的{name}标准（{programme}），已有：{spans}",
+                day=day, name=self.source.name.said, programme=self.source.programme, spans=spans,
+            )
+        )  # fmt: skip
 
 
 def _answers_for(conditions: Mapping[str, tuple[str, ...]], facts: Facts | None) -> bool:
@@ -80,7 +93,9 @@ def _answers_for(conditions: Mapping[str, tuple[str, ...]], facts: Facts | None)
 
 def _span(version: Version) -> str:
     force = version.source.in_force
-    return f"{version.source.version} 版 {force.from_} 起" + (f"至 {force.to}" if force.to else "")
+    if force.to:
+        return say("{version} 版 {day} 起至 {last}", version=version.source.version, day=force.from_, last=force.to)
+    return say("{version} 版 {day} 起", version=version.source.version, day=force.from_)
 
 
 @dataclass(frozen=True)
@@ -108,7 +123,7 @@ class Library:
             UnknownProgramme: there is none.
         """
         if name not in self.by_name:
-            raise UnknownProgramme(f"规则库中没有认定项目“{name}”，tidu rules list 可列出全部")
+            raise UnknownProgramme(say("规则库中没有认定项目“{name}”，tidu rules list 可列出全部", name=name))
         return self.by_name[name]
 
     def version(self, wanted: str, day: date, facts: Facts | None = None) -> Version:
@@ -182,7 +197,12 @@ def _overlap(earlier: Version, later: Version) -> bool:
     return True
 
 
-@cache
 def library() -> Library:
-    """The library that the product ships, loaded once for the process."""
-    return load_library()
+    """The library that the product ships, in the language spoken; loaded once for the process and each language."""
+    return _library_in(language())
+
+
+@cache
+def _library_in(wanted: str) -> Library:
+    with speaking(wanted):
+        return load_library()

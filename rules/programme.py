@@ -38,6 +38,7 @@ from rules.language import (
     walk,
 )  # fmt: skip
 from rules.language import Literal as LiteralNode
+from rules.translation import language, translated
 from rules.values import Number, simple
 
 
@@ -50,6 +51,11 @@ class Name(Record):
 
     zh: str
     en: str = ""
+
+    @property
+    def said(self) -> str:
+        """The name in the language spoken (`rules.translation`)."""
+        return (self.en if language() == "en" else "") or self.zh
 
 
 class InForce(Record):
@@ -335,7 +341,7 @@ def read_programme(path: Path) -> ProgrammeSource:
         RuleError: with file and place.
     """
     try:
-        return ProgrammeSource.model_validate(read_yaml(path))
+        return ProgrammeSource.model_validate(translated(read_yaml(path)))
     except ValidationError as error:
         raise RuleError(problem_of(path, error)) from error
 
@@ -347,7 +353,7 @@ def read_version(path: Path, programme: ProgrammeSource, catalogue: Catalogue) -
         RuleError: with file, line and what to do.
     """
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    return build_version(read_yaml(path), path, programme, catalogue, digest)
+    return build_version(translated(read_yaml(path)), path, programme, catalogue, digest)
 
 
 def build_version(raw: Any, path: Path, programme: ProgrammeSource, catalogue: Catalogue, digest: str) -> Version:
@@ -487,7 +493,7 @@ class _Builder:
         for criterion in criteria:
             if not criterion.id and criterion.form == "require":
                 raise self._refuse(criterion.name or criterion.expression, "缺少 id")
-        labels = tuple(Label(one.id, one.name.zh, self._parse(one.value, one.id)) for one in self.source.labels)
+        labels = tuple(Label(one.id, one.name.said, self._parse(one.value, one.id)) for one in self.source.labels)
         warnings = tuple(
             RuleWarning(one.id, self._truth(one.when, one.id), one.message, one.cite, one.certainty)
             for one in self.source.warnings
@@ -521,7 +527,7 @@ class _Builder:
         self.kinds[name] = node.kind
         shown = source.shown or _shown(node, self.shown)
         self.shown[name] = shown
-        return MeasureNode(name, source.name.zh if source.name else name, source.cite, node, shown, source.certainty)
+        return MeasureNode(name, source.name.said if source.name else name, source.cite, node, shown, source.certainty)
 
     def _bands(self, source: BandsSource, where: str) -> Node:
         of = self._parse(source.of, where)
@@ -580,7 +586,7 @@ class _Builder:
         certainty = source.certainty or certainty
         applies = self._truth(source.applies_when, where) if source.applies_when else None
         base: dict[str, Any] = {
-            "id": source.id, "name": source.name.zh if source.name else "", "cite": cite, "text": source.text,
+            "id": source.id, "name": source.name.said if source.name else "", "cite": cite, "text": source.text,
             "note": source.note, "certainty": certainty, "applies": applies, "soft": source.soft, "fixed": source.fixed,
         }  # fmt: skip
         return self._form(source, base, where, cite, certainty)

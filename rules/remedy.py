@@ -15,7 +15,9 @@ from rules.catalogue import Indicator, Nature, Type
 from rules.evaluate import Answer, Evaluator, Outcome, Reason
 from rules.facts import MOST_MONEY_FEN, Facts
 from rules.language import FEN_PER_WAN
+from rules.translation import say
 from rules.values import FactKey, Number, Unknown, Value, bounds, simple
+from rules.wording import fact_name, unit_of_indicator, yes_or_no
 
 #: How far ahead a remedy that only time brings is looked for.
 MOST_DAYS = 6 * 366
@@ -61,17 +63,29 @@ class Change:
 
     def in_words(self) -> str:
         """还差 120 万元研究开发费用（2025 年）：由 480 增至 600."""
-        year = f"（{self.key.year} 年）" if self.key.year is not None else ""
-        name = f"{self.indicator.name}{year}"
+        name = fact_name(self.key, self.indicator)
         if isinstance(self.needed, bool):
-            return f"{name}：由“{'是' if self.held else '否'}”变为“{'是' if self.needed else '否'}”"
+            return say(
+                "{name}：由“{held}”变为“{needed}”",
+                name=name,
+                held=yes_or_no(bool(self.held)),
+                needed=yes_or_no(self.needed),
+            )
         assert isinstance(self.held, int | Fraction)
         assert isinstance(self.needed, int | Fraction)
         scale = FEN_PER_WAN if self.indicator.type is Type.MONEY else 1
-        unit = "万元" if self.indicator.type is Type.MONEY else self.indicator.unit
+        unit = unit_of_indicator(self.indicator)
         held, needed = Fraction(self.held) / scale, Fraction(self.needed) / scale
-        verb, word = ("还差", "增至") if needed > held else ("需减少", "减至")
-        return f"{verb} {_plain(abs(needed - held))} {unit}{name}：由 {_plain(held)} {word} {_plain(needed)}"
+        written = {
+            "by": _plain(abs(needed - held)),
+            "unit": unit,
+            "name": name,
+            "held": _plain(held),
+            "needed": _plain(needed),
+        }
+        if needed > held:
+            return say("还差 {by} {unit}{name}：由 {held} 增至 {needed}", **written)
+        return say("需减少 {by} {unit}{name}：由 {held} 减至 {needed}", **written)
 
 
 def _plain(number: Fraction) -> str:
@@ -95,10 +109,13 @@ class Advice:
         return len(self.changes), shrinking, sum((change.effort for change in self.changes), Fraction(0))
 
     def in_words(self) -> str:
-        """The advice as one sentence."""
-        if self.met_on is not None:
-            return f"到 {self.met_on} 即可满足，无须其他变化"
-        return "；并且".join(change.in_words() for change in self.changes)
+        """The advice as one sentence; what is mended together may take some work and the rest waiting."""
+        work = say("；并且").join(change.in_words() for change in self.changes)
+        if self.met_on is None:
+            return work
+        if not work:
+            return say("到 {day} 即可满足，无须其他变化", day=self.met_on)
+        return say("{work}；并等到 {day}", work=work, day=self.met_on)
 
     def apply(self, facts: Facts) -> Facts:
         """The facts with the changes made."""

@@ -13,6 +13,8 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeAlias
 
+from rules.translation import marked
+
 Number: TypeAlias = int | Fraction
 
 
@@ -219,7 +221,7 @@ def _relation(op: str, left_lo: Bound, left_hi: Bound, right_lo: Bound, right_hi
 
 def worked_on(value: Value) -> Value:
     """The value as one to reckon with: with what is known not to exist nothing can be worked out."""
-    return Unknown(why=Why.NOT_COMPUTABLE, note="其中一项不存在") if value is None else value
+    return Unknown(why=Why.NOT_COMPUTABLE, note=marked("其中一项不存在")) if value is None else value
 
 
 def add(left: Value, right: Value) -> Value:
@@ -263,7 +265,7 @@ def multiply(left: Value, right: Value) -> Value:
 def divide(left: Value, right: Value) -> Value:
     """Quotient; a division by zero is not computable, neither nothing nor infinite."""
     if right == 0 and not isinstance(right, Unknown):
-        return merge(left, Unknown(why=Why.NOT_COMPUTABLE, note="分母为 0，无法计算"))
+        return merge(left, Unknown(why=Why.NOT_COMPUTABLE, note=marked("分母为 0，无法计算")))
     if isinstance(left, Unknown) or isinstance(right, Unknown):
         if isinstance(right, int | Fraction) and right > 0:
             return multiply(left, Fraction(1, 1) / right)

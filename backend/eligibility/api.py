@@ -22,6 +22,7 @@ from rules.answers import answer_line
 from rules.library import UnknownProgramme, library
 from rules.programme import RuleError
 from rules.simulation import Patch
+from rules.translation import marked, say
 
 router = APIRouter(tags=["checks"])
 MOST_CHECKS: Final = 1_000
@@ -58,10 +59,16 @@ class TooManyChecks(Refusal):
 
     status = 413
     slug = "too-many-checks"
-    title = "一次测评太多"
+    title = marked("一次测评太多")
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"一次最多 {MOST_CHECKS:,} 个测评请求，收到 {count:,} 个。请分批提交，本次没有测评。")
+        super().__init__(
+            say(
+                "一次最多 {most:,} 个测评请求，收到 {count:,} 个。请分批提交，本次没有测评。",
+                most=MOST_CHECKS,
+                count=count,
+            )
+        )
 
 
 class NotJson(Refusal):
@@ -69,7 +76,7 @@ class NotJson(Refusal):
 
     status = 400
     slug = "not-json"
-    title = "请求不是 JSON"
+    title = marked("请求不是 JSON")
 
 
 class WrongPatch(Refusal):
@@ -142,7 +149,7 @@ async def _text_of(request: Request) -> str:
     try:
         return (await request.body()).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise NotJson("请求正文不是 UTF-8 编码的 JSON，请改用 UTF-8 后重试。") from error
+        raise NotJson(say("请求正文不是 UTF-8 编码的 JSON，请改用 UTF-8 后重试。")) from error
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -157,11 +164,11 @@ def _parts(text: str) -> Iterator[str]:
             if text[place] == ",":
                 place = _after_blanks(text, place + 1)
             elif text[place] != "]":
-                raise ValueError(f"第 {place} 个字符处应为逗号或 ]")
+                raise ValueError(say("第 {place} 个字符处应为逗号或 ]", place=place))
         if text[place + 1 :].strip():
-            raise ValueError("列表之后还有内容")
+            raise ValueError(say("列表之后还有内容"))
     except (ValueError, IndexError, RecursionError) as error:
-        raise NotJson(f"请求正文不是有效的 JSON 列表：{error}。没有测评任何一条。") from error
+        raise NotJson(say("请求正文不是有效的 JSON 列表：{problem}。没有测评任何一条。", problem=error)) from error
 
 
 def _after_blanks(text: str, place: int) -> int:

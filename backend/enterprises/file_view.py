@@ -1,6 +1,5 @@
 """The file of one enterprise as its page shows it: explanations, yearly figures, charts, the line of time."""
 
-from collections.abc import Mapping
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -8,16 +7,15 @@ from typing import Any
 from backend.enterprises.enterprise_file import EnterpriseFile, known_day
 from backend.enterprises.labels import Names
 from backend.recognitions.queries import Held
-from rules.answers import show, unit_of
-from rules.catalogue import Indicator
-from rules.evaluate import Answer, Outcome, Reason
+from rules.evaluate import Answer, Outcome
+from rules.explanation import explain
 from rules.library import Library
 from rules.remedy import Advice, remedies, settling_sets
-from rules.values import FactKey, Growth, Unknown
+from rules.values import FactKey
+from rules.wording import unit_of_indicator
 
 #: Indicators that a chart shows before the yearly table.
 CHARTED = ("sales_revenue", "rd_expense_hnte", "employee_total", "net_assets_year_end")
-_OPERATORS = {">=": "≥", ">": "＞", "<=": "≤", "<": "＜", "==": "＝", "!=": "≠"}
 _KINDS = {"renewed": "重新认定", "extended": "复核通过"}
 
 
@@ -58,8 +56,7 @@ class FileView:
 
     def explain(self, answer: Answer) -> list[dict[str, Any]]:
         """Each criterion of an answer with outcome, figure, threshold, gap, citation and facts."""
-        measures = {one.id: one.name for one in answer.version.measures}
-        return [self._explain(reason, measures) for reason in answer.reasons]
+        return explain(answer, self._library, self._origins)
 
     def settling(self, answer: Answer) -> list[list[FactKey]]:
         """Sets of missing facts that would settle an open answer, the smallest first."""
@@ -72,46 +69,6 @@ class FileView:
         names = {reason.criterion.id: reason.criterion.name for reason in answer.reasons}
         found = remedies(self._library.evaluator(answer.version), self.file.facts, self.file.on)
         return [(names.get(name) or name, advices[:4]) for name, advices in found.items()]
-
-    def _explain(self, reason: Reason, measures: Mapping[str, str]) -> dict[str, Any]:
-        criterion = reason.criterion
-        return {
-            "id": criterion.id, "name": criterion.name or self._title(reason), "outcome": str(reason.outcome),
-            "cite": criterion.cite, "certainty": str(criterion.certainty), "op": _OPERATORS.get(reason.op, ""),
-            "unit": unit_of(criterion.shown), "is_route_choice": criterion.is_route_choice,
-            "has_figure": bool(reason.op) and not isinstance(reason.threshold, bool | str | None),
-            "figure": _shown(reason.figure, criterion.shown), "threshold": _shown(reason.threshold, criterion.shown),
-            "gap": show(reason.gap, criterion.shown) if reason.gap is not None else None, "note": reason.note,
-            "facts": self._facts_used(reason),
-            "items": [(measures.get(name, name), _shown(value, "number")) for name, value in reason.items],
-            "children": [
-                self._explain(child, measures)
-                for child in reason.children
-                if child.outcome is not Outcome.NOT_APPLICABLE or child.criterion.name
-            ],
-        }  # fmt: skip
-
-    def _title(self, reason: Reason) -> str:
-        criterion = reason.criterion
-        if criterion.form in ("any_of", "all_of", "at_least"):
-            words = {"any_of": "满足其一", "all_of": "同时满足"}
-            return words.get(criterion.form, f"满足其中 {criterion.n} 项")
-        if criterion.form == "score":
-            return "综合得分"
-        facts = dict.fromkeys(self._names.indicator(key.indicator) for key, _ in reason.facts)
-        return "、".join(facts) or criterion.expression
-
-    def _facts_used(self, reason: Reason) -> list[dict[str, Any]]:
-        """The facts that a criterion read, each once, with value, unit and where it comes from."""
-        used: dict[FactKey, dict[str, Any]] = {}
-        for key, value in reason.facts:
-            indicator = self._library.catalogue.by_name[key.indicator]
-            used[key] = {
-                "key": key, "name": self._names.fact(key), "value": _plain(value, indicator),
-                "unit": indicator.unit or ("万元" if indicator.type == "money" else ""),
-                "is_missing": isinstance(value, Unknown), "source": self._origins.get(key, ""),
-            }  # fmt: skip
-        return list(used.values())
 
     @cached_property
     def _origins(self) -> dict[FactKey, str]:
@@ -127,7 +84,7 @@ class FileView:
         """The yearly table: a row per indicator, a cell per year with its value, sources and whether they disagree."""
         return [
             {
-                "id": one.indicator.id, "name": one.indicator.name, "unit": _unit(one.indicator),
+                "id": one.indicator.id, "name": one.indicator.name, "unit": unit_of_indicator(one.indicator),
                 "definition": one.indicator.definition,
                 "cells": [
                     {"year": year, "value": one.values.get(year), "said": one.said.get(year, ()),
@@ -149,7 +106,7 @@ class FileView:
             figure = by_id.get(name)
             if figure is None or len(figure.values) < 2:
                 continue
-            unit = _unit(figure.indicator)
+            unit = unit_of_indicator(figure.indicator)
             series = [{"name": figure.indicator.name, "values": [figure.values.get(year) for year in years]}]
             spec = {"kind": "bar", "unit": unit, "categories": [str(year) for year in years], "series": series}
             charts.append({"label": f"{figure.indicator.name}（{unit}）", "spec": spec})
@@ -202,30 +159,3 @@ class FileView:
 
 def _event(day: date, title: str, words: str = "") -> dict[str, Any]:
     return {"day": day, "title": title, "text": words, "rung": "", "in_force": False, "id": None}
-
-
-def _unit(indicator: Indicator) -> str:
-    return indicator.unit or ("万元" if indicator.type == "money" else "")
-
-
-def _shown(value: Any, shown: str) -> Any:
-    if isinstance(value, Unknown):
-        if value.lo is not None and value.hi is not None:
-            return f"{show(value.lo, shown)} – {show(value.hi, shown)}"
-        return None
-    return show(value, shown) if not isinstance(value, Growth) else show(value, "percent")
-
-
-def _plain(value: Any, indicator: Indicator) -> Any:
-    """A fact in words people use: choices by their names, truth as 是 and 否."""
-    if isinstance(value, Unknown):
-        return None
-    if isinstance(value, bool):
-        return "是" if value else "否"
-    if isinstance(value, list):
-        return f"{len(value)} 条记录" if value else "无"
-    if value is None:
-        return "无"
-    if isinstance(value, str):
-        return indicator.choices.get(value, value)
-    return show(value, "money" if indicator.type == "money" else "number")

@@ -9,13 +9,14 @@ from fastapi.responses import HTMLResponse
 from backend.clock import today
 from backend.exact_json import exact_json
 from backend.handbook import queries
-from backend.self_check.explaining import explain
 from backend.web.errors import NotFound
 from backend.web.templates import render
 from rules.examples import example
+from rules.explanation import explain
 from rules.facts import read_date, read_facts
 from rules.library import NotInForce, Programme, UnknownProgramme, library
 from rules.programme import Version
+from rules.translation import say
 
 router = APIRouter(prefix="/rules")
 
@@ -28,7 +29,7 @@ async def rules(request: Request, q: str = "") -> HTMLResponse:
         groups[programme.source.sort].append(programme)
     criteria, indicators = queries.search(q[:100], library())
     return render(
-        request, "handbook/rules.html", page_title="规则库", groups=groups, q=q[:100], criteria=criteria,
+        request, "handbook/rules.html", page_title=say("规则库"), groups=groups, q=q[:100], criteria=criteria,
         found_indicators=indicators, indicators=len(library().catalogue.indicators),
     )  # fmt: skip
 
@@ -38,12 +39,12 @@ async def indicator(request: Request, name: str) -> HTMLResponse:
     """One indicator: what it means, where it stands on the official form, who reads it."""
     found = library().catalogue.indicator(name)
     if found is None:
-        raise NotFound(f"目录中没有指标“{name}”。请从规则库搜索进入。")
+        raise NotFound(say("目录中没有指标“{name}”。请从规则库搜索进入。", name=name))
     names = {one.id: one.name for one in library().catalogue.sources}
     return render(
         request, "handbook/indicator.html", page_title=found.name, indicator=found,
         sources=[names[one] for one in found.sources],
-        readers=queries.readers_of(found, library()), breadcrumb=[("规则库", "/rules"), (found.name, None)],
+        readers=queries.readers_of(found, library()), breadcrumb=[(say("规则库"), "/rules"), (found.name, None)],
     )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ async def indicator(request: Request, name: str) -> HTMLResponse:
 async def rule(request: Request, name: str, on: str = "") -> HTMLResponse:
     """One version of a programme: `hnte` as in force on a day, or `hnte@2016` for ever."""
     programme, version, day = _found(name, on)
-    title = programme.source.name.zh
+    title = programme.source.name.said
     context: dict[str, Any] = {"programme": programme, "version": version, "on": day}
     if version is not None:
         context |= {
@@ -59,7 +60,7 @@ async def rule(request: Request, name: str, on: str = "") -> HTMLResponse:
             "indicators": [library().catalogue.by_name[one] for one in version.indicators], "worked": _worked(version),
         }  # fmt: skip
     return render(
-        request, "handbook/rule.html", page_title=title, breadcrumb=[("规则库", "/rules"), (title, None)],
+        request, "handbook/rule.html", page_title=title, breadcrumb=[(say("规则库"), "/rules"), (title, None)],
         changes=queries.changes_of(programme), **context,
     )  # fmt: skip
 
@@ -70,13 +71,13 @@ async def criterion(request: Request, name: str, criterion: str) -> HTMLResponse
     programme, version, _ = _found(name, "")
     view = queries.criterion_of(version, criterion) if version is not None else None
     if version is None or view is None:
-        raise NotFound(f"{name} 中没有编号为“{criterion}”的条件。请从规则库搜索进入。")
+        raise NotFound(say("{programme} 中没有编号为“{id}”的条件。请从规则库搜索进入。", programme=name, id=criterion))
     title = f"{criterion} {view.criterion.name}"
     return render(
         request, "handbook/criterion.html", page_title=title, programme=programme, version=version, view=view,
         indicators=queries.indicators_of(view.criterion, version, library()),
         history=[(one, other) for one, other in queries.history_of(programme, criterion) if one.id != version.id],
-        breadcrumb=[("规则库", "/rules"), (programme.source.name.zh, f"/rules/{version.id}"), (criterion, None)],
+        breadcrumb=[(say("规则库"), "/rules"), (programme.source.name.said, f"/rules/{version.id}"), (criterion, None)],
     )  # fmt: skip
 
 
@@ -89,7 +90,7 @@ def _found(name: str, on: str) -> tuple[Programme, Version | None, date]:
     except (UnknownProgramme, NotInForce) as error:
         raise NotFound(str(error)) from error
     except ValueError as error:
-        raise NotFound(f"日期应写作 2026-03-31，实为 {on}。") from error
+        raise NotFound(say("日期应写作 2026-03-31，实为 {seen}。", seen=on)) from error
 
 
 def _in_force(programme: Programme, day: date) -> Version | None:

@@ -7,11 +7,12 @@ from datetime import date
 from itertools import pairwise
 
 from rules.catalogue import Indicator
-from rules.comparison import compare_versions
+from rules.comparison import compare_measures
 from rules.language import Fact, walk
 from rules.library import Library, Programme
 from rules.programme import Criterion, Version, walk_criteria
-from rules.wording import criterion_in_words, edge_of, measure_in_words
+from rules.translation import LANGUAGES, enumerated, language, say
+from rules.wording import criterion_in_words, edge_of, joined, measure_in_words
 
 #: Hits shown of each kind; whoever finds more says more.
 MOST_HITS = 60
@@ -111,28 +112,31 @@ def _differences(earlier: Version, later: Version) -> Iterator[str]:
     before, after = _texts_by_id(earlier), _texts_by_id(later)
     for name, text in before.items():
         if name not in after:
-            yield f"取消 {name} {text}"
+            yield say("取消 {id} {text}", id=name, text=text)
     for name, text in after.items():
         if name not in before:
-            yield f"新增 {name} {text}"
+            yield say("新增 {id} {text}", id=name, text=text)
         elif before[name] != text:
-            yield f"改动 {name} {before[name]} → {text}"
+            yield say("改动 {id} {before} → {after}", id=name, before=before[name], after=text)
     # How a figure is worked out may change under the same name; the comparison of the files knows.
-    yield from (one for one in compare_versions(earlier, later) if one.startswith("改动测算值"))
+    yield from compare_measures(earlier, later)
 
 
 def _texts_by_id(version: Version) -> dict[str, str]:
-    return {one.id or one.name: f"{one.name}：{_in_one_line(_view(one, version))}" for one in version.criteria}
+    return {
+        one.id or one.name: say("{name}：{words}", name=one.name, words=_in_one_line(_view(one, version)))
+        for one in version.criteria
+    }
 
 
 def _in_one_line(view: CriterionView) -> str:
     """A criterion with its parts, joined as its form joins them."""
     if not view.children:
         return view.words
-    form = view.criterion.form
-    joined = {"all_of": " 且 ", "any_of": " 或 "}.get(form, "、")
-    parts = joined.join(_in_one_line(one) for one in view.children)
-    return f"（{parts}）中至少 {view.criterion.n} 项" if form == "at_least" else f"（{parts}）"
+    parts = [_in_one_line(one) for one in view.children]
+    if view.criterion.form == "at_least":
+        return say("（{parts}）中至少 {n} 项", parts=enumerated(parts), n=view.criterion.n)
+    return say("（{x}）", x=joined(view.criterion.form, parts))
 
 
 def history_of(programme: Programme, name: str) -> list[tuple[Version, CriterionView]]:
@@ -160,10 +164,11 @@ _TEXTS: dict[str, list[tuple[str, Hit]]] = {}
 
 
 def _criteria_texts(library: Library) -> list[tuple[str, Hit]]:
-    """The searched text of every criterion; worked out once for a library."""
-    digest = "".join(version.digest for one in library.programmes.values() for version in one.versions)
+    """The searched text of every criterion; worked out once for a library and a language."""
+    digest = language() + "".join(version.digest for one in library.programmes.values() for version in one.versions)
     if digest not in _TEXTS:
-        _TEXTS.clear()
+        while len(_TEXTS) >= len(LANGUAGES):
+            _TEXTS.pop(next(iter(_TEXTS)))
         _TEXTS[digest] = list(_all_criteria(library))
     return _TEXTS[digest]
 
@@ -174,7 +179,7 @@ def _all_criteria(library: Library) -> Iterator[tuple[str, Hit]]:
             for one in walk_criteria(version.criteria):
                 if one.id:
                     words = criterion_in_words(one, version)
-                    where = f"{programme.source.name.zh} {version.source.version} 版"
+                    where = say("{name} {version} 版", name=programme.source.name.said, version=version.source.version)
                     hit = Hit(f"/rules/{version.id}/{one.id}", f"{one.id} {one.name}", words, f"{where}　{one.cite}")
                     yield _plain(f"{one.id} {one.name} {words} {one.cite} {one.text} {one.note} {where}"), hit
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rules.library import Library
+from rules.translation import marked
 
 
 @dataclass(frozen=True)
@@ -16,11 +17,11 @@ class Rung:
 
 #: 科技型中小企业 → 高新技术企业 → 专精特新 → 瞪羚、独角兽 → 上市
 RUNGS = (
-    Rung("tech_sme", "科技型中小企业", 1),
-    Rung("high_tech", "高新技术企业", 2),
-    Rung("srdi", "专精特新", 3),
-    Rung("gazelle", "瞪羚·独角兽", 4),
-    Rung("listed", "上市企业", 5),
+    Rung("tech_sme", marked("科技型中小企业"), 1),
+    Rung("high_tech", marked("高新技术企业"), 2),
+    Rung("srdi", marked("专精特新"), 3),
+    Rung("gazelle", marked("瞪羚·独角兽"), 4),
+    Rung("listed", marked("上市企业"), 5),
 )
 BY_ID = {rung.id: rung for rung in RUNGS}
 NO_RUNG = Rung("", "未入梯队", 0)

@@ -17,9 +17,10 @@ from backend.web.responses import download
 from backend.web.templates import render
 from rules.facts import read_date
 from rules.library import library
+from rules.translation import marked, say
 
 router = APIRouter(prefix="/check/batch")
-_TITLE: Final = "批量自测"
+_TITLE: Final = marked("批量自测")
 #: Enterprises that are worked out in about the time of one page.
 _ROWS_A_POST: Final = 10
 #: Two at a time, so that the pages go on answering.
@@ -50,9 +51,9 @@ async def empty_book(request: Request, form: Posted) -> Response:
     except UnknownTarget as error:
         return _page(request, [{"field": "target", "message": str(error)}])
     except ValueError as error:
-        return _page(request, [{"field": "as_of", "message": f"测评日期{error}。"}])
+        return _page(request, [{"field": "as_of", "message": say("测评日期{problem}。", problem=error)}])
     made = await asyncio.to_thread(template, wanted.id, as_of, library())
-    return download(made, f"批量自测模板_{wanted.name.strip('？')}_{as_of}.xlsx")
+    return download(made, say("批量自测模板_{target}_{day}.xlsx", target=wanted.name.strip("？?"), day=as_of))
 
 
 @router.post("")
@@ -60,21 +61,21 @@ async def results(request: Request, form: Posted) -> Response:
     """The results of a filled template, as a workbook."""
     sent = form.get("file")
     if not isinstance(sent, UploadFile) or not sent.filename:
-        return _page(request, [{"field": "file", "message": "请先选择填好的工作簿。"}])
+        return _page(request, [{"field": "file", "message": say("请先选择填好的工作簿。")}])
     content = await sent.read()
     try:
         async with _AT_ONCE:
-            book = await asyncio.to_thread(read_book, content, sent.filename, library())
+            book = await asyncio.to_thread(read_book, content, sent.filename)
             spend(request, len(book.rows) / _ROWS_A_POST)
             made = await asyncio.to_thread(results_book, book, library())
     except UnreadableBook as error:
         return _page(request, [{"field": "file", "message": str(error)}])
-    return download(made, f"批量自测结果_{book.as_of}.xlsx")
+    return download(made, say("批量自测结果_{day}.xlsx", day=book.as_of))
 
 
 def _page(request: Request, errors: list[dict[str, str]] | None = None) -> HTMLResponse:
     return render(
-        request, "self_check/batch.html", page_title=_TITLE, breadcrumb=[("资格自测", "/check"), (_TITLE, None)],
+        request, "self_check/batch.html", page_title=say(_TITLE), breadcrumb=[(say("资格自测"), "/check"), (say(_TITLE), None)],
         choices=choices(library()), as_of=today().isoformat(), most_rows=MOST_ROWS, most_megabytes=MOST_MEGABYTES,
         errors=errors or [], status_code=422 if errors else 200,
     )  # fmt: skip

@@ -14,11 +14,13 @@ from backend.spreadsheets.cells import plain
 from backend.spreadsheets.workbook import Cell, LostValue, WorkbookError, column_letter, is_blank, open_workbook
 from rules.catalogue import Indicator, Type
 from rules.facts import read_date
-from rules.library import Library
+from rules.library import Library, library
+from rules.translation import LANGUAGES, marked, say, sentences, speaking
 from rules.values import FactKey
+from rules.wording import fact_name
 
 MOST_MEGABYTES: Final = 5
-_NONE: Final = frozenset({"无", "没有", "none"})
+_NONE: Final = frozenset({"无", "没有", "none", "None"})
 
 
 class UnreadableBook(Exception):
@@ -58,8 +60,8 @@ class Book:
     problems: Sequence[CellProblem]
 
 
-def read_book(content: bytes, name: str, library: Library) -> Book:
-    """Read a filled template.
+def read_book(content: bytes, name: str) -> Book:
+    """Read a filled template, in the language in which it was made; the values in it are alike in all.
 
     Raises:
         UnreadableBook: it is none, or holds more than is answered at once.
@@ -69,17 +71,27 @@ def read_book(content: bytes, name: str, library: Library) -> Book:
     except WorkbookError as error:
         raise UnreadableBook(str(error)) from error
     sheets = {one.name: one.rows for one in book.sheets}
-    if DATA_SHEET not in sheets or NOTES_SHEET not in sheets:
-        raise UnreadableBook(
-            f"文件中没有“{DATA_SHEET}”和“{NOTES_SHEET}”两张表。请下载本页的模板填写，另存时保留这两张表（.xlsx）。"
+    for made_in in LANGUAGES:
+        with speaking(made_in):
+            if say(DATA_SHEET) in sheets and say(NOTES_SHEET) in sheets:
+                return _read(sheets[say(DATA_SHEET)], sheets[say(NOTES_SHEET)], library())
+    raise UnreadableBook(
+        say(
+            "文件中没有“{data}”和“{notes}”两张表。请下载本页的模板填写，另存时保留这两张表（.xlsx）。",
+            data=say(DATA_SHEET), notes=say(NOTES_SHEET),
         )
-    wanted, as_of = _asked(sheets[NOTES_SHEET], library)
-    data = sheets[DATA_SHEET]
+    )  # fmt: skip
+
+
+def _read(data: Sequence[Sequence[Cell]], notes: Sequence[Sequence[Cell]], library: Library) -> Book:
+    wanted, as_of = _asked(notes, library)
     filled = [(number, row) for number, row in enumerate(data[1:], start=2) if any(not is_blank(cell) for cell in row)]
     if not filled:
-        raise UnreadableBook(f"“{DATA_SHEET}”中没有企业。请从第 2 行起每家企业填一行。")
+        raise UnreadableBook(say("“{sheet}”中没有企业。请从第 2 行起每家企业填一行。", sheet=say(DATA_SHEET)))
     if len(filled) > MOST_ROWS:
-        raise UnreadableBook(f"文件中有 {len(filled):,} 家企业，一次最多 {MOST_ROWS:,} 家，请分成几个文件。")
+        raise UnreadableBook(
+            say("文件中有 {count:,} 家企业，一次最多 {most:,} 家，请分成几个文件。", count=len(filled), most=MOST_ROWS)
+        )
     problems: list[CellProblem] = []
     columns = dict(_columns(data[0] if data else [], library, problems))
     rows = [_row(number, row, columns, Sheet(wanted, as_of), library, problems) for number, row in filled]
@@ -89,27 +101,43 @@ def read_book(content: bytes, name: str, library: Library) -> Book:
 def _asked(notes: Sequence[Sequence[Cell]], library: Library) -> tuple[str, date]:
     said = {plain(row[0]): plain(row[1]) for row in notes if len(row) > 1}
     try:
-        return target(said.get(TARGET_LABEL, ""), library).id, read_date(said.get(DAY_LABEL, ""))
+        return target(said.get(say(TARGET_LABEL), ""), library).id, read_date(said.get(say(DAY_LABEL), ""))
     except UnknownTarget as error:
-        raise UnreadableBook(f"“{NOTES_SHEET}”表的“{TARGET_LABEL}”被改动过：{error}请重新下载模板。") from error
+        raise UnreadableBook(
+            say(
+                "“{sheet}”表的“{label}”被改动过：{problem}请重新下载模板。",
+                sheet=say(NOTES_SHEET),
+                label=say(TARGET_LABEL),
+                problem=error,
+            )
+        ) from error
     except ValueError as error:
-        raise UnreadableBook(f"“{NOTES_SHEET}”表的“{DAY_LABEL}”{error}。请改正或重新下载模板。") from error
+        raise UnreadableBook(
+            say(
+                "“{sheet}”表的“{label}”{problem}。请改正或重新下载模板。",
+                sheet=say(NOTES_SHEET),
+                label=say(DAY_LABEL),
+                problem=error,
+            )
+        ) from error
 
 
 def _columns(
     head: Sequence[Cell], library: Library, problems: list[CellProblem]
 ) -> Iterator[tuple[int, FactKey | str]]:
     seen: set[FactKey] = set()
+    who = {say(title): title for title in WHO}
     for place, cell in enumerate(head):
         title = plain(cell)
         key = key_of(_as_written(cell), library)
-        if title in WHO:
-            yield place, title
+        if title in who:
+            yield place, who[title]
         elif key is not None and key not in seen:
             seen.add(key)
             yield place, key
         elif title:
-            why = "与前面一列重复，没有读入" if key is not None else "不是模板里的列，没有读入；请保留模板原来的表头"
+            repeated, foreign = say("与前面一列重复，没有读入"), say("不是模板里的列，没有读入；请保留模板原来的表头")
+            why = repeated if key is not None else foreign
             problems.append(CellProblem(1, column_letter(place), title, title, why))
 
 
@@ -138,7 +166,7 @@ def _row(
             continue
         indicator = library.catalogue.by_name[key.indicator]
         if isinstance(cell, LostValue):
-            problems.append(_problem(number, place, key, indicator, str(cell), "公式没有结果，请改为数值"))
+            problems.append(_problem(number, place, key, indicator, str(cell), say("公式没有结果，请改为数值")))
             continue
         try:
             fields = list(_fields(key, indicator, cell))
@@ -158,8 +186,7 @@ def _row(
 
 
 def _problem(row: int, place: int, key: FactKey, indicator: Indicator, text: str, words: str) -> CellProblem:
-    title = indicator.name + (f"（{key.year} 年）" if key.year is not None else "")
-    return CellProblem(row, column_letter(place), title, text, words)
+    return CellProblem(row, column_letter(place), fact_name(key, indicator), text, words)
 
 
 def _fields(key: FactKey, indicator: Indicator, cell: Cell) -> Iterator[tuple[str, str]]:
@@ -187,7 +214,8 @@ def _records(indicator: Indicator, written: str) -> Iterator[tuple[str, str]]:
         for part in (one for one in re.split(r"[;；]", line) if one.strip()):
             name, found, value = re.sub("[＝：:]", "=", part).partition("=")
             if not found or name.strip() not in by_name:
-                how = "；".join(f"{one}=…" for one in by_name)
-                raise _MalformedRecord(f"“{indicator.name}”第 {number} 条应写作“{how}”，经查没有的写“无”")
+                how = sentences(f"{one}=…" for one in by_name)
+                words = marked("“{name}”第 {number} 条应写作“{how}”，经查没有的写“{none}”")
+                raise _MalformedRecord(say(words, name=indicator.name, number=number, how=how, none=say("无")))
             if value.strip():
                 yield f"r.{indicator.id}.{number}.{by_name[name.strip()]}", value.strip()

@@ -11,6 +11,7 @@ from rules.evaluate import Answer, Evaluator, Outcome, Reason
 from rules.facts import Facts
 from rules.library import Library, NotInForce
 from rules.questions import Question, next_question, questions_left
+from rules.translation import say
 from rules.values import FactKey
 
 #: Beside many programmes only the nearest are looked at for the next question: the others follow once these are settled.
@@ -103,7 +104,7 @@ class SelfCheck:
         for answer in self.by_nearness:
             for reason in answer.reasons:
                 if reason.outcome is Outcome.UNKNOWN and keys & _read(reason):
-                    found.append((answer.version.programme.name.zh, reason.criterion.name or reason.criterion.id))
+                    found.append((answer.version.programme.name.said, reason.criterion.name or reason.criterion.id))
         return found
 
     def answered(self) -> list[FactKey]:
@@ -133,9 +134,9 @@ class SelfCheck:
         columns = tuple(sorted({year for name in yearly for year in years[name]}, reverse=True))
         cells = tuple(FactKey(name, year) for name in names if name in yearly for year in sorted(years[name]))
         sections = [
-            Section("分年度数据", cells, columns),
-            of("基本情况", set(names) - yearly - lists - flags - judged),
-            of("是否符合", flags), of("名单与记录", lists), of("需要人工确认的事项", judged),
+            Section(say("分年度数据"), cells, columns),
+            of(say("基本情况"), set(names) - yearly - lists - flags - judged),
+            of(say("是否符合"), flags), of(say("名单与记录"), lists), of(say("需要人工确认的事项"), judged),
         ]  # fmt: skip
         return [one for one in sections if one.keys]
 

@@ -14,7 +14,9 @@ from backend.self_check.sheet import Sheet, usable
 from backend.self_check.typed import TypedProblem, read_typed
 from rules.catalogue import Indicator, Period, RecordField, Type
 from rules.library import Library
+from rules.translation import say, sentences
 from rules.values import FactKey
+from rules.wording import fact_name, unit_of_indicator, yes_or_no
 
 #: Records that a form offers rooms for beyond those that are there; a saved file may hold more.
 _ROOM = 2
@@ -47,7 +49,7 @@ class Entry:
     @property
     def label(self) -> str:
         """The indicator, with its year by number."""
-        return self.indicator.name + (f"（{self.key.year} 年）" if self.key.year is not None else "")
+        return fact_name(self.key, self.indicator)
 
     @property
     def unit(self) -> str:
@@ -72,13 +74,6 @@ class Taken:
 def name_of(key: FactKey) -> str:
     """The name of the field for a fact."""
     return f"f.{key.indicator}" + (f".{key.year}" if key.year is not None else "")
-
-
-def unit_of_indicator(indicator: Indicator) -> str:
-    """The unit that the official form asks in."""
-    if indicator.type is Type.MONEY:
-        return indicator.unit or "万元"
-    return indicator.unit or ("%" if indicator.type is Type.PERCENT else "")
 
 
 def take(form: Iterable[tuple[str, str]], sheet: Sheet, library: Library) -> Taken:
@@ -129,18 +124,14 @@ def _take_one(
     try:
         value = read_typed(indicator, text)
     except TypedProblem as problem:
-        errors[name] = f"“{_label(key, indicator)}”：{problem}"
+        errors[name] = say("“{name}”：{problem}", name=fact_name(key, indicator), problem=problem)
         return sheet
     whole = {str(key.year): value} if key.year is not None else value
     _, wrong = usable(indicator, whole, library, sheet.as_of)
     if wrong:
-        errors[name] = "；".join(wrong)
+        errors[name] = sentences(wrong)
         return sheet
     return sheet.with_value(key, value)
-
-
-def _label(key: FactKey, indicator: Indicator) -> str:
-    return indicator.name + (f"（{key.year} 年）" if key.year is not None else "")
 
 
 def _take_records(
@@ -159,13 +150,16 @@ def _take_records(
                 try:
                     record[one.id] = read_typed(one, row[one.id])
                 except TypedProblem as problem:
-                    errors[name] = f"“{indicator.name}”第 {number} 条的“{one.name}”：{problem}"
+                    errors[name] = say(
+                        "“{name}”第 {number} 条的“{field}”：{problem}",
+                        name=indicator.name, number=number, field=one.name, problem=problem,
+                    )  # fmt: skip
         records.append(record)
     if any(name.startswith(f"r.{indicator.id}.") for name in errors):
         return sheet
     _, wrong = usable(indicator, records, library, sheet.as_of)
     if wrong:
-        errors[f"r.{indicator.id}.{rows[0][0]}.{indicator.fields[0].id}"] = "；".join(wrong)
+        errors[f"r.{indicator.id}.{rows[0][0]}.{indicator.fields[0].id}"] = sentences(wrong)
         return sheet
     return sheet.with_value(key, records)
 
@@ -191,7 +185,7 @@ def entry(key: FactKey, sheet: Sheet, library: Library, taken: Taken | None = No
         rows = [{one.id: text_of(one, record.get(one.id)) for one in indicator.fields} for record in value or []]
         rows += [{one.id: "" for one in indicator.fields} for _ in range(_ROOM)]
         _lay_typed(indicator, rows, typed)
-        error = "；".join(text for place, text in errors.items() if place.startswith(f"r.{indicator.id}."))
+        error = sentences(text for place, text in errors.items() if place.startswith(f"r.{indicator.id}."))
     return Entry(
         key, indicator, _KINDS.get(indicator.type, "number"),
         text=typed.get(name) or text_of(indicator, value),
@@ -209,7 +203,7 @@ def _lay_typed(indicator: Indicator, rows: list[dict[str, str]], typed: Mapping[
 
 def _options(what: Indicator | RecordField) -> list[tuple[str, str]]:
     if what.type is Type.BOOLEAN:
-        return [("true", "是"), ("false", "否")]
+        return [("true", yes_or_no(True)), ("false", yes_or_no(False))]
     return list(what.choices.items())
 
 

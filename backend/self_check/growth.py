@@ -6,13 +6,15 @@ from datetime import date
 from typing import Any
 
 from backend.recognitions.ladder import RUNGS, Rung
-from backend.self_check.explaining import title_of
 from backend.self_check.targets import evaluators, target
 from rules.answers import show, unit_of
 from rules.evaluate import Answer, Outcome, Reason
+from rules.explanation import title_of
 from rules.facts import Facts
 from rules.library import Library
+from rules.translation import say
 from rules.values import Growth
+from rules.wording import operator
 
 #: Criteria named for each programme; the rest is counted.
 _MOST_NAMED = 4
@@ -64,7 +66,7 @@ def _step(answer: Answer) -> Step:
     asked = [one for one in answer.reasons if one.outcome is not Outcome.NOT_APPLICABLE]
     failed = [one for one in asked if one.outcome is Outcome.FAILED]
     return Step(
-        answer.version.source.programme, answer.version.programme.name.zh,
+        answer.version.source.programme, answer.version.programme.name.said,
         "likely" if answer.is_likely else str(answer.outcome),
         sum(one.outcome is Outcome.MET for one in asked), max(len(asked), 1),
         [gap_in_words(one) for one in failed[:_MOST_NAMED]] + (["……"] if len(failed) > _MOST_NAMED else []),
@@ -86,5 +88,8 @@ def gap_in_words(reason: Reason) -> str:
             f"{figure:,}{' ' if unit and unit != '%' else ''}{unit}" if isinstance(figure, int | float) else str(figure)
         )
 
-    op = {">=": "≥", "<=": "≤", ">": "＞", "<": "＜"}.get(reason.op, reason.op)
-    return f"{name}（现 {written(reason.figure)}，须 {op} {written(reason.threshold)}，差 {written(reason.gap)}）"
+    return say(
+        "{name}（现 {figure}，须 {op} {threshold}，差 {gap}）",
+        name=name, figure=written(reason.figure), op=operator(reason.op), threshold=written(reason.threshold),
+        gap=written(reason.gap),
+    )  # fmt: skip

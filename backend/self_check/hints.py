@@ -15,7 +15,9 @@ from rules.facts import Facts
 from rules.interpret import Context
 from rules.language import Fact, parse, walk
 from rules.library import Library
+from rules.translation import say
 from rules.values import FactKey
+from rules.wording import fact_name
 
 #: 元 and 万元 are a factor of ten thousand apart; a figure this many times another of the same enterprise is doubtful.
 _FACTOR = 1_000
@@ -44,16 +46,23 @@ def _units(taken: Taken, library: Library) -> Iterator[dict[str, str]]:
             indicator = library.catalogue.by_name[key.indicator]
             yield {
                 "field": name_of(key),
-                "message": f"“{indicator.name}”{_year(key)}填了 {_plain(value)} 万元（{_plain(value / 10_000)} 亿元）。"
-                f"是否把元当成了万元？如是，应填 {_plain(value / 10_000)}；如无误可不理会。",
+                "message": say(
+                    "“{name}”填了 {value} 万元（{large} 亿元）。是否把元当成了万元？如是，应填 {meant}；如无误可不理会。",
+                    name=fact_name(key, indicator),
+                    value=_plain(value),
+                    large=_plain(value / 10_000),
+                    meant=_plain(value / 10_000),
+                ),
             }
     for key, indicator, value in _given(taken.sheet.facts, library):
         if indicator.type is Type.PERCENT and isinstance(value, int | Decimal) and 0 < abs(value) < 1:
             yield {
                 "field": name_of(key),
-                "message": f"“{indicator.name}”{_year(key)}填了 {value}，即 {value}%。如指 {_plain(Fraction(value) * 100)}%，"
-                f"应填 {_plain(Fraction(value) * 100)}；如无误可不理会。",
-            }
+                "message": say(
+                    "“{name}”填了 {value}，即 {value}%。如指 {meant}%，应填 {meant}；如无误可不理会。",
+                    name=fact_name(key, indicator), value=value, meant=_plain(Fraction(value) * 100),
+                ),
+            }  # fmt: skip
 
 
 def _contradictions(facts: Facts, as_of: date, library: Library) -> Iterator[dict[str, str]]:
@@ -68,7 +77,9 @@ def _contradictions(facts: Facts, as_of: date, library: Library) -> Iterator[dic
             if library.environment.derivation(rule.require)(context) is False:
                 first = next((one for one in read if one.id in facts.yearly or one.id in facts.current), read[0])
                 key = FactKey(first.id, year if first.period is Period.YEARLY else None)
-                yield {"field": name_of(key), "message": f"{f'{year} 年' if is_yearly else ''}{rule.name}：{rule.hint}"}
+                words = say("{name}：{hint}", name=rule.name, hint=rule.hint)
+                words = say("{year} 年{problem}", year=year, problem=words) if is_yearly else words
+                yield {"field": name_of(key), "message": words}
 
 
 _READ: dict[str, list[Indicator]] = {}
@@ -90,10 +101,6 @@ def _given(facts: Mapping[str, Any], library: Library) -> Iterator[tuple[FactKey
                 yield FactKey(name, int(str(year))), indicator, one  # type: ignore[reportUnknownArgumentType]
         elif not isinstance(value, list | bool):
             yield FactKey(name), indicator, value
-
-
-def _year(key: FactKey) -> str:
-    return f" {key.year} 年" if key.year is not None else ""
 
 
 def _plain(value: Fraction) -> str:

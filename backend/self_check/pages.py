@@ -25,13 +25,15 @@ from backend.web.errors import Refusal
 from backend.web.public_work import SmallPublicPost
 from backend.web.responses import download, redirect
 from backend.web.templates import render
+from rules.explanation import explain, in_words
 from rules.facts import read_date
 from rules.library import library
 from rules.questions import Question
+from rules.translation import marked, say
 from rules.values import FactKey
 
 router = APIRouter(prefix="/check")
-_TITLE: Final = "资格自测"
+_TITLE: Final = marked("资格自测")
 #: Programmes explained in full on one page; the others are a click away.
 _MOST_EXPLAINED = 2
 
@@ -41,10 +43,10 @@ class NoSheet(Refusal):
 
     status = 400
     slug = "no-sheet"
-    title = "没有收到填写的内容"
+    title = marked("没有收到填写的内容")
 
     def __init__(self) -> None:
-        super().__init__("这一步要从自测页面进入。请从“资格自测”重新开始，或载入您保存的文件。")
+        super().__init__(say("这一步要从自测页面进入。请从“资格自测”重新开始，或载入您保存的文件。"))
 
 
 async def _form(request: Request, _: SmallPublicPost) -> FormData:
@@ -79,7 +81,7 @@ async def begin(request: Request, form: Posted) -> HTMLResponse:
     except UnknownTarget as error:
         return _start(request, wanted, day, [{"field": "target", "message": str(error)}])
     except ValueError as error:
-        return _start(request, wanted, day, [{"field": "as_of", "message": f"测评日期{error}。"}])
+        return _start(request, wanted, day, [{"field": "as_of", "message": say("测评日期{problem}。", problem=error)}])
     check = SelfCheck(Sheet(chosen.id, as_of), library())
     return _whole_form(request, check) if "whole" in form else _question(request, check)
 
@@ -95,7 +97,7 @@ async def question(request: Request, form: Posted) -> HTMLResponse:
     if taken.errors:
         return _question(request, check, taken, asked)
     if asked and all(taken.sheet.value(key) is None for key in asked):
-        nothing = "请填写后再继续；不清楚或暂时没有数据的，选“不清楚，先跳过”。"
+        nothing = say("请填写后再继续；不清楚或暂时没有数据的，选“不清楚，先跳过”。")
         return _question(request, check, Taken(sheet, {name_of(asked[0]): nothing}), asked)
     return _question(request, check)
 
@@ -138,7 +140,7 @@ async def save(request: Request, form: Posted) -> Response:
     if taken.errors:
         return _whole_form(request, SelfCheck(taken.sheet, library()), taken)
     line = taken.sheet.as_line(library()) + "\n"
-    return download(line.encode(), f"自测数据_{taken.sheet.as_of}.json", "application/json")
+    return download(line.encode(), say("自测数据_{day}.json", day=taken.sheet.as_of), "application/json")
 
 
 @router.post("/load", response_class=HTMLResponse)
@@ -146,12 +148,12 @@ async def load_file(request: Request, form: Posted) -> HTMLResponse:
     """A saved file opened again; what of it cannot be taken is told entry by entry."""
     sent = form.get("file")
     if not isinstance(sent, UploadFile) or not sent.filename:
-        return _start(request, errors=[{"field": "file", "message": "请先选择自测时保存的文件（.json）。"}])
+        return _start(request, errors=[{"field": "file", "message": say("请先选择自测时保存的文件（.json）。")}])
     content = await sent.read(LARGEST_FILE + 1)
     try:
         loaded = load(content.decode("utf-8"), library(), today())
     except UnicodeDecodeError:
-        wrong = "文件不是 UTF-8 编码的文本。请选择自测页面保存的 .json 文件；用记事本改过的，请另存为 UTF-8 编码。"
+        wrong = say("文件不是 UTF-8 编码的文本。请选择自测页面保存的 .json 文件；用记事本改过的，请另存为 UTF-8 编码。")
         return _start(request, errors=[{"field": "file", "message": wrong}])
     except UnreadableSheet as error:
         return _start(request, errors=[{"field": "file", "message": str(error)}])
@@ -177,7 +179,7 @@ async def report_file(request: Request, form: Posted) -> Response:
     content = report(SelfCheck(sheet, library()), _text(form, "show"), today(), library())
     # Typesetting takes a core for a while; others are answered meanwhile.
     made = await asyncio.to_thread(pdf, content)
-    return download(made, f"资格自测报告_{sheet.as_of}.pdf", "application/pdf")
+    return download(made, say("资格自测报告_{day}.pdf", day=sheet.as_of), "application/pdf")
 
 
 # What comes in ---------------------------------------------------------------------------------------
@@ -217,14 +219,14 @@ def _start(
     request: Request, wanted: str = "", as_of: str = "", errors: Sequence[Mapping[str, str]] = ()
 ) -> HTMLResponse:
     return render(
-        request, "self_check/start.html", page_title=_TITLE, choices=choices(library()), wanted=wanted or "all",
+        request, "self_check/start.html", page_title=say(_TITLE), choices=choices(library()), wanted=wanted or "all",
         as_of=as_of or today().isoformat(), errors=errors, status_code=422 if errors else 200,
     )  # fmt: skip
 
 
 def _step(check: SelfCheck, title: str, **more: Any) -> dict[str, Any]:
     """What every step's template is given."""
-    trail = [(_TITLE, "/check"), (check.target.name, None)]
+    trail = [(say(_TITLE), "/check"), (check.target.name, None)]
     line = check.sheet.as_line(library())
     return {
         "page_title": title,
@@ -269,7 +271,7 @@ def _answered(check: SelfCheck) -> list[dict[str, Any]]:
     return [
         {
             "name": explaining.fact_name(key, rules),
-            "value": explaining.in_words(check.facts.get(key), rules.catalogue.by_name[key.indicator]),
+            "value": in_words(check.facts.get(key), rules.catalogue.by_name[key.indicator]),
             "unit": entry(key, check.sheet, rules).unit,
         }
         for key in check.answered()
@@ -288,7 +290,7 @@ def _whole_form(
     rules = library()
     sections = [_section(one, check.sheet, taken) for one in check.sections()]
     context = _step(
-        check, "填写企业数据", sections=sections, problems=problems, is_loaded=is_loaded, errors=_errors(taken),
+        check, say("填写企业数据"), sections=sections, problems=problems, is_loaded=is_loaded, errors=_errors(taken),
         hints=hints(Taken(check.sheet), check.facts, rules), choices=choices(rules),
     )  # fmt: skip
     wrong = taken is not None and taken.errors
@@ -310,14 +312,14 @@ def _answer(request: Request, check: SelfCheck, show: str = "", trial: WhatIf | 
     shown = shown or check.by_nearness[:_MOST_EXPLAINED]
     explained = [
         {
-            "answer": one, "reasons": explaining.explain(one, rules), "unmet": explaining.unmet(one, check.facts, rules),
+            "answer": one, "reasons": explain(one, rules), "unmet": explaining.unmet(one, check.facts, rules),
             "settling": explaining.settling(one, check.facts, rules, check.sheet.declined),
             "together": explaining.together(one, check.facts, rules),
         }
         for one in shown
     ]  # fmt: skip
     context = _step(
-        check, "自测结果", explained=explained, trial=trial, trial_state=_line(trial), show=show, fact_name=_fact_name,
+        check, say("自测结果"), explained=explained, trial=trial, trial_state=_line(trial), show=show, fact_name=_fact_name,
         hints=hints(Taken(check.sheet), check.facts, rules), path=growth_path(check.facts, check.sheet.as_of, rules),
         # A trial stays in its fields, so that one can go on from there.
         fields=[

@@ -15,14 +15,16 @@ import typst
 
 from backend.self_check import explaining
 from backend.self_check.checking import SelfCheck
-from backend.self_check.entries import unit_of_indicator
 from backend.web.assets import ROOT
 from backend.web.filters import figure, outcome
 from rules.evaluate import Answer
+from rules.explanation import explain, in_words
 from rules.library import Library
 from rules.receipt import receipt
+from rules.translation import enumerated, marked, say, sentences
+from rules.wording import unit_of_indicator
 
-STATEMENT: Final = (
+STATEMENT: Final = marked(
     "本报告由企业自行填报的数据按公开的认定标准测算，供企业参考，不是任何部门的审查意见或认定决定；"
     "是否符合条件，以主管部门的受理和评审结果为准。"
 )
@@ -48,8 +50,8 @@ def report(check: SelfCheck, show: str, made_on: date, library: Library) -> dict
     main = next((one for one in check.by_nearness if one.version.source.programme == show), None)
     main = main or (check.by_nearness[0] if check.by_nearness else None)
     return {
-        "title": "资格自测报告", "target": check.target.name, "as_of": check.sheet.as_of.isoformat(),
-        "made_on": made_on.isoformat(), "statement": STATEMENT, "name": str(check.sheet.facts.get("enterprise_name", "")),
+        "title": say("资格自测报告"), "target": check.target.name, "as_of": check.sheet.as_of.isoformat(),
+        "made_on": made_on.isoformat(), "statement": say(STATEMENT), "name": str(check.sheet.facts.get("enterprise_name", "")),
         "results": [_result(one) for one in check.by_nearness],
         "main": _explained(main, check, library) if main is not None else None,
         "facts": _facts(check, library), "more_facts": max(0, len(check.answered()) - _MOST_FACTS),
@@ -81,7 +83,7 @@ def _fonts() -> typst.Fonts:
 
 def _result(answer: Answer) -> dict[str, Any]:
     return {
-        "name": answer.version.programme.name.zh, "version": answer.version.id,
+        "name": answer.version.programme.name.said, "version": answer.version.id,
         "in_force": answer.version.source.in_force.from_.isoformat(),
         "outcome": outcome("likely" if answer.is_likely else str(answer.outcome)),
         "failed": len(answer.failed), "unknown": len(answer.unknown),
@@ -92,18 +94,21 @@ def _explained(answer: Answer, check: SelfCheck, library: Library) -> dict[str, 
     source = answer.version.source
     stub = receipt(answer.version, answer.as_of, check.sheet.facts)
     return {
-        "name": answer.version.programme.name.zh, "version": answer.version.id,
-        "outcome": _result(answer)["outcome"], "documents": "；".join(source.documents), "score": _score(answer),
-        "criteria": [_row(one) for one in explaining.explain(answer, library)], "warnings": list(answer.warnings),
+        "name": answer.version.programme.name.said, "version": answer.version.id,
+        "outcome": _result(answer)["outcome"], "documents": sentences(source.documents), "score": _score(answer),
+        "criteria": [_row(one) for one in explain(answer, library)], "warnings": list(answer.warnings),
         "settling": [
-            "、".join(explaining.fact_name(key, library) for key in keys)
+            enumerated(explaining.fact_name(key, library) for key in keys)
             for keys in explaining.settling(answer, check.facts, library, check.sheet.declined)[:1]
         ],
         "remedies": [
             {"name": f"{one.id} {one.name}" if one.name != one.id else one.id, "ways": [way.words for way in one.remedies[:_MOST_WAYS]]}
             for one in explaining.unmet(answer, check.facts, library)
         ],
-        "receipt": [f"规则 {stub['rule']}", f"引擎 {stub['engine']}", f"截至 {stub['as_of']}", f"数据 {stub['facts']}"],
+        "receipt": [
+            say("规则 {rule}", rule=stub["rule"]), say("引擎 {version}", version=stub["engine"]),
+            say("截至 {day}", day=stub["as_of"]), say("数据 {facts}", facts=stub["facts"]),
+        ],
     }  # fmt: skip
 
 
@@ -112,8 +117,11 @@ def _score(answer: Answer) -> str:
         return ""
     low, high = answer.score
     reached = str(figure(low)) if low == high else f"{figure(low)} – {figure(high)}"
-    mark = f"（及格线 {answer.pass_mark[0]} {figure(answer.pass_mark[1])}）" if answer.pass_mark is not None else ""
-    return f"得分 {reached}{mark}"
+    if answer.pass_mark is None:
+        return say("得分 {points}", points=reached)
+    return say(
+        "得分 {points}（及格线 {op} {mark}）", points=reached, op=answer.pass_mark[0], mark=figure(answer.pass_mark[1])
+    )
 
 
 def _row(reason: Mapping[str, Any]) -> dict[str, str]:
@@ -137,7 +145,7 @@ def _facts(check: SelfCheck, library: Library) -> list[dict[str, str]]:
     for key in check.answered()[:_MOST_FACTS]:
         if key in known:
             indicator = library.catalogue.by_name[key.indicator]
-            value = figure(explaining.in_words(check.facts.get(key), indicator))
+            value = figure(in_words(check.facts.get(key), indicator))
             unit = unit_of_indicator(indicator)
             rows.append({"name": explaining.fact_name(key, library), "value": f"{value} {unit}".strip()})
     return rows

@@ -16,6 +16,7 @@ from backend.self_check.targets import EVERYTHING, UnknownTarget, target
 from rules.catalogue import Indicator, Period, Type
 from rules.facts import FactError, Facts, read_date, read_facts
 from rules.library import Library
+from rules.translation import say
 from rules.values import FactKey
 
 #: Counted up when the file gets members that an earlier program cannot do without. Files without it are plain checks.
@@ -101,13 +102,17 @@ def load(text: str, library: Library, today: date) -> Loaded:
     version = content.get("format", 0)
     if not isinstance(version, int) or version > FORMAT:
         raise UnreadableSheet(
-            f"这个文件由更新的版本保存（格式 {version}，本系统识别到 {FORMAT}），请在保存它的网站打开。"
+            say(
+                "这个文件由更新的版本保存（格式 {theirs}，本系统识别到 {ours}），请在保存它的网站打开。",
+                theirs=version,
+                ours=FORMAT,
+            )
         )
     wanted = _target(content, library, problems)
     as_of = _as_of(content, today, problems)
     raw = content.get("facts")
     if not isinstance(raw, dict):
-        raise UnreadableSheet("文件里没有企业数据（facts）。请选择在自测页面保存的文件。")
+        raise UnreadableSheet(say("文件里没有企业数据（facts）。请选择在自测页面保存的文件。"))
     facts: dict[str, Any] = {}
     for name, value in raw.items():  # type: ignore[reportUnknownVariableType]
         _take(str(name), value, facts, library, as_of, problems)  # type: ignore[reportUnknownArgumentType]
@@ -116,13 +121,13 @@ def load(text: str, library: Library, today: date) -> Loaded:
 
 def _parse(text: str) -> tuple[dict[str, Any], list[str]]:
     if len(text) > LARGEST_FILE:
-        raise UnreadableSheet("文件太大，不是自测保存的文件。")
+        raise UnreadableSheet(say("文件太大，不是自测保存的文件。"))
     problems: list[str] = []
 
     def note_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         problems.extend(
-            f"“{name}”在文件中出现了两次，采用了后一个，请核对"
+            say("“{name}”在文件中出现了两次，采用了后一个，请核对", name=name)
             for name in dict.fromkeys(names)
             if names.count(name) > 1
         )
@@ -133,13 +138,17 @@ def _parse(text: str) -> tuple[dict[str, Any], list[str]]:
             text.removeprefix("\ufeff"), parse_float=Decimal, parse_constant=Decimal, object_pairs_hook=note_twice
         )
     except (ValueError, RecursionError, ArithmeticError) as error:
-        where = f"第 {error.lineno} 行第 {error.colno} 个字附近" if isinstance(error, json.JSONDecodeError) else ""
+        where = ""
+        if isinstance(error, json.JSONDecodeError):
+            where = say("（第 {line} 行第 {place} 个字附近写法有误）", line=error.lineno, place=error.colno)
         raise UnreadableSheet(
-            f"这不是自测保存的文件，或者手工修改时弄坏了{'（' + where + '写法有误）' if where else ''}。"
-            "请选择以 .json 结尾、在自测页面保存的文件。"
+            say(
+                "这不是自测保存的文件，或者手工修改时弄坏了{where}。请选择以 .json 结尾、在自测页面保存的文件。",
+                where=where,
+            )
         ) from error
     if not isinstance(content, dict):
-        raise UnreadableSheet("这不是自测保存的文件。请选择在自测页面保存的文件。")
+        raise UnreadableSheet(say("这不是自测保存的文件。请选择在自测页面保存的文件。"))
     return content, problems  # type: ignore[reportUnknownVariableType]
 
 
@@ -148,7 +157,11 @@ def _target(content: Mapping[str, Any], library: Library, problems: list[str]) -
     try:
         return target(str(wanted), library).id
     except UnknownTarget:
-        problems.append(f"文件里的测评内容“{str(wanted)[:60]}”在规则库中已不存在，已改为“我们能成为什么？”，可重新选择")
+        gone = say(
+            "文件里的测评内容“{target}”在规则库中已不存在，已改为“我们能成为什么？”，可重新选择",
+            target=str(wanted)[:60],
+        )
+        problems.append(gone)
         return EVERYTHING
 
 
@@ -156,19 +169,19 @@ def _as_of(content: Mapping[str, Any], today: date, problems: list[str]) -> date
     try:
         return read_date(content.get("as_of"))
     except ValueError as error:
-        problems.append(f"文件里的截至日{error}；已改为今天 {today}")
+        problems.append(say("文件里的截至日{problem}；已改为今天 {today}", problem=error, today=today))
         return today
 
 
 def _take(name: str, value: Any, facts: dict[str, Any], library: Library, as_of: date, problems: list[str]) -> None:
     indicator = library.catalogue.indicator(name)
     if indicator is None:
-        problems.append(f"“{name[:60]}”：目录中没有这个指标（可能是旧版本的名称或手工改错），没有读入")
+        problems.append(say("“{name}”：目录中没有这个指标（可能是旧版本的名称或手工改错），没有读入", name=name[:60]))
         return
     if value is None:
         return
     if indicator.id in facts:
-        problems.append(f"“{indicator.name}”在文件中以两个名称出现，采用了前一个，请核对")
+        problems.append(say("“{name}”在文件中以两个名称出现，采用了前一个，请核对", name=indicator.name))
         return
     kept, wrong = usable(indicator, value, library, as_of)
     problems += wrong
@@ -186,7 +199,12 @@ def usable(indicator: Indicator, value: Any, library: Library, as_of: date) -> t
             found = _problems_of({indicator.id: {label: one}}, library, as_of)
             if not found and not _is_year(label):
                 # The engine passes figures of a quarter over in silence; whoever typed them is told.
-                found = [f"“{indicator.name}”的“{label[:20]}”不是整年，半年、季度的数不代表全年，没有采用"]
+                found = [
+                    say(
+                        "“{name}”的“{label}”不是整年，半年、季度的数不代表全年，没有采用",
+                        name=indicator.name, label=label[:20],
+                    )
+                ]  # fmt: skip
             wrong += found
             if not found and one is not None:
                 kept[label] = one
@@ -212,15 +230,7 @@ def _problems_of(facts: Mapping[str, Any], library: Library, as_of: date) -> lis
         read = read_facts(facts, library.catalogue, as_of)
     except FactError as error:
         return [problem.message for problem in error.problems]
-    names = {f"（{name}）" for name in facts}
-    # The page shows indicators by their Chinese names; ids mean nothing to its reader.
-    return [_without_ids(problem.message, names) for problem in read.dropped]
-
-
-def _without_ids(message: str, names: Collection[str]) -> str:
-    for name in names:
-        message = message.replace(name, "")
-    return message.replace("，已按缺失处理", "，没有采用").replace("，该项已按缺失处理", "，没有采用")
+    return [problem.on_page for problem in read.dropped]
 
 
 def _declined(content: Mapping[str, Any], library: Library) -> frozenset[FactKey]:

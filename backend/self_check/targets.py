@@ -10,6 +10,7 @@ from backend.recognitions.ladder import BY_ID, RUNGS, step_of
 from rules.evaluate import Evaluator
 from rules.facts import Facts
 from rules.library import Library, NotInForce, Programme
+from rules.translation import say
 
 #: 我们能成为什么？
 EVERYTHING = "all"
@@ -43,39 +44,42 @@ def target(wanted: str, library: Library) -> Target:
         UnknownTarget: there is none.
     """
     if wanted == EVERYTHING:
-        return Target(EVERYTHING, "我们能成为什么？", tuple(one.source.programme for one in _titles(library)))
+        return Target(EVERYTHING, say("我们能成为什么？"), tuple(one.source.programme for one in _titles(library)))
     if wanted.startswith(_RUNG):
         rung = BY_ID.get(wanted.removeprefix(_RUNG))
         if rung is None:
-            raise UnknownTarget(f"没有“{wanted}”这个梯级，请返回重新选择要测评的内容。")
-        return Target(wanted, f"梯级：{rung.name}", tuple(_on_rung(rung.id, library)))
+            raise UnknownTarget(say("没有“{target}”这个梯级，请返回重新选择要测评的内容。", target=wanted))
+        return Target(wanted, say("梯级：{rung}", rung=say(rung.name)), tuple(_on_rung(rung.id, library)))
     programme, _, version = wanted.partition("@")
     held = library.by_name.get(programme)
     if held is None or held.source.subject != "enterprise":
-        raise UnknownTarget(f"规则库中没有可供企业自测的项目“{wanted}”，请返回重新选择。")
+        raise UnknownTarget(say("规则库中没有可供企业自测的项目“{target}”，请返回重新选择。", target=wanted))
     if version and version not in {one.source.version for one in held.versions}:
-        raise UnknownTarget(f"{held.source.name.zh}没有版本“{version}”，请返回重新选择。")
-    return Target(wanted, held.source.name.zh + (f"（{version} 版）" if version else ""), (wanted,))
+        raise UnknownTarget(
+            say("{name}没有版本“{version}”，请返回重新选择。", name=held.source.name.said, version=version)
+        )
+    name = held.source.name.said
+    return Target(wanted, say("{name}（{version} 版）", name=name, version=version) if version else name, (wanted,))
 
 
 def choices(library: Library) -> list[tuple[str, list[tuple[str, str]]]]:
     """The targets by group, as a form offers them."""
-    rungs = [(f"{_RUNG}{one.id}", one.name) for one in RUNGS if any(_on_rung(one.id, library))]
-    titles = [(one.source.programme, one.source.name.zh) for one in _titles(library)]
+    rungs = [(f"{_RUNG}{one.id}", say(one.name)) for one in RUNGS if any(_on_rung(one.id, library))]
+    titles = [(one.source.programme, one.source.name.said) for one in _titles(library)]
     elsewhere = [
-        (name, one.source.name.zh)
+        (name, one.source.name.said)
         for name, one in library.programmes.items()
         if _is_askable(one) and one.source.sort == "title" and not is_open_here(one.source)
     ]
     others = [
-        (name, one.source.name.zh)
+        (name, one.source.name.said)
         for name, one in library.programmes.items()
         if _is_askable(one) and one.source.sort != "title"
     ]
-    whole = [(EVERYTHING, "我们能成为什么？（本市可申报的全部项目）")]
+    whole = [(EVERYTHING, say("我们能成为什么？（本市可申报的全部项目）"))]
     return [
-        ("不确定要申报什么", whole), ("按梯级", rungs), ("认定项目", titles), ("上市与其他标准", others),
-        ("其他设区市的项目", elsewhere),
+        (say("不确定要申报什么"), whole), (say("按梯级"), rungs), (say("认定项目"), titles), (say("上市与其他标准"), others),
+        (say("其他设区市的项目"), elsewhere),
     ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from rules.catalogue import Indicator, RecordField, Type
+from rules.translation import say
 
 #: Longer texts are no answer to any question of the catalogue.
 _LONGEST = 200
@@ -37,7 +38,9 @@ def read_typed(what: Indicator | RecordField, text: str) -> Any:
     """
     text = " ".join(unicodedata.normalize("NFKC", text).split())
     if len(text) > _LONGEST:
-        raise TypedProblem(f"填写的内容太长（{len(text)} 字），请缩短到 {_LONGEST} 字以内")
+        raise TypedProblem(
+            say("填写的内容太长（{length} 字），请缩短到 {most} 字以内", length=len(text), most=_LONGEST)
+        )
     match what.type:
         case Type.MONEY:
             return _money(text)
@@ -63,23 +66,23 @@ def _money(text: str) -> int | Decimal:
         return _number(found[1].rstrip() if found else text, text)
     amount = _number(found[1].rstrip(), text)
     meant = format((amount * _IN_WAN[found[2]]).normalize(), "f")
-    raise TypedProblem(f"此处单位是万元，您填的是“{text}”；如数额无误，请改填 {meant}")
+    raise TypedProblem(say("此处单位是万元，您填的是“{text}”；如数额无误，请改填 {meant}", text=text, meant=meant))
 
 
 def _number(text: str, whole: str) -> int | Decimal:
     if text.endswith("%"):
-        raise TypedProblem(f"此处不是百分比，您填的是“{whole}”；请填数值本身，不带百分号")
+        raise TypedProblem(say("此处不是百分比，您填的是“{text}”；请填数值本身，不带百分号", text=whole))
     if not text or not _NUMBER.fullmatch(text) or not any(character.isdecimal() for character in text):
         if "," in text and re.fullmatch(r"[+-]?[\d,]+(\.\d+)?", text):
-            raise TypedProblem(f"“{whole}”的千分位逗号位置不对，请去掉逗号重新填写")
-        raise TypedProblem(f"“{whole}”不是数字，请只填数字，如 1200 或 1200.5；不清楚的请留空")
+            raise TypedProblem(say("“{text}”的千分位逗号位置不对，请去掉逗号重新填写", text=whole))
+        raise TypedProblem(say("“{text}”不是数字，请只填数字，如 1200 或 1200.5；不清楚的请留空", text=whole))
     value = Decimal(text.replace(",", ""))
     return int(value) if value == value.to_integral_value() else value
 
 
 def _whole(value: int | Decimal, text: str) -> int:
     if not isinstance(value, int):
-        raise TypedProblem(f"应为整数，您填的是“{text}”")
+        raise TypedProblem(say("应为整数，您填的是“{text}”", text=text))
     return value
 
 
@@ -92,17 +95,17 @@ def _without_counter(text: str, what: Indicator | RecordField) -> str:
 
 
 def _truth(text: str) -> bool:
-    if text in ("true", "是"):
+    if text in ("true", "是") or text.casefold() == "yes":
         return True
-    if text in ("false", "否"):
+    if text in ("false", "否") or text.casefold() == "no":
         return False
-    raise TypedProblem(f"请选“是”或“否”，您填的是“{text}”")
+    raise TypedProblem(say("请选“是”或“否”，您填的是“{text}”", text=text))
 
 
 def _day(text: str) -> str:
     found = _DAY.fullmatch(text) or re.fullmatch(r"(\d{4})(\d{2})(\d{2})", text)
     if found is None:
-        raise TypedProblem(f"请填完整日期，如 2020-05-08，您填的是“{text}”")
+        raise TypedProblem(say("请填完整日期，如 2020-05-08，您填的是“{text}”", text=text))
     return f"{found[1]}-{int(found[2]):02}-{int(found[3]):02}"
 
 
@@ -110,4 +113,4 @@ def _choice(what: Indicator | RecordField, text: str) -> str:
     for code, name in what.choices.items():
         if text in (code, name):
             return code
-    raise TypedProblem(f"请从列出的选项中选择，您填的是“{text}”")
+    raise TypedProblem(say("请从列出的选项中选择，您填的是“{text}”", text=text))

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from backend.self_check.checking import SelfCheck
 from backend.self_check.entries import Taken, take
-from backend.self_check.explaining import fact_name, in_words, title_of
+from backend.self_check.explaining import fact_name
 from backend.self_check.sheet import Sheet
 from rules.catalogue import Nature, Type
 from rules.evaluate import Answer, Outcome, Reason
+from rules.explanation import in_words, title_of
 from rules.library import Library
 from rules.values import FactKey
 
@@ -90,7 +91,7 @@ def _flips(before: SelfCheck, after: SelfCheck) -> Iterable[Flip]:
         other = then.get(answer.version.source.programme)
         if other is None:
             continue
-        programme = answer.version.programme.name.zh
+        programme = answer.version.programme.name.said
         if _outcome(answer) != _outcome(other):
             yield Flip(programme, "", _outcome(answer), _outcome(other))
         for one, two in zip(answer.reasons, other.reasons, strict=False):

@@ -10,7 +10,8 @@ Whatever nobody expected is logged with its number and shown as 500 without deta
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
@@ -25,8 +26,13 @@ from starlette.exceptions import HTTPException
 from backend.database.errors import StorageError
 from backend.web.responses import is_htmx, protect, redirect, trace_id, wants_json
 from backend.web.templates import render
+from rules.translation import language, marked, say
 
 log: Final = structlog.stdlib.get_logger(__name__)
+
+
+#: What Starlette and FastAPI say by themselves.
+_FRAMEWORKS: Final = frozenset({*(one.phrase for one in HTTPStatus), "There was an error parsing the body"})
 
 
 class Refusal(Exception):
@@ -34,7 +40,7 @@ class Refusal(Exception):
 
     status: ClassVar[int] = 409
     slug: ClassVar[str] = "refused"
-    title: ClassVar[str] = "无法完成"
+    title: ClassVar[str] = marked("无法完成")
 
     def extra(self) -> Mapping[str, Any]:
         """Further members of the problem for programs, such as the code that is wrong."""
@@ -46,7 +52,7 @@ class NotFound(Refusal):
 
     status = 404
     slug = "not-found"
-    title = "没有找到"
+    title = marked("没有找到")
 
 
 class Forbidden(Refusal):
@@ -54,7 +60,7 @@ class Forbidden(Refusal):
 
     status = 403
     slug = "forbidden"
-    title = "没有权限"
+    title = marked("没有权限")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +77,22 @@ class Problem:
 
 
 _BY_STATUS: Final[dict[int, tuple[str, str, str]]] = {
-    400: ("bad-request", "请求无法识别", "请返回上一页重试；如仍出现，请联系系统管理员。"),
-    401: ("unauthenticated", "请先登录", "登录后可继续刚才的操作。"),
-    403: ("forbidden", "没有权限", "您的账号不能进行此操作；如工作需要，请联系系统管理员。"),
-    404: ("not-found", "没有找到", "网址可能有误，或该内容已不存在。请从导航或搜索进入。"),
-    405: ("method-not-allowed", "不支持这种操作", "请从页面上的按钮或链接进行操作。"),
-    409: ("conflict", "与现有数据冲突", "数据可能刚被他人修改，请刷新页面后再试。"),
-    413: ("too-large", "文件太大", "请把文件拆分后分次上传。"),
-    415: ("unsupported-media-type", "文件类型不支持", "请上传 .xlsx、.xls 或 .csv 文件。"),
-    422: ("validation", "填写有误", "请按提示改正后重新提交。"),
-    429: ("rate-limited", "操作过于频繁", "请稍等片刻再试。"),
-    500: ("internal", "系统出错", "本次操作没有保存。请稍后再试；如仍出现，请把下面的编号告诉系统管理员。"),
-    503: ("unavailable", "服务暂时不可用", "本次操作没有保存，请稍后再试。"),
+    400: ("bad-request", marked("请求无法识别"), marked("请返回上一页重试；如仍出现，请联系系统管理员。")),
+    401: ("unauthenticated", marked("请先登录"), marked("登录后可继续刚才的操作。")),
+    403: ("forbidden", marked("没有权限"), marked("您的账号不能进行此操作；如工作需要，请联系系统管理员。")),
+    404: ("not-found", marked("没有找到"), marked("网址可能有误，或该内容已不存在。请从导航或搜索进入。")),
+    405: ("method-not-allowed", marked("不支持这种操作"), marked("请从页面上的按钮或链接进行操作。")),
+    409: ("conflict", marked("与现有数据冲突"), marked("数据可能刚被他人修改，请刷新页面后再试。")),
+    413: ("too-large", marked("文件太大"), marked("请把文件拆分后分次上传。")),
+    415: ("unsupported-media-type", marked("文件类型不支持"), marked("请上传 .xlsx、.xls 或 .csv 文件。")),
+    422: ("validation", marked("填写有误"), marked("请按提示改正后重新提交。")),
+    429: ("rate-limited", marked("操作过于频繁"), marked("请稍等片刻再试。")),
+    500: (
+        "internal",
+        marked("系统出错"),
+        marked("本次操作没有保存。请稍后再试；如仍出现，请把下面的编号告诉系统管理员。"),
+    ),
+    503: ("unavailable", marked("服务暂时不可用"), marked("本次操作没有保存，请稍后再试。")),
 }
 
 
@@ -100,6 +110,7 @@ def install_error_handlers(app: FastAPI) -> None:
 def tell(request: Request, problem: Problem) -> Response:
     """The problem in the form in which this request can be answered."""
     headers = dict(problem.headers or {})
+    problem = replace(problem, title=say(problem.title))
     if wants_json(request):
         return JSONResponse(_as_json(request, problem), problem.status, headers, media_type="application/problem+json")
     if problem.status == 401:
@@ -122,7 +133,7 @@ def tell(request: Request, problem: Problem) -> Response:
 def problem_of_status(status: int, detail: str | None = None) -> Problem:
     """The house's words for an HTTP status."""
     slug, title, advice = _BY_STATUS.get(status, _BY_STATUS[500 if status >= 500 else 400])
-    return Problem(status, slug, title, detail or advice)
+    return Problem(status, slug, title, detail or say(advice))
 
 
 def _as_json(request: Request, problem: Problem) -> dict[str, Any]:
@@ -153,8 +164,8 @@ async def _on_refusal(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    # The frameworks' own words are English; a Chinese detail was written by us for this case.
-    ours = error.detail if not error.detail.isascii() else None
+    # The frameworks' own words are English; a Chinese detail, or its translation, was written by us for this case.
+    ours = None if (error.detail.isascii() and language() == "zh") or error.detail in _FRAMEWORKS else error.detail
     problem = problem_of_status(error.status_code, ours)
     return tell(
         request,
@@ -173,12 +184,12 @@ async def _on_malformed(request: Request, error: Exception) -> Response:
         for item in error.errors()
     ]
     slug, title, advice = _BY_STATUS[422]
-    return tell(request, Problem(422, slug, title, advice, errors=wrong))
+    return tell(request, Problem(422, slug, title, say(advice), errors=wrong))
 
 
 async def _on_no_database(request: Request, error: Exception) -> Response:
     log.error("database_unreachable", trace_id=trace_id(request), path=request.url.path, error=repr(error))
-    detail = "数据库暂时没有应答，本次操作没有保存。请稍后再试；管理员可运行 tidu doctor 查看原因。"
+    detail = say("数据库暂时没有应答，本次操作没有保存。请稍后再试；管理员可运行 tidu doctor 查看原因。")
     return tell(request, problem_of_status(503, detail))
 
 
@@ -194,13 +205,13 @@ def _in_chinese(kind: str, message: str) -> str:
     if not message.isascii():
         return message.removeprefix("Value error, ")
     if kind == "missing":
-        return "没有填写"
+        return say("没有填写")
     if "date" in kind:
-        return "不是日期，请写成 2026-01-31 这样"
+        return say("不是日期，请写成 2026-01-31 这样")
     if kind.startswith(("int", "float", "decimal", "finite")):
-        return "不是数字"
+        return say("不是数字")
     if kind in {"literal_error", "enum"}:
-        return "不在可选范围内"
+        return say("不在可选范围内")
     if kind.startswith("string_too") or kind == "string_pattern_mismatch":
-        return "长度或格式不对"
-    return "格式不对"
+        return say("长度或格式不对")
+    return say("格式不对")

@@ -9,6 +9,8 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
+from rules.translation import enumerated, marked, marked_of, say, say_of, sentences
+
 NOTHING: Final = "—"
 FEN_PER_WAN: Final = 1_000_000
 
@@ -18,35 +20,35 @@ Figure = int | float | Decimal | Fraction
 _BEIJING: Final = timezone(timedelta(hours=8))
 
 OUTCOMES: Final[dict[str, str]] = {
-    "eligible": "符合",
-    "likely": "基本符合",
-    "undetermined": "待定",
-    "ineligible": "不符合",
-    "not_in_force": "未施行",
-    "met": "符合",
-    "failed": "不符合",
-    "unknown": "待补数据",
-    "not_applicable": "不适用",
+    "eligible": marked_of("eligible", "符合"),
+    "likely": marked_of("likely", "基本符合"),
+    "undetermined": marked_of("undetermined", "待定"),
+    "ineligible": marked_of("ineligible", "不符合"),
+    "not_in_force": marked_of("not_in_force", "未施行"),
+    "met": marked_of("met", "符合"),
+    "failed": marked_of("failed", "不符合"),
+    "unknown": marked_of("unknown", "待补数据"),
+    "not_applicable": marked_of("not_applicable", "不适用"),
 }
 
 #: The ladder from below; a rung that is not here is shown under its own name.
 RUNGS: Final[dict[str, str]] = {
-    "none": "未入梯队",
-    "private_tech": "民营科技企业",
-    "tech_sme": "科技型中小企业",
-    "hnte_pool": "高企培育库",
-    "high_tech": "高新技术企业",
-    "innovative_sme": "创新型中小企业",
-    "srdi": "专精特新",
-    "specialized": "专精特新",
-    "srdi_sme": "专精特新中小企业",
-    "little_giant": "专精特新“小巨人”",
-    "single_champion": "制造业单项冠军",
-    "gazelle": "瞪羚",
-    "potential_unicorn": "潜在独角兽",
-    "unicorn": "独角兽",
-    "leading": "科技领军企业",
-    "listed": "上市",
+    "none": marked("未入梯队"),
+    "private_tech": marked("民营科技企业"),
+    "tech_sme": marked("科技型中小企业"),
+    "hnte_pool": marked("高企培育库"),
+    "high_tech": marked("高新技术企业"),
+    "innovative_sme": marked("创新型中小企业"),
+    "srdi": marked("专精特新"),
+    "specialized": marked("专精特新"),
+    "srdi_sme": marked("专精特新中小企业"),
+    "little_giant": marked("专精特新“小巨人”"),
+    "single_champion": marked("制造业单项冠军"),
+    "gazelle": marked("瞪羚"),
+    "potential_unicorn": marked("潜在独角兽"),
+    "unicorn": marked("独角兽"),
+    "leading": marked("科技领军企业"),
+    "listed": marked("上市"),
 }
 
 ROLES: Final[dict[str, str]] = {
@@ -103,7 +105,9 @@ def day(value: date | datetime | None) -> str:
 
 def long_day(value: date | None) -> str:
     """A day in a sentence: `2026年11月20日`."""
-    return NOTHING if value is None else f"{value.year}年{value.month}月{value.day}日"
+    return (
+        NOTHING if value is None else say("{year}年{month}月{day}日", year=value.year, month=value.month, day=value.day)
+    )
 
 
 def moment(value: datetime | None) -> str:
@@ -113,13 +117,13 @@ def moment(value: datetime | None) -> str:
 
 def outcome(value: str | None) -> str:
     """The Chinese word for the outcome of a programme or a criterion."""
-    return NOTHING if value is None else OUTCOMES.get(str(value), str(value))
+    return NOTHING if value is None else say_of(str(value), OUTCOMES.get(str(value), str(value)))
 
 
 def rung(value: str | None) -> str:
     """The Chinese name of a rung; without one the enterprise stands on none."""
     key = str(value or "none")
-    return RUNGS.get(key, key)
+    return say(RUNGS.get(key, key))
 
 
 def role(value: str | None) -> str:
@@ -171,12 +175,12 @@ def figure(value: object) -> object:
     if value is None or value == "":
         return NOTHING
     if isinstance(value, bool):
-        return "是" if value else "否"
+        return say("是") if value else say("否")
     if isinstance(value, int | float | Fraction | Decimal):
         return number(value, 4)
     if isinstance(value, list):
-        return f"{len(value)} 条记录" if value else "无"
-    return "无" if value == "none" else value
+        return say("{n} 条记录", n=len(value)) if value else say("无")
+    return say("无") if value == "none" else value
 
 
 def pairs(values: Sequence[str]) -> list[tuple[str, str]]:
@@ -198,6 +202,8 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "or_dash": or_dash,
     "figure": figure,
     "pairs": pairs,
+    "enumerated": enumerated,
+    "sentences": sentences,
     "bar_width": bar_width,
     "pages_around": pages_around,
     "spark_lines": spark_lines,

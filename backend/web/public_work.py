@@ -12,6 +12,8 @@ from typing import Annotated, Final, cast
 
 from fastapi import Depends, HTTPException, Request
 
+from rules.translation import say
+
 #: Addresses remembered, those that asked longest ago forgotten first: a few megabytes.
 _MOST_ADDRESSES: Final = 50_000
 #: An IPv6 line has 2^64 addresses of its own; they are one visitor.
@@ -60,8 +62,10 @@ def spend(request: Request, cost: float = 1) -> None:
     if seconds > 0:
         raise HTTPException(
             429,
-            f"来自您所在网络的请求过于频繁，本次没有处理。请在 {int(seconds) + 1} 秒后再试；"
-            "批量测评请用“批量自测”一次上传多家企业。",
+            say(
+                "来自您所在网络的请求过于频繁，本次没有处理。请在 {seconds} 秒后再试；批量测评请用“批量自测”一次上传多家企业。",
+                seconds=int(seconds) + 1,
+            ),
             headers={"Retry-After": str(int(seconds) + 1)},
         )
 
@@ -76,9 +80,11 @@ class PublicPost:
         spend(request)
         announced = request.headers.get("content-length", "")
         if not announced.isdecimal():
-            raise HTTPException(411, "请求没有说明长度，无法处理。请从页面上的按钮操作。")
+            raise HTTPException(411, say("请求没有说明长度，无法处理。请从页面上的按钮操作。"))
         if int(announced) > self._most:
-            raise HTTPException(413, f"提交的内容超过 {self._most / 1_000_000:g} MB，没有处理。请减少内容后再试。")
+            raise HTTPException(
+                413, say("提交的内容超过 {most:g} MB，没有处理。请减少内容后再试。", most=self._most / 1_000_000)
+            )
 
 
 #: For forms and small files.

@@ -17,8 +17,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from jinja2.utils import missing
 from markupsafe import Markup
 
+from backend.web import speech
 from backend.web.assets import ROOT, asset_url
 from backend.web.filters import FILTERS
+from rules.translation import LANGUAGES, language, marked, say
 
 TEMPLATES: Final = ROOT / "frontend_templates"
 _ICONS: Final = ROOT / "node_modules" / "@tabler" / "icons" / "icons" / "outline"
@@ -48,36 +50,50 @@ class Destination:
         return role in self.roles or not (self.roles or role in _APART)
 
     def holds(self, path: str) -> bool:
-        return path == self.href or (self.href != "/" and path.startswith(f"{self.href}/"))
+        return path == self.href or (self.href not in _HOMES and path.startswith(f"{self.href}/"))
+
+
+#: First pages: the others lie under them, and are entries of their own.
+_HOMES: Final = frozenset({"/", "/me/enterprise"})
 
 
 #: Roles that have to do with no enterprise.
 _APART: Final = frozenset({"administrator", "auditor", "enterprise"})
 _WRITERS: Final = frozenset({"city_officer", "district_officer"})
+_ENTERPRISE: Final = frozenset({"enterprise"})
 
 NAVIGATION: Final = (
-    Destination("工作台", "/", "layout-dashboard"),
-    Destination("企业", "/enterprises", "building-factory-2"),
-    Destination("认定", "/recognitions", "certificate"),
-    Destination("培育库", "/pool", "plant-2"),
-    Destination("数据核对", "/conflicts", "checklist"),
-    Destination("规划目标", "/plans", "target-arrow"),
-    Destination("导入", "/imports", "table-import", _WRITERS),
-    Destination("数据交换", "/exchange", "arrows-exchange", frozenset({"city_officer"})),
-    Destination("资格自测", "/check", "checklist"),
-    Destination("规则库", "/rules", "book-2"),
-    Destination("政策推演", "/workshop", "adjustments", _WRITERS),
-    Destination("待确认", "/proposals", "user-check"),
-    Destination("用户", "/people", "users", frozenset({"administrator"})),
-    Destination("操作留痕", "/audit", "history", frozenset({"auditor"})),
+    Destination(marked("工作台"), "/", "layout-dashboard"),
+    Destination(marked("企业"), "/enterprises", "building-factory-2"),
+    Destination(marked("认定"), "/recognitions", "certificate"),
+    Destination(marked("培育库"), "/pool", "plant-2"),
+    Destination(marked("数据核对"), "/conflicts", "checklist"),
+    Destination("企业来件", "/from-enterprises", "inbox"),
+    Destination(marked("规划目标"), "/plans", "target-arrow"),
+    Destination(marked("导入"), "/imports", "table-import", _WRITERS),
+    Destination(marked("数据交换"), "/exchange", "arrows-exchange", frozenset({"city_officer"})),
+    Destination(marked("资格自测"), "/check", "checklist"),
+    Destination(marked("规则库"), "/rules", "book-2"),
+    Destination(marked("政策推演"), "/workshop", "adjustments", _WRITERS),
+    Destination(marked("待确认"), "/proposals", "user-check"),
+    Destination("我的企业", "/me/enterprise", "building-factory-2", _ENTERPRISE),
+    Destination("登记的数据", "/me/enterprise/facts", "database", _ENTERPRISE),
+    Destination("年度填报", "/me/enterprise/figures", "pencil-plus", _ENTERPRISE),
+    Destination("培育库", "/me/enterprise/pool", "plant-2", _ENTERPRISE),
+    Destination("消息", "/me/enterprise/messages", "message", _ENTERPRISE),
+    Destination("需求与反馈", "/me/enterprise/needs", "bulb", _ENTERPRISE),
+    Destination("资格自测", "/check", "checklist", _ENTERPRISE),
+    Destination("规则库", "/rules", "book-2", _ENTERPRISE),
+    Destination(marked("用户"), "/people", "users", frozenset({"administrator"})),
+    Destination(marked("操作留痕"), "/audit", "history", frozenset({"auditor"})),
 )
 
 
 #: What is open to everybody.
 PUBLIC_NAVIGATION: Final = (
-    Destination("资格自测", "/check", "checklist"),
-    Destination("规则库", "/rules", "book-2"),
-    Destination("登录", "/login", "login"),
+    Destination(marked("资格自测"), "/check", "checklist"),
+    Destination(marked("规则库"), "/rules", "book-2"),
+    Destination(marked("登录"), "/login", "login"),
 )
 
 
@@ -102,6 +118,8 @@ def _environment() -> Environment:
     shared: dict[str, Any] = {
         "asset_url": asset_url,
         "icon": icon,
+        # A text in the language of the page: {{ _("共 {n} 项", n=3) }}
+        "_": say,
         "echarts_url": asset_url("echarts/echarts.common.min.js"),
         # What the layout asks for and a page may leave out.
         "breadcrumb": (),
@@ -160,6 +178,9 @@ def layout_context(request: Request) -> dict[str, Any]:
         "csrf_token": getattr(request.state, "csrf_token", ""),
         "messages": getattr(request.state, "messages", ()),
         "is_demo": bool(getattr(request.app.state, "is_demo", False)),
+        "language_tag": LANGUAGES[language()],
+        "languages": list(speech.choices(request.url.path, request.query_params.multi_items(), request.method)),
+        "is_posted": request.method == "POST",
     }
 
 

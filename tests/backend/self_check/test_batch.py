@@ -66,7 +66,7 @@ def as_row(facts: dict[str, Any], name: str = "甲公司") -> dict[str, Any]:
 
 
 def results(rows: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[list[Any]]]:
-    made = sheets(results_book(read_book(filled(rows), "a.xlsx", library()), library()))
+    made = sheets(results_book(read_book(filled(rows), "a.xlsx"), library()))
     head, *lines = made["结果"]
     return [dict(zip(head, line, strict=True)) for line in lines], made["没有读入的单元格"][1:]
 
@@ -126,7 +126,7 @@ def test_records_and_ticks_are_read_from_one_cell() -> None:
         "高新技术企业证书": "证书编号=GR1；发证日期=2023-11-06\n发证日期：2020/12/2",
         "重大事故与违法": "无",
     }
-    (one,) = read_book(filled([row]), "a.xlsx", library()).rows
+    (one,) = read_book(filled([row]), "a.xlsx").rows
     assert one.sheet.facts["hnte_certificates"] == [
         {"number": "GR1", "issued_on": "2023-11-06"},
         {"issued_on": "2020-12-02"},
@@ -141,7 +141,7 @@ def test_a_column_that_nobody_knows_is_told() -> None:
 
 
 def test_a_name_that_looks_like_a_formula_goes_back_as_text() -> None:
-    made = results_book(read_book(filled([as_row(HNTE, name="=HYPERLINK(1)")]), "a.xlsx", library()), library())
+    made = results_book(read_book(filled([as_row(HNTE, name="=HYPERLINK(1)")]), "a.xlsx"), library())
     assert sheets(made)["结果"][1][1] == "=HYPERLINK(1)"
     with zipfile.ZipFile(BytesIO(made)) as parts:
         assert b"<f>" not in parts.read("xl/worksheets/sheet1.xml")
@@ -161,7 +161,7 @@ def test_a_name_that_looks_like_a_formula_goes_back_as_text() -> None:
 )
 def test_what_cannot_be_answered_is_refused_in_words(content: bytes, told: str) -> None:
     with pytest.raises(UnreadableBook, match=told):
-        read_book(content, "a.xlsx", library())
+        read_book(content, "a.xlsx")
 
 
 async def test_a_template_goes_out_and_the_results_come_back(browser: AsyncClient) -> None:

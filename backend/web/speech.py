@@ -1,0 +1,93 @@
+"""Which language the public door speaks: what was asked for by `?lang=`, else the cookie of that choice, else what the
+browser prefers.
+
+Only what anybody may open without an account has a second language: the self-check, the rules explorer, and their REST.
+Addresses stay the same in every language, and so do the machine values of answers.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+from urllib.parse import parse_qsl, quote
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from backend.web.assets import ROOT
+from rules.translation import FOLDERS, LANGUAGES, language, speaking
+
+COOKIE: Final = "tidu-language"
+_A_YEAR: Final = 365 * 24 * 3600
+_DOOR: Final = ("/check", "/rules", "/api/v1/checks", "/api/v1/rules", "/api/v1/indicators")
+#: What the languages call themselves.
+NAMES: Final = {"zh": "中文", "en": "English"}
+#: A step that was posted cannot be asked for by its address: the same answers are posted to this one instead.
+_AGAIN: Final = {"/check/begin": "/check/question", "/check/load": "/check/form", "/check/try": "/check/answer"}
+
+FOLDERS.append(ROOT / "backend" / "translations")
+
+
+class Spoken:
+    """ASGI middleware: the language of each request to the public door; elsewhere it stays Chinese."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not has_languages(scope["path"]):
+            await self.app(scope, receive, send)
+            return
+        asked = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("lang", "")
+        chosen = chosen_language(asked, Headers(scope=scope))
+
+        async def send_in_language(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Content-Language"] = LANGUAGES[chosen]
+                headers.add_vary_header("Accept-Language")
+                if asked in LANGUAGES:
+                    headers.append("Set-Cookie", f"{COOKIE}={asked}; Max-Age={_A_YEAR}; Path=/; HttpOnly; SameSite=Lax")
+            await send(message)
+
+        with speaking(chosen):
+            await self.app(scope, receive, send_in_language)
+
+
+def has_languages(path: str) -> bool:
+    """Whether an address belongs to the public door."""
+    return any(path == one or path.startswith(f"{one}/") for one in _DOOR)
+
+
+def chosen_language(asked: str, headers: Headers) -> str:
+    """The language of a request: a key of `LANGUAGES`; Chinese where nothing else is wished for."""
+    if asked in LANGUAGES:
+        return asked
+    kept = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+    if kept in LANGUAGES:
+        return kept
+    wished = (one.partition("-")[0].lower() for one in _by_preference(headers.get("accept-language", "")))
+    return next((one for one in wished if one in LANGUAGES), "zh")
+
+
+def _by_preference(header: str) -> list[str]:
+    """The languages of an `Accept-Language`, the most preferred first (RFC 9110 12.5.4)."""
+    found: list[tuple[float, str]] = []
+    for part in header.split(","):
+        name, _, quality = part.strip().partition(";")
+        try:
+            weight = float(quality.strip().removeprefix("q=") or 1)
+        except ValueError:
+            weight = 0.0
+        if name and weight > 0:
+            found.append((weight, name.strip()))
+    return [name for _, name in sorted(found, key=lambda one: -one[0])]
+
+
+def choices(path: str, query: Sequence[tuple[str, str]], method: str) -> Iterator[dict[str, str | bool]]:
+    """The languages that a page offers, each with the address of the same page in it; none outside the public door."""
+    if not has_languages(path):
+        return
+    kept = [f"{quote(name)}={quote(value)}" for name, value in query if name != "lang"] if method == "GET" else []
+    for one, name in NAMES.items():
+        address = f"{_AGAIN.get(path, path) if method == 'POST' else path}?{'&'.join([*kept, f'lang={one}'])}"
+        yield {"name": name, "tag": LANGUAGES[one], "address": address, "is_spoken": one == language()}
