@@ -63,9 +63,13 @@ class Candidate:
     name: str
     credit_code: str | None
     region_code: str
+    #: How like the names are, 0 to 1; 1 where it bears or bore the very name.
+    likeness: float = 1.0
+    #: When a person said of another list that this name means this enterprise.
+    decided_on: date | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class RowFate:
     """A row, what becomes of it and why."""
 

@@ -33,7 +33,7 @@ _TELLING_LAYOUTS = frozenset({"ledger", "enterprises", "figures"})
 async def identify(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> set[int]:
     """Set `enterprise_id` of each row, or refuse it. Returns the enterprises that something was written of."""
     rows = [one.row for one in fates]
-    known = await known_enterprises(session, rows, importer.region_code)
+    known = await known_enterprises(session, rows, importer.region_code, importer.choices.values())
     if importer.import_id is not None:
         await note_before(session, known.ids | set(importer.choices.values()))
     fresh = [one for one in fates if _settle_by_code(one, known, importer)]

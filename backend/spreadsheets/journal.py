@@ -60,6 +60,10 @@ async def note_touched(session: AsyncSession, import_id: int, enterprise_ids: Se
             " CASE WHEN before.identity <> now.identity THEN before.identity END, md5(CAST(now.identity AS text))"
             f" FROM (SELECT e.id, {IDENTITY} AS identity FROM enterprise e WHERE e.id = ANY(:ids)) AS now"
             " LEFT JOIN import_before AS before ON before.id = now.id"
+            # Rows decided on later go on with an import. Whoever changed the enterprise in between is still seen then.
+            " ON CONFLICT (import_id, enterprise_id) DO UPDATE SET after = CASE WHEN import_touched.after ="
+            " (SELECT md5(CAST(b.identity AS text)) FROM import_before b WHERE b.id = import_touched.enterprise_id)"
+            " THEN EXCLUDED.after ELSE import_touched.after END"
         ),
         {"import_id": import_id, "ids": list(enterprise_ids)},
     )

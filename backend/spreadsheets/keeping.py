@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import copy_rows
-from backend.spreadsheets.fates import Importer, Report, kinds_of, row_as_json
+from backend.spreadsheets.doubts import doubt_of
+from backend.spreadsheets.fates import Importer, Report, RowFate, kinds_of, row_as_json
 from backend.spreadsheets.queries import ALIVE
 from backend.spreadsheets.records import ReadResult, ReadRow, RowProblem, Severity
 
@@ -19,6 +20,7 @@ _MOST_KINDS = 30
 _MOST_SKIPPED = 500
 _ROW_COLUMNS = (
     "import_id", "position", "sheet", "row", "name", "credit_code", "fate", "problems", "problem_kinds",
+    "doubt",
 )  # fmt: skip
 
 
@@ -122,8 +124,53 @@ async def _keep(session: AsyncSession, import_id: int, report: Report, entered: 
         ),
         {"id": import_id, "layout": report.result.layout, "report": _head(report, entered), **_numbers(report)},
     )
+    doubts = await _doubts_decided(session, import_id)
     await session.execute(text("DELETE FROM import_row WHERE import_id = :id"), {"id": import_id})
-    await _keep_rows(session, import_id, report)
+    await _keep_rows(session, import_id, report, doubts)
+
+
+async def _doubts_decided(session: AsyncSession, import_id: int) -> dict[tuple[str, int], str]:
+    """What was put before a person of rows that are no longer doubtful because the person said whose they are."""
+    found = await session.execute(
+        text(
+            "SELECT r.sheet, r.row, CAST(r.doubt AS text) AS doubt FROM import_row r JOIN import_decision d"
+            " ON d.import_id = r.import_id AND d.sheet = r.sheet AND d.row = r.row WHERE r.import_id = :id"
+            " AND r.doubt IS NOT NULL AND d.superseded_by IS NULL AND d.withdrawn_at IS NULL"
+        ),
+        {"id": import_id},
+    )
+    return {(row.sheet, row.row): row.doubt for row in found}
+
+
+async def keep_rows_again(session: AsyncSession, import_id: int, report: Report) -> None:
+    """Keep what became of some rows of an import that were carried out after the others, and count all anew."""
+    if report.fates:
+        await session.execute(
+            text(
+                "UPDATE import_row SET fate = :fate, problems = CAST(:problems AS jsonb), problem_kinds = '{}'"
+                " WHERE import_id = :id AND sheet = :sheet AND row = :row"
+            ),
+            [_again(import_id, one) for one in report.fates],
+        )
+    await session.execute(
+        text(
+            "UPDATE import_run SET good_rows = told.good, bad_rows = told.bad, created = told.created, updated = told.updated,"
+            " unchanged = told.unchanged, failure = '',"
+            " status = CASE WHEN told.bad > 0 THEN 'committed_in_part' ELSE 'committed' END FROM ("
+            "SELECT count(*) FILTER (WHERE fate <> 'refused') AS good, count(*) FILTER (WHERE fate = 'refused') AS bad,"
+            " count(*) FILTER (WHERE fate = 'new') AS created, count(*) FILTER (WHERE fate = 'changed') AS updated,"
+            " count(*) FILTER (WHERE fate = 'unchanged') AS unchanged FROM import_row WHERE import_id = :id) AS told"
+            " WHERE id = :id"
+        ),
+        {"id": import_id},
+    )
+
+
+def _again(import_id: int, one: RowFate) -> dict[str, Any]:
+    problems = json.dumps(row_as_json(one)["problems"], ensure_ascii=False) if one.problems else None
+    return {
+        "id": import_id, "sheet": one.row.sheet, "row": one.row.row, "fate": one.fate.value, "problems": problems,
+    }  # fmt: skip
 
 
 def _numbers(report: Report) -> dict[str, int]:
@@ -142,18 +189,27 @@ def _head(report: Report, options: Mapping[str, Any]) -> str:
     return json.dumps(head, ensure_ascii=False)
 
 
-async def _keep_rows(session: AsyncSession, import_id: int, report: Report) -> None:
+async def _keep_rows(
+    session: AsyncSession, import_id: int, report: Report, doubts: Mapping[tuple[str, int], str]
+) -> None:
     place_of = {(one.text, one.severity): number for number, one in enumerate(report.problem_kinds[:_MOST_KINDS])}
-    await copy_rows(session, "import_row", _ROW_COLUMNS, _rows(import_id, report, place_of))
+    await copy_rows(session, "import_row", _ROW_COLUMNS, _rows(import_id, report, place_of, doubts))
 
 
-def _rows(import_id: int, report: Report, place_of: Mapping[tuple[str, Severity], int]) -> Iterable[tuple[Any, ...]]:
+def _rows(
+    import_id: int,
+    report: Report,
+    place_of: Mapping[tuple[str, Severity], int],
+    doubts: Mapping[tuple[str, int], str],
+) -> Iterable[tuple[Any, ...]]:
     for position, one in enumerate(report.fates):
         shown = row_as_json(one)
         problems = json.dumps(shown["problems"], ensure_ascii=False) if one.problems else None
         kinds = sorted(place_of[kind] for kind in kinds_of(one) if kind in place_of) if one.problems else []
+        doubt = json.dumps(doubt_of(one), ensure_ascii=False) if one.is_doubtful else None
+        doubt = doubt or (doubts.get((one.row.sheet, one.row.row)) if doubts else None)
         yield (
-            import_id, position, one.row.sheet, one.row.row, shown["name"], shown["credit_code"], shown["fate"], problems, kinds,
+            import_id, position, one.row.sheet, one.row.row, shown["name"], shown["credit_code"], shown["fate"], problems, kinds, doubt,
         )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ _LIKE_ENOUGH = 0.78
 _WORTH_COMPARING = 0.5
 _SUGGESTIONS = 3
 #: Names for which suggestions are looked up; a list that is all wrong needs no thousand of them.
-_MOST_SUGGESTED = 300
+_MOST_SUGGESTED = 2_000
 
 
 @dataclass(frozen=True)
@@ -73,9 +73,10 @@ class KnownEnterprises:
         self._by_id = {one.id: one for one in (*self.by_number.values(), *self.by_code.values())}
         self.hold(self.by_name)
 
-    def hold(self, by_name: Mapping[str, list[Bearer]]) -> None:
-        """Take in who bears some names now."""
+    def hold(self, by_name: Mapping[str, list[Bearer]], others: Iterable[Bearer] = ()) -> None:
+        """Take in who bears some names now, and others that a file may speak of."""
         self.by_name = {**self.by_name, **by_name}
+        self._by_id |= {one.id: one for one in others}
         self._by_id |= {one.id: one for bearers in by_name.values() for one in bearers}
 
     @property
@@ -96,14 +97,18 @@ class KnownEnterprises:
         return {match_key(name) for name in names if any(one.id == enterprise_id for one in self.bearers(name))}
 
 
-async def known_enterprises(session: AsyncSession, rows: Sequence[ReadRow], own_region: str) -> KnownEnterprises:
-    """Look up every code, number and name of a file at once."""
+async def known_enterprises(
+    session: AsyncSession, rows: Sequence[ReadRow], own_region: str, chosen: Iterable[int] = ()
+) -> KnownEnterprises:
+    """Look up every code, number and name of a file at once, and whom a person chose for a row."""
     codes = {row.enterprise.credit_code for row in rows if row.enterprise.credit_code}
     numbers = {one.value for row in rows for one in row.enterprise.other_numbers}
     by_code = await _by_code(session, codes)
     elsewhere = await _elsewhere(session, codes - set(by_code)) if own_region else frozenset[str]()
     names = {name for row in rows for name in names_in(row)}
-    return KnownEnterprises(by_code, await _by_number(session, numbers), elsewhere, await bearers_of(session, names))
+    known = KnownEnterprises(by_code, await _by_number(session, numbers), elsewhere, await bearers_of(session, names))
+    known.hold({}, await _by_id(session, chosen))
+    return known
 
 
 def names_in(row: ReadRow) -> Iterable[str]:
@@ -123,6 +128,14 @@ async def _by_code(session: AsyncSession, codes: set[str]) -> dict[str, Bearer]:
         text(f"SELECT {_BEARER} FROM enterprise e WHERE credit_code = ANY(:codes)"), {"codes": sorted(codes)}
     )
     return {row[1]: Bearer(*row) for row in found}
+
+
+async def _by_id(session: AsyncSession, ids: Iterable[int]) -> list[Bearer]:
+    wanted = sorted(one for one in ids if one)
+    if not wanted:
+        return []
+    found = await session.execute(text(f"SELECT {_BEARER} FROM enterprise e WHERE e.id = ANY(:ids)"), {"ids": wanted})
+    return [Bearer(*row) for row in found]
 
 
 async def _by_number(session: AsyncSession, numbers: set[str]) -> dict[str, Bearer]:
@@ -182,10 +195,23 @@ def _several(bearers: Sequence[Bearer]) -> bool:
 
 
 async def suggestions(session: AsyncSession, names: Sequence[str]) -> dict[str, tuple[Candidate, ...]]:
-    """For names nobody bears, the enterprises whose names are like them: for a person to decide."""
+    """For names nobody bears, the enterprises whose names are like them: for a person to decide.
+
+    Whom a person once said that such a name means comes first.
+    """
     wanted = list(dict.fromkeys(names))[:_MOST_SUGGESTED]
     if not wanted:
         return {}
+    alike: dict[str, dict[int, Candidate]] = {}
+    for asked, candidate in [*await _decided_before(session, wanted), *await _alike(session, wanted)]:
+        alike.setdefault(asked, {}).setdefault(candidate.id, candidate)
+    return {
+        name: tuple(sorted(found.values(), key=lambda one: (one.decided_on is None, -one.likeness))[:_SUGGESTIONS])
+        for name, found in alike.items()
+    }
+
+
+async def _alike(session: AsyncSession, names: Sequence[str]) -> list[tuple[str, Candidate]]:
     await session.execute(
         text("SELECT set_config('pg_trgm.word_similarity_threshold', :least, true)"), {"least": str(_WORTH_COMPARING)}
     )
@@ -195,15 +221,24 @@ async def suggestions(session: AsyncSession, names: Sequence[str]) -> dict[str, 
             " CROSS JOIN LATERAL (SELECT * FROM enterprise e WHERE lower(w.name) <% e.search_text"
             " ORDER BY word_similarity(lower(w.name), e.search_text) DESC, e.id LIMIT 20) AS e"
         ),
-        {"names": wanted},
+        {"names": list(names)},
     )
-    alike: dict[str, list[tuple[float, Candidate]]] = {}
-    for asked, *values in found:
-        candidate = Candidate(*values)
-        likeness = similarity(asked, candidate.name)
-        if likeness >= _LIKE_ENOUGH:
-            alike.setdefault(asked, []).append((likeness, candidate))
-    return {
-        name: tuple(one for _, one in sorted(found, key=lambda pair: -pair[0])[:_SUGGESTIONS])
-        for name, found in alike.items()
-    }
+    compared = [(asked, Candidate(*values, likeness=similarity(asked, values[1]))) for asked, *values in found]
+    return [(asked, candidate) for asked, candidate in compared if candidate.likeness >= _LIKE_ENOUGH]
+
+
+async def _decided_before(session: AsyncSession, names: Sequence[str]) -> list[tuple[str, Candidate]]:
+    by_key = {match_key(name): name for name in names}
+    found = await session.execute(
+        text(
+            "SELECT DISTINCT ON (d.match_key, e.id) d.match_key, e.id, e.name, e.credit_code, e.region_code,"
+            " CAST(d.decided_at AT TIME ZONE 'Asia/Shanghai' AS date) FROM import_decision d"
+            " JOIN enterprise e ON e.id = d.enterprise_id WHERE d.match_key = ANY(:keys) AND d.superseded_by IS NULL"
+            " AND d.withdrawn_at IS NULL ORDER BY d.match_key, e.id, d.decided_at DESC"
+        ),
+        {"keys": sorted(by_key)},
+    )
+    return [
+        (by_key[key], Candidate(*who, likeness=similarity(by_key[key], who[1]), decided_on=day))
+        for key, *who, day in found
+    ]

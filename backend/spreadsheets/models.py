@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, BigInteger, Column, DateTime, Index, LargeBinary, SmallInteger, func
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -68,6 +69,37 @@ class ImportRow(SQLModel, table=True):
     problems: list[dict[str, Any]] | None = Field(default=None, sa_column=Column(JSONB))
     #: Which kinds of problems, by their places in the report's list of kinds.
     problem_kinds: list[int] = Field(sa_column=Column(ARRAY(SmallInteger), nullable=False, server_default="{}"))
+    #: What is put before a person where no enterprise was found for it, as `doubts.doubt_of` takes it down.
+    doubt: dict[str, Any] | None = Field(default=None, sa_column=Column(JSONB))
+
+
+class ImportDecision(SQLModel, table=True):
+    """What a person said of a doubtful row. Never overwritten: another decision supersedes it, undoing withdraws it."""
+
+    __tablename__ = "import_decision"  # type: ignore[assignment]
+    __table_args__ = (
+        Index("import_decision_row", "import_id", "sheet", "row"),
+        Index("import_decision_name", "match_key", postgresql_where=sql("enterprise_id IS NOT NULL")),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
+    import_id: int = Field(sa_type=BigInteger, foreign_key="import_run.id", ondelete="CASCADE")
+    sheet: str
+    row: int
+    #: match (is this enterprise), new (is a new one), wait.
+    decision: str = Field(max_length=10)
+    enterprise_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="enterprise.id")
+    #: Of the name that the row prints: what another list that prints it can go by.
+    match_key: str = ""
+    #: What was said at once is undone at once.
+    batch: int = Field(sa_type=BigInteger)
+    decided_by: int | None = None
+    decided_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+    #: The batch of the decision that took its place.
+    superseded_by: int | None = Field(default=None, sa_type=BigInteger)
+    withdrawn_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    #: The row was imported as it says.
+    carried_out_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
 
 
 class ColumnChoice(SQLModel, table=True):

@@ -20,7 +20,9 @@ ALIVE = (
 _SUMMARY = (
     "id, file_name, layout, rows, good_rows, bad_rows, created, updated, unchanged, uploaded_by, region_code, uploaded_at,"
     " committed_at, undone_at, stage, stage_done, stage_total, is_stop_asked, failure,"
-    f" CASE WHEN status IN ('checking', 'writing') AND NOT {ALIVE} THEN 'interrupted' ELSE status END AS status,"
+    f" CASE WHEN status IN ('checking', 'writing') AND NOT {ALIVE} THEN"
+    # What was carried out before stays so when going on with it was interrupted.
+    " CASE WHEN committed_at IS NULL THEN 'interrupted' ELSE 'committed_in_part' END ELSE status END AS status,"
     " status = 'writing' AS was_writing"
 )
 ROWS_A_PAGE = 100

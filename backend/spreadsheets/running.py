@@ -23,6 +23,7 @@ from backend.database.scope import Scope
 from backend.database.session import reached, unit_of_work
 from backend.eligibility.service import evaluate_touched
 from backend.settings import Settings
+from backend.spreadsheets.deciding import keep_decided, note_carried_out
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.keeping import keep_checked, keep_outcome
 from backend.spreadsheets.progress import Progress, Stage, Stopped
@@ -58,6 +59,11 @@ def check(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[None]":
 def write(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[None]":
     """Carry the import out."""
     return _begin(engine, settings, run, _write, back_to="checked")
+
+
+def write_decided(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[None]":
+    """Carry out what was said of doubtful rows of an import that has been carried out but for these."""
+    return _begin(engine, settings, run, _write_decided, back_to="committed_in_part")
 
 
 def _begin(engine: AsyncEngine, settings: Settings, run: Run, work: "_Work", back_to: str) -> "Future[None]":
@@ -220,3 +226,17 @@ async def _write(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
         progress.tell(Stage.REPORTING)
         await reporter.end()
         await keep_outcome(session, run.import_id, report, run.entered)
+        await note_carried_out(session, run.import_id)
+
+
+async def _write_decided(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
+    progress = reporter.progress
+    result = await _read(engine, run, progress)
+    chosen = [row for row in result.rows if f"{row.sheet}!{row.row}" in run.importer.choices]
+    importer = replace(run.importer, import_id=run.import_id, progress=progress)
+    async with reached(unit_of_work(engine, run.scope)) as session:
+        report = await run_import(session, replace(result, rows=tuple(chosen)), importer, good_rows_only=True)
+        if report.touched:
+            await evaluate_touched(session, report.touched, importer.library, importer.today)
+        await reporter.end()
+        await keep_decided(session, run.import_id, report)

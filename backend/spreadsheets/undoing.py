@@ -22,6 +22,7 @@ from rules.library import Library
 _FOLLOWING = (
     "enterprise_name", "enterprise_region", "enterprise_identifier", "enterprise_chain", "filing", "fact_yearly",
     "fact_current", "recognition", "eligibility", "eligibility_change", "fact_conflict", "fact_flag", "import_touched",
+    "import_decision",
 )  # fmt: skip
 
 _PORTION = 500

@@ -174,6 +174,36 @@ const KEYS = {
   p: () => document.querySelector(".pages a[rel=prev]")?.click(),
 };
 
+// Doubtful rows by keyboard --------------------------------------------------------------------------------
+// <form data-decisions> holds a <fieldset data-doubt> for each; a choice's key stands in its data-key.
+
+function decideByKey(event) {
+  const form = document.querySelector("[data-decisions]");
+  if (!form) return;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) return form.requestSubmit();
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.target.closest("input:not([type=radio]), select, textarea, button, a, summary")) return;
+  const rows = [...form.querySelectorAll("[data-doubt]")];
+  const at = rows.findIndex((row) => row.classList.contains("is-at"));
+  const key = event.key.toLowerCase();
+  if (key === "j" || key === "k") goTo(rows, at, Math.max(0, Math.min(rows.length - 1, at + (key === "j" ? 1 : -1))));
+  else {
+    const choice = rows[at]?.querySelector(`[data-key="${CSS.escape(key)}"]:not(:disabled)`);
+    if (!choice) return;
+    choice.checked = true;
+    if (key === "c") choice.closest("label").querySelector("input[type=text]").focus();
+    else goTo(rows, at, Math.min(rows.length - 1, at + 1));
+  }
+  event.preventDefault();
+}
+
+function goTo(rows, from, to) {
+  rows[from]?.classList.remove("is-at");
+  rows[to].classList.add("is-at");
+  rows[to].scrollIntoView({ block: "center" });
+}
+
+document.addEventListener("keydown", decideByKey);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.target.closest("input, select, textarea, button, a, summary")) {

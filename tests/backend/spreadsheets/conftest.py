@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import xlsxwriter
 
-from backend.spreadsheets import pages
+from backend.spreadsheets import starting
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.records import ReadResult
 from rules.catalogue import Catalogue, load_catalogue
@@ -64,7 +64,7 @@ def make_workbook(
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A request waits for its import however busy the machine is; what happens otherwise is tested by itself."""
-    monkeypatch.setattr(pages, "PATIENCE_SECONDS", 60)
+    monkeypatch.setattr(starting, "PATIENCE_SECONDS", 60)
 
 
 Read = Callable[..., ReadResult]

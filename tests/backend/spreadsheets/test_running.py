@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.database.session import owner_unit_of_work
-from backend.spreadsheets import pages
+from backend.spreadsheets import starting
 from tests.backend.conftest import ClientAs
 from tests.backend.spreadsheets.conftest import make_workbook
 from tests.backend.spreadsheets.importing import hand_in, rows_written
@@ -26,7 +26,7 @@ TABLE: list[list[Any]] = [
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests do not wait for their imports."""
-    monkeypatch.setattr(pages, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(starting, "PATIENCE_SECONDS", 0)
 
 
 @pytest.fixture
