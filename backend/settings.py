@@ -8,6 +8,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+#: Acts that wait for a second person, as `backend.access.proposals` knows them.
+FourEyesKind = Literal[
+    "recognition.grant", "recognition.revoke", "recognition.extend", "conflict.settle", "plan.change", "import.undo",
+    "enterprise.merge", "enterprise.split",
+]  # fmt: skip
+
 
 def _default_data_folder() -> Path:
     if os.geteuid() == 0:
@@ -106,7 +112,16 @@ class Settings(BaseSettings):
     )
     four_eyes: bool = Field(
         default=True,
-        description="Titles entered or taken away by hand wait for a second person; off where only one person works.",
+        description="What matters and is done by hand waits for a second person; off where only one person works.",
+    )
+    four_eyes_waived: tuple[FourEyesKind, ...] = Field(
+        default=(),
+        description='Kinds of acts that one person may do alone all the same, as JSON: ["conflict.settle"].',
+    )
+    four_eyes_undo_rows: int = Field(
+        default=50,
+        ge=0,
+        description="Rows of an import above which undoing it waits for a second person: a slip of the hand may be mended.",
     )
     sign_ins_a_minute: int = Field(
         default=60,

@@ -18,6 +18,7 @@ from backend.web.templates import render
 router = APIRouter()
 
 _DONE: Final = {
+    "proposed": "已提交，由另一人确认后生效。",
     "confirmed": "已确认，事项已经办理。",
     "refused": "已退回，提交人可以看到理由。",
     "withdrawn": "已撤回，没有办理。",

@@ -14,12 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
+from backend.access.proposals import accepted, needs_second_person
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.queries import find
 from backend.filings.attachments import attach, attachments_of
 from backend.filings.conflicts import conflict_of
 from backend.filings.papers import MOST_BYTES, PaperRefused
+from backend.filings.proposing import SETTLE, propose_settlement
 from backend.filings.service import FilingDraft, file
 from backend.filings.settling import OFFICER, Decision, settle
 from backend.filings.worklist import conflicts_after, filings_after
@@ -137,6 +139,8 @@ async def decide(
         found = await _found(session, row, indicator, year)
         demand_match(request, _etag(found))
         decision = Decision(row["id"], indicator, year, _exact(body.value), body.reason, found["latest_filing_id"])
+        if needs_second_person(request, SETTLE):
+            return accepted(await propose_settlement(session, decision, person.id))
         await settle(session, decision, library().catalogue, decided_by=person.id, decided_on=today())
         await evaluate(session, [row["id"]], library(), today())
         answer = {"enterprise": code, "indicator": indicator, "year": year, "value": body.value, "reason": body.reason}

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
+from backend.access.proposals import needs_second_person
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of
@@ -18,6 +19,7 @@ from backend.enterprises.labels import Names
 from backend.filings.attachments import attachments_of
 from backend.filings.conflicts import conflict_of, conflicts_of, last_decision
 from backend.filings.forms import shown_value, told, typed_value, unit_of
+from backend.filings.proposing import SETTLE, propose_settlement
 from backend.filings.queries import all_said
 from backend.filings.schemas import DecisionForm
 from backend.filings.service import FilingRefused, read_json
@@ -35,6 +37,7 @@ from rules.values import FactKey
 router = APIRouter()
 _DONE = {
     "settled": "已裁定，并按裁定的数重新测评了这家企业。",
+    "proposed": "已提交裁定，由另一人在“待确认”里确认后生效。",
     "answered": "已记下说明，这组数据变动前不再提示。",
 }  # fmt: skip
 
@@ -99,6 +102,9 @@ async def decide(
     if not errors:
         decision = Decision(row["id"], indicator.id, of_year, value, form.reason.strip(), form.seen)
         try:
+            if needs_second_person(request, SETTLE):
+                await propose_settlement(session, decision, person.id)
+                return redirect(request, _fact_address(row, indicator, of_year, "proposed"))
             await settle(session, decision, library().catalogue, decided_by=person.id, decided_on=today())
         except FilingRefused as refusal:
             errors["value"] = told(refusal.problems)
@@ -107,8 +113,12 @@ async def decide(
     if errors:
         return await _fact_page(request, session, row, indicator, of_year, form, errors, True, [])
     await evaluate(session, [row["id"]], library(), today())
-    asked = f"?year={of_year}&done=settled" if of_year else "?done=settled"
-    return redirect(request, f"{address_of(row)}/facts/{indicator.id}{asked}")
+    return redirect(request, _fact_address(row, indicator, of_year, "settled"))
+
+
+def _fact_address(row: Mapping[str, Any], indicator: Indicator, year: int | None, done: str) -> str:
+    asked = f"?year={year}&done={done}" if year else f"?done={done}"
+    return f"{address_of(row)}/facts/{indicator.id}{asked}"
 
 
 async def _chosen_value(

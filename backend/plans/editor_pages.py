@@ -7,6 +7,7 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.access.proposals import needs_second_person
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.enterprises.labels import CITIES
@@ -15,6 +16,7 @@ from backend.plans.asking import XLSX, plan_asked
 from backend.plans.documents import findings_on
 from backend.plans.knowing import KNOWING
 from backend.plans.permissions import CityOfficer
+from backend.plans.proposing import CHANGE, propose_version
 from backend.plans.schemas import BadQuestion, day_of
 from backend.plans.territory import territory_of
 from backend.plans.versions import Document
@@ -27,6 +29,7 @@ from rules.plan import Plan, Status, TargetClass
 
 router = APIRouter(dependencies=[KNOWING])
 _STATUSES = [(one.value, one.label) for one in Status]
+_PROPOSED = "已提交，由另一人在“待确认”里确认后成为新的一版；在此之前现行版不变。"
 #: Fields of the head that are text as they stand.
 _TEXTS = ("title", "status_note", "number", "issuer", "lead_body", "bodies_note")
 
@@ -129,6 +132,9 @@ async def add_plan(
         if read.troubles:
             return _new_page(request, typed, [one.text for one in read.troubles])
         document["targets"] = read.targets
+        if needs_second_person(request, CHANGE):
+            await propose_version(session, document, based_on=None, note="新增", person_id=person.id)
+            return redirect(request, "/proposals?done=proposed")
         await versions.keep(session, document, based_on=None, note="新增", recorded_by=person.id)
     except versions.PlanInvalid as problem:
         return _new_page(request, typed, problem.problems)
@@ -141,9 +147,9 @@ async def add_plan(
 
 
 @router.get("/plans/{plan_id}/edit", response_class=HTMLResponse)
-async def edit_plan(request: Request, session: Work, person: CityOfficer, plan_id: str) -> HTMLResponse:
+async def edit_plan(request: Request, session: Work, person: CityOfficer, plan_id: str, done: str = "") -> HTMLResponse:
     """A plan to be revised: its head, its targets, its versions, and what of it can be counted."""
-    return await _edit_page(request, session, plan_asked(plan_id, person))
+    return await _edit_page(request, session, plan_asked(plan_id, person), done=done)
 
 
 async def _edit_page(
@@ -152,6 +158,7 @@ async def _edit_page(
     plan: Plan,
     typed: dict[str, str] | None = None,
     problems: list[str] | None = None,
+    done: str = "",
 ) -> HTMLResponse:
     number, document = await versions.document_of(session, plan.id)
     return render(
@@ -159,6 +166,7 @@ async def _edit_page(
         breadcrumb=[("规划目标", "/plans"), (plan.id, f"/plans/{plan.id}"), ("修订", None)], plan=plan, number=number,
         typed=typed or _head_of(document), problems=problems or [], statuses=_STATUSES, territories=_territories(),
         known=await versions.versions_of(session, plan.id), countable=_countable(plan), findings=findings_on(plan),
+        messages=[("good", _PROPOSED)] if done == "proposed" else [],
     )  # fmt: skip
 
 
@@ -175,10 +183,12 @@ async def _keep(
         based_on = int(typed.get("based_on", ""))
     except ValueError:
         based_on = -1
+    note = typed.get("version_note", "")
     try:
-        await versions.keep(
-            session, document, based_on=based_on, note=typed.get("version_note", ""), recorded_by=person.id
-        )
+        if needs_second_person(request, CHANGE):
+            await propose_version(session, document, based_on=based_on, note=note, person_id=person.id)
+            return redirect(request, f"/plans/{plan.id}/edit?done=proposed")
+        await versions.keep(session, document, based_on=based_on, note=note, recorded_by=person.id)
     except versions.PlanInvalid as problem:
         return await _edit_page(request, session, plan, problems=problem.problems)
     return redirect(request, f"/plans/{plan.id}/edit")

@@ -131,7 +131,9 @@ async def version_named(session: AsyncSession, plan_id: str, number: int) -> Pla
 
 async def next_plan_id(session: AsyncSession) -> str:
     """The number of the next plan that staff write."""
-    found = await session.execute(text("SELECT DISTINCT plan FROM plan_version"))
+    # A plan that waits for a second person has its number already.
+    waiting = "SELECT payload ->> 'plan' FROM proposal WHERE kind = 'plan.change' AND state = 'open'"
+    found = await session.execute(text(f"SELECT plan FROM plan_version UNION {waiting}"))
     taken = {int(name[1:]) for name in (*found.scalars(), *plans_of_files())}
     return f"P{next(number for number in range(FIRST_OWN, 1000) if number not in taken):03d}"
 

@@ -8,16 +8,17 @@ from datetime import date
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
+from backend.access.proposals import accepted, needs_second_person
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.queries import find
 from backend.recognitions.pages import titles_to_grant
-from backend.recognitions.proposing import needs_second_person, propose_grant, propose_revocation
+from backend.recognitions.proposing import EXTEND, GRANT, REVOKE, propose_extension, propose_grant, propose_revocation
 from backend.recognitions.queries import Listed, list_by_id, title_now
 from backend.recognitions.schemas import ExtensionBody, RecognitionBody, RevocationBody
 from backend.recognitions.service import RecognitionDraft, RecognitionRefused, extend, grant, revoke
@@ -71,8 +72,8 @@ async def grant_recognition(
         row = await find(session, body.enterprise)
         if row is None:
             raise NotFound(f"没有代码为“{body.enterprise}”的企业，或者它不在您的区域。请核对统一社会信用代码。")
-        if needs_second_person(request):
-            return _proposed(await propose_grant(session, _draft(body, row), person.id))
+        if needs_second_person(request, GRANT):
+            return accepted(await propose_grant(session, _draft(body, row), person.id))
         is_new = await grant(session, [_draft(body, row)], library(), recorded_by=person.id)
         if not is_new[0]:
             raise RecognitionRefused("这项认定已经登记过了，请核对")
@@ -92,9 +93,9 @@ async def revoke_recognition(
 
     async def work() -> Response:
         title = await _unchanged(request, session, recognition_id)
-        if needs_second_person(request):
+        if needs_second_person(request, REVOKE):
             which, on, why = title["id"], body.revoked_on, body.reason
-            return _proposed(await propose_revocation(session, title["enterprise_id"], which, on, why, person.id))
+            return accepted(await propose_revocation(session, title["enterprise_id"], which, on, why, person.id))
         await revoke(session, title["id"], body.revoked_on, body.reason, recorded_by=person.id)
         return await _after(request, session, title)
 
@@ -109,16 +110,16 @@ async def extend_recognition(
 
     async def work() -> Response:
         title = await _unchanged(request, session, recognition_id)
+        if needs_second_person(request, EXTEND):
+            which, until = title["id"], body.valid_to
+            return accepted(
+                await propose_extension(session, title["enterprise_id"], which, until, body.notice, person.id)
+            )
         if not await extend(session, title["id"], body.valid_to, body.notice, recorded_by=person.id):
             raise RecognitionRefused(f"该认定的有效期止已是 {title['valid_to'] or '长期'}，不早于 {body.valid_to}")
         return await _after(request, session, title)
 
     return await once.answer(work)
-
-
-def _proposed(proposal_id: int) -> Response:
-    """It is written down and waits for a second person: accepted, and not done."""
-    return JSONResponse({"proposal": proposal_id, "state": "open"}, 202)
 
 
 async def _title(session: AsyncSession, recognition_id: int) -> Mapping[str, Any]:

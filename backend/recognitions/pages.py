@@ -8,12 +8,13 @@ from fastapi.responses import HTMLResponse, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
+from backend.access.proposals import needs_second_person
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.asking import query_of
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
 from backend.enterprises.labels import Names, is_open_here, programme_choices, region_choices
-from backend.recognitions.proposing import needs_second_person, propose_grant, propose_revocation
+from backend.recognitions.proposing import GRANT, REVOKE, propose_grant, propose_revocation
 from backend.recognitions.queries import Held, held_by
 from backend.recognitions.schemas import RecognitionForm, RevocationForm
 from backend.recognitions.service import RecognitionDraft, RecognitionRefused, grant, revoke
@@ -69,7 +70,7 @@ async def add_recognition(
     if draft is None or errors:
         return _recognition_page(request, row, form, errors)
     try:
-        if needs_second_person(request):
+        if needs_second_person(request, GRANT):
             await propose_grant(session, draft, person.id)
             return redirect(request, f"{address_of(row)}?done=proposed")
         is_new = await grant(session, [draft], library(), recorded_by=person.id)
@@ -143,7 +144,7 @@ async def revoke_recognition(
     title = await _title_of(session, row, recognition_id)
     if revoked_on is not None and not errors:
         try:
-            if needs_second_person(request):
+            if needs_second_person(request, REVOKE):
                 await propose_revocation(session, row["id"], title.id, revoked_on, form.reason.strip(), person.id)
                 return redirect(request, f"{address_of(row)}?done=proposed")
             await revoke(session, title.id, revoked_on, form.reason.strip(), recorded_by=person.id)

@@ -1,54 +1,90 @@
-"""Titles entered or taken away by hand, as proposals that a second person confirms."""
+"""Titles entered, extended or taken away by hand, as proposals that a second person confirms."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 from datetime import date
 from typing import Any, Final
 
-from fastapi import Request
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.access.proposals import Proposed, propose, register_kind
+from backend.access.proposals import Change, Proposed, propose, register_kind
 from backend.clock import today
 from backend.database.session import because
 from backend.eligibility.service import evaluate
-from backend.recognitions.service import RecognitionDraft, RecognitionRefused, grant, revoke
-from backend.settings import Settings
+from backend.recognitions.service import RecognitionDraft, RecognitionRefused, extend, grant, last_day, revoke
 from rules.library import library
 
 GRANT: Final = "recognition.grant"
 REVOKE: Final = "recognition.revoke"
+EXTEND: Final = "recognition.extend"
 _DAYS: Final = {field.name for field in fields(RecognitionDraft) if "date" in str(field.type)}
 
 
-def needs_second_person(request: Request) -> bool:
-    """Whether the installation wants titles by hand to be confirmed by another one."""
-    settings: Settings = request.app.state.settings
-    return settings.four_eyes
-
-
 async def propose_grant(session: AsyncSession, draft: RecognitionDraft, person_id: int) -> int:
-    """Propose a title. Returns the proposal's id. Raises RecognitionRefused."""
-    named = library().by_name.get(draft.programme)
-    what = named.source.name.zh if named is not None else draft.programme
+    """Propose a title. Returns the proposal's id. Raises AlreadyProposed, RecognitionRefused."""
+    what = _name_of(draft.programme)
     number = f"，证书 {draft.number}" if draft.number else ""
+    valid_from = draft.valid_from or draft.granted_on
+    valid_to = draft.valid_to or last_day(draft.programme, valid_from, library())
+    changes = (
+        Change("认定", "", what), Change("发证或公告日期", "", str(draft.granted_on)),
+        Change("有效期", "", f"{valid_from} 至 {valid_to or '长期'}"), Change("证书编号", "", draft.number),
+        Change("依据", "", draft.notice),
+    )  # fmt: skip
     proposed = Proposed(
-        GRANT, f"登记认定：{what}，{draft.granted_on}{number}", asdict(draft), draft.enterprise_id, draft.notice
-    )
+        GRANT, f"登记认定：{what}，{draft.granted_on}{number}", asdict(draft), draft.enterprise_id, draft.notice,
+        tuple(one for one in changes if one.after),
+    )  # fmt: skip
     return await propose(session, proposed, person_id)
 
 
 async def propose_revocation(
     session: AsyncSession, enterprise_id: int, recognition_id: int, revoked_on: date, reason: str, person_id: int
 ) -> int:
-    """Propose that a title counts no more from a day on. Returns the proposal's id. Raises RecognitionRefused."""
+    """Propose that a title counts no more from a day on. Returns the proposal's id.
+
+    Raises AlreadyProposed, RecognitionRefused.
+    """
+    what, was = await _standing(session, recognition_id)
     payload = {"recognition_id": recognition_id, "revoked_on": revoked_on, "reason": reason}
-    programme = await session.scalar(text("SELECT programme FROM recognition WHERE id = :id"), {"id": recognition_id})
-    named = library().by_name.get(str(programme))
-    what = named.source.name.zh if named is not None else programme
-    proposed = Proposed(REVOKE, f"取消资格：{what}，自 {revoked_on} 起", payload, enterprise_id, reason)
+    proposed = Proposed(
+        REVOKE, f"取消资格：{what}，自 {revoked_on} 起", payload, enterprise_id, reason,
+        (Change(what, was, f"自 {revoked_on} 起取消"),),
+    )  # fmt: skip
     return await propose(session, proposed, person_id)
+
+
+async def propose_extension(
+    session: AsyncSession, enterprise_id: int, recognition_id: int, valid_to: date, notice: str, person_id: int
+) -> int:
+    """Propose that a title counts until a later day. Returns the proposal's id.
+
+    Raises AlreadyProposed, RecognitionRefused.
+    """
+    what, was = await _standing(session, recognition_id)
+    payload = {"recognition_id": recognition_id, "valid_to": valid_to, "notice": notice}
+    proposed = Proposed(
+        EXTEND, f"延长有效期：{what}，至 {valid_to}", payload, enterprise_id, notice,
+        (Change(what, was, f"有效至 {valid_to}"),),
+    )  # fmt: skip
+    return await propose(session, proposed, person_id)
+
+
+def _name_of(programme: str) -> str:
+    named = library().by_name.get(programme)
+    return named.source.name.zh if named is not None else programme
+
+
+async def _standing(session: AsyncSession, recognition_id: int) -> tuple[str, str]:
+    """What a title is called and how long it counts as it stands, in words."""
+    found = await session.execute(
+        text("SELECT programme, valid_to, revoked_on FROM recognition WHERE id = :id"), {"id": recognition_id}
+    )
+    row = found.one()
+    if row.revoked_on is not None:
+        return _name_of(row.programme), f"自 {row.revoked_on} 起取消"
+    return _name_of(row.programme), f"有效至 {row.valid_to}" if row.valid_to is not None else "长期有效"
 
 
 async def _grant(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
@@ -61,19 +97,33 @@ async def _grant(session: AsyncSession, payload: Mapping[str, Any], proposed_by:
 
 async def _revoke(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
     await because(session, payload["reason"])
-    revoked_on = payload["revoked_on"]
-    day = revoked_on if isinstance(revoked_on, date) else date.fromisoformat(revoked_on)
-    await revoke(session, payload["recognition_id"], day, payload["reason"], recorded_by=proposed_by)
-    enterprise_id = await session.scalar(
-        text("SELECT enterprise_id FROM recognition WHERE id = :id"), {"id": payload["recognition_id"]}
-    )
-    if enterprise_id is not None:
-        await evaluate(session, [enterprise_id], library(), today())
+    which, day = payload["recognition_id"], _day(payload["revoked_on"])
+    await revoke(session, which, day, payload["reason"], recorded_by=proposed_by)
+    await _evaluate_holder(session, which)
+
+
+async def _extend(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
+    await because(session, payload["notice"])
+    which, day = payload["recognition_id"], _day(payload["valid_to"])
+    if not await extend(session, which, day, payload["notice"], recorded_by=proposed_by):
+        raise RecognitionRefused(f"该认定的有效期止已不早于 {day}，不用再延长")
+    await _evaluate_holder(session, which)
+
+
+async def _evaluate_holder(session: AsyncSession, recognition_id: int) -> None:
+    holder = await session.scalar(text("SELECT enterprise_id FROM recognition WHERE id = :id"), {"id": recognition_id})
+    if holder is not None:
+        await evaluate(session, [holder], library(), today())
+
+
+def _day(value: Any) -> date:
+    return value if isinstance(value, date) else date.fromisoformat(value)
 
 
 def _read(name: str, value: Any) -> Any:
-    return date.fromisoformat(value) if name in _DAYS and isinstance(value, str) else value
+    return _day(value) if name in _DAYS and value is not None else value
 
 
 register_kind(GRANT, "登记认定", _grant)
 register_kind(REVOKE, "取消资格", _revoke)
+register_kind(EXTEND, "延长有效期", _extend)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
+from backend.access.proposals import waiting_for
 from backend.clock import today
 from backend.cultivation.service_file import due_items
 from backend.cultivation.stages import ACTION_KINDS
@@ -49,12 +50,13 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
     counts, total = found["counts"]
     # An officer's own day is a handful of rows, and never another's: it is asked for each time.
     mine = await due_items(session, day + timedelta(days=DAYS_AHEAD), person.id) if person.role.may_write else None
+    waiting = await waiting_for(session, person)
     tasks = await tasks_to_look_at(session, day, person.region_code)
     return render(
         request, "workbench.html", page_title="工作台", on=day, names=Names(rules),
         steps=[{"rung": one.id, "name": one.name, "count": counts[one.id], "note": "", "href": f"/enterprises?rung={one.id}"} for one in RUNGS],
         total=total, ending=found["ending"], days=SOON_DAYS, newly=found["newly"], missing=found["missing"],
-        plans=found["plans"], last_run=await _last_run(session), mine=mine, tasks=tasks, shown=SHOWN, days_ahead=DAYS_AHEAD,
+        plans=found["plans"], last_run=await _last_run(session), mine=mine, tasks=tasks, waiting=waiting, shown=SHOWN, days_ahead=DAYS_AHEAD,
         kinds={"step": "步骤"} | ACTION_KINDS,
     )  # fmt: skip
 

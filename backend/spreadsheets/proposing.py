@@ -1,0 +1,79 @@
+"""Undoing a large import, as a proposal that a second person confirms."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import Request
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.access.proposals import Change, Proposed, needs_second_person, propose, register_kind
+from backend.clock import today
+from backend.database.session import because
+from backend.settings import Settings
+from backend.spreadsheets.undoing import NotUndoable, undo_import
+from rules.library import library
+
+UNDO: Final = "import.undo"
+
+
+def is_large(request: Request, run: Mapping[str, Any]) -> bool:
+    """Whether undoing an import is a matter for two: a slip of some rows is mended by whoever made it."""
+    settings: Settings = request.app.state.settings
+    written = (run["created"] or 0) + (run["updated"] or 0)
+    return written > settings.four_eyes_undo_rows and needs_second_person(request, UNDO)
+
+
+async def propose_undoing(session: AsyncSession, run: Mapping[str, Any], person_id: int) -> int:
+    """Propose that an import is undone. Returns the proposal's id. Raises AlreadyProposed, NotUndoable."""
+    name = run["file_name"]
+    new, changed = await _touched(session, run["id"])
+    changes = (
+        Change("这次导入登记的企业", f"{new:,} 家", "撤销登记"),
+        Change("这次导入改动的企业", f"{changed:,} 家", "恢复到导入之前"),
+        Change("这次导入的数据和认定", "有效", "不再有效"),
+    )
+    proposed = Proposed(
+        UNDO, f"撤销导入：{name}（{run['created'] + run['updated']:,} 行）", {"import_id": run["id"]}, None,
+        "导入之后又改动过的企业保留原样", changes, run["region_code"],
+    )  # fmt: skip
+    return await propose(session, proposed, person_id)
+
+
+async def is_waiting(session: AsyncSession, import_id: int) -> bool:
+    """Whether somebody proposed to undo an import and nobody has decided yet."""
+    found = await session.scalar(
+        text(
+            "SELECT EXISTS (SELECT FROM proposal WHERE state = 'open' AND expires_at > now() AND kind = :kind"
+            " AND payload ->> 'import_id' = :id)"
+        ),
+        {"kind": UNDO, "id": str(import_id)},
+    )
+    return bool(found)
+
+
+async def _touched(session: AsyncSession, import_id: int) -> tuple[int, int]:
+    found = await session.execute(
+        text(
+            "SELECT count(*) FILTER (WHERE is_new), count(*) FILTER (WHERE NOT is_new) FROM import_touched"
+            " WHERE import_id = :id"
+        ),
+        {"id": import_id},
+    )
+    row = found.one()
+    return int(row[0]), int(row[1])
+
+
+async def _undo(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
+    await because(session, "撤销导入")
+    await undo_import(session, payload["import_id"], library(), today(), undone_by=proposed_by)
+
+
+async def _attempt(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
+    # Undoing a hundred thousand rows twice would only cost time: what was changed since is left alone anyway.
+    status = await session.scalar(text("SELECT status FROM import_run WHERE id = :id"), {"id": payload["import_id"]})
+    if status not in ("committed", "committed_in_part"):
+        raise NotUndoable
+
+
+register_kind(UNDO, "撤销导入", _undo, _attempt)
