@@ -11,8 +11,10 @@ from backend.spreadsheets.fates import RowFate
 from backend.spreadsheets.records import ReadRow, RecognitionEvent
 
 #: A single likeness from here on, in the row's own district and well ahead of the next, is taken for obvious: a person
-#: may confirm all of these at once. Names one character apart are still shown, since they may be two firms.
+#: may confirm all of these at once. Short names one character apart stay below it, since they may be two firms.
 OBVIOUS: Final = 0.9
+#: What stands for a character that was lost on the way.
+_LOST: Final = "□"
 _AHEAD: Final = 0.05
 _EVENTS: Final = {
     RecognitionEvent.PUBLICITY: "公示", RecognitionEvent.GRANTED: "认定", RecognitionEvent.RENEWED: "重新认定",
@@ -47,13 +49,21 @@ def _said(row: ReadRow) -> dict[str, Any]:
 
 
 def is_obvious(one: RowFate) -> bool:
-    """Whether one candidate is so much like the row, and in its district, that a person may confirm it unseen."""
-    region = one.row.enterprise.region_code
-    ranked = sorted(one.candidates, key=lambda each: -each.likeness)
-    if not ranked or ranked[0].likeness < OBVIOUS or not region:
+    """Whether the first candidate is so much like the row, and in its district, that a person may confirm it unseen."""
+    who, candidates = one.row.enterprise, one.candidates
+    if not candidates or not agrees(who.region_code, candidates[0].region_code):
         return False
-    is_ahead = len(ranked) == 1 or ranked[0].likeness - ranked[1].likeness >= _AHEAD
-    return is_ahead and agrees(region, ranked[0].region_code)
+    fills = [_fills(who.name, each.name) for each in candidates]
+    if fills[0]:
+        return not any(fills[1:])
+    is_ahead = all(candidates[0].likeness - each.likeness >= _AHEAD for each in candidates[1:])
+    return is_ahead and OBVIOUS <= candidates[0].likeness < 1
+
+
+def _fills(printed: str, name: str) -> bool:
+    """Whether a name is the printed one but for the characters that were lost there."""
+    one, other = match_key(printed), match_key(name)
+    return _LOST in one and len(one) == len(other) and all(a in (b, _LOST) for a, b in zip(one, other, strict=True))
 
 
 def agrees(one: str, other: str) -> bool:

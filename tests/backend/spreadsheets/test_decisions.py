@@ -68,7 +68,7 @@ async def test_a_row_stands_beside_whom_it_may_mean_with_what_is_known_of_them(s
     assert candidate["id"] == known
     assert [part.text for part in candidate["parts"] if part.differs] == ["子"]
     assert [title.programme for title in candidate["titles"]] == ["hnte"]
-    assert [why for _, why in candidate["reasons"]] == ["名称相似度 94%", "所属区域一致"]
+    assert [why for _, why in candidate["reasons"]] == ["名称相似度 86%", "所属区域一致"]
 
 
 async def test_what_was_said_is_what_the_import_then_takes(session: AsyncSession, known: int):
@@ -119,9 +119,18 @@ async def test_an_enterprise_that_is_not_there_cannot_be_chosen(session: AsyncSe
 
 
 async def test_in_bulk_only_a_clear_likeness_in_the_rows_own_district_is_confirmed(session: AsyncSession, known: int):
-    elsewhere = "泰州远洋电孑科技有限公司"
-    await make_enterprise(session, name="泰州远洋电子科技有限公司", region_code="321281")
-    number = await checked(session, listed(LIKE, elsewhere, NOBODY))
+    clear, elsewhere = "泰州华创智能电孑信息工程技术有限公司", "泰州远洋智能电孑信息工程技术有限公司"
+    meant = await make_enterprise(session, name=clear.replace("孑", "子"))
+    await make_enterprise(session, name=elsewhere.replace("孑", "子"), region_code="321281")
+    number = await checked(session, listed(clear, elsewhere, LIKE, NOBODY))
+    assert await decide_rest(session, number, Bulk.OBVIOUS) == 1
+    assert await choices_of(session, number) == {"Sheet1!4": meant}
+
+
+async def test_a_name_with_a_lost_character_is_obvious_if_one_enterprise_fills_it(session: AsyncSession, known: int):
+    for name in ("泰州甲丙科技有限公司", "泰州乙丙科技有限公司"):
+        await make_enterprise(session, name=name)
+    number = await checked(session, listed("泰州华创电□科技有限公司", "泰州□丙科技有限公司"))
     assert await decide_rest(session, number, Bulk.OBVIOUS) == 1
     assert await choices_of(session, number) == {"Sheet1!4": known}
 
