@@ -5,8 +5,8 @@ The service of before goes on beside it: it neither names the columns nor needs 
 
 from alembic import op
 
-revision = "0034"
-down_revision = "0033"
+revision = "0035"
+down_revision = "0034"
 branch_labels = None
 depends_on = None
 
