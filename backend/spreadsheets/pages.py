@@ -181,12 +181,8 @@ async def one_import(
         request, "imports/import.html", page_title=run["file_name"], breadcrumb=[("导入", "/imports"), (run["file_name"], None)],
         run=run, report=run["report"], kept=await kept_by_undoing(session, import_id) if run["undone_at"] else [], found=found, fate=chosen, kind=kind, fates=_FATES, query=query,
         unknown=await unknown_columns(session, run["report"], person.region_code, library().catalogue),
-<<<<<<< Updated upstream
         meanings=meanings(library().catalogue), stage=_stage(run), doubts=await decision_counts(session, import_id), is_reported=bool(run["report"].get("counts")),
-=======
-        meanings=meanings(library().catalogue), stage=_stage(run), is_reported=bool(run["report"].get("counts")),
         undoing=await is_waiting(session, import_id),
->>>>>>> Stashed changes
     )  # fmt: skip
 
 
@@ -277,14 +273,10 @@ async def commit(
 @router.post("/imports/{import_id}/undo")
 async def undo(request: Request, session: Work, person: Officer, import_id: int) -> Response:
     """Undo an import whole; what was changed since stays and is listed."""
-<<<<<<< Updated upstream
-    await found_run(session, import_id)
-=======
-    run = await _found(session, import_id)
+    run = await found_run(session, import_id)
     if is_large(request, run):
         await propose_undoing(session, run, person.id)
         return redirect(request, f"/imports/{import_id}")
->>>>>>> Stashed changes
     await undo_import(session, import_id, library(), today(), undone_by=person.id)
     return redirect(request, f"/imports/{import_id}")
 
