@@ -11,9 +11,11 @@ get something odd instead.
 
 import copy
 import random
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -25,11 +27,15 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Err
 from schemathesis.generation import GenerationMode
 from schemathesis.openapi.checks import JsonSchemaError, UndefinedContentType, UndefinedStatusCode
 from schemathesis.schemas import APIOperation
 
+from backend.web.templates import TEMPLATES
+
 Known = Mapping[str, Sequence[Any]]
+Case = schemathesis.Case[Any]
 #: What programs trip over: numbers that fit into no column, text that PostgreSQL cannot hold, other shapes.
 ODD: Final = (
     "", " ", "0", "-1", "9223372036854775807", "9223372036854775808", "2147483648", "9" * 40, "1e400", "NaN", "Infinity",
@@ -44,7 +50,7 @@ _ODD: Final = 0.15
 class Made:
     """A request that was made up: the `number`th for its operation."""
 
-    case: schemathesis.Case
+    case: Case
     number: int
 
     @property
@@ -71,6 +77,10 @@ class Made:
 
     def _body(self, known: Known, luck: random.Random) -> dict[str, Any]:
         body: Any = self.case.body
+        if self.case.media_type is None and self.case.method == "POST":
+            # A page that reads its form itself says nothing of its fields; some of those that forms have will do.
+            names = luck.sample(form_fields(), 12)
+            return {"data": {name: _text(_chosen(name, "x", known, luck)) for name in names}}
         if self.case.media_type is None or not isinstance(body, dict | list | str | int | float | bool | None):
             return {}
         body = _filled(body, known, luck)
@@ -99,17 +109,23 @@ def made_up(schema: Mapping[str, Any], many: int, *, malformed: bool = False) ->
     loaded = schemathesis.openapi.from_dict(copy.deepcopy(dict(schema)))
     modes = [GenerationMode.POSITIVE, *([GenerationMode.NEGATIVE] if malformed else [])]
     for found in loaded.get_all_operations():
+        if isinstance(found, Err):
+            raise found.err()
         operation = found.ok()
         cases = [case for mode in modes for case in _drawn(operation, mode, many)]
         yield from (Made(case, number) for number, case in enumerate(cases))
 
 
-def _drawn(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, many: int) -> list[schemathesis.Case]:
-    cases: list[schemathesis.Case] = []
+def _drawn(operation: APIOperation[Any, Any, Any, Any], mode: GenerationMode, many: int) -> list[Case]:
+    cases: list[Case] = []
 
     @seed(20261122)
     @settings(
-        max_examples=many, database=None, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+        max_examples=many,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
     )
     @given(st.data())
     def draw(data: st.DataObject) -> None:
@@ -129,6 +145,13 @@ def openapi_of(routes: Iterable[APIRoute]) -> dict[str, Any]:
     for route in shown:
         route.include_in_schema = True
     return get_openapi(title="pages", version="1", routes=shown)
+
+
+@cache
+def form_fields() -> list[str]:
+    """The names of all fields of all forms."""
+    written = (path.read_text(encoding="utf-8") for path in TEMPLATES.rglob("*.html"))
+    return sorted({name for page in written for name in re.findall(r'\bname="([a-z_][\w.]*)"', page)})
 
 
 def _chosen(name: str, value: Any, known: Known, luck: random.Random) -> Any:

@@ -31,7 +31,14 @@ router.include_router(feed_api.router)
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
-@router.post("/oauth/token")
+#: RFC 6749 has a form of its own for refusing.
+_REFUSED_SHAPE = {"type": "object", "required": ["error"], "properties": {"error": {"type": "string"}}}
+_TOKEN_REFUSED: dict[str, Any] = {
+    "description": "RFC 6749 section 5.2", "content": {"application/json": {"schema": _REFUSED_SHAPE}},
+}  # fmt: skip
+
+
+@router.post("/oauth/token", responses={400: _TOKEN_REFUSED, 401: _TOKEN_REFUSED})
 async def token(
     request: Request,
     engine: Engine,

@@ -19,7 +19,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -104,6 +104,7 @@ def install_error_handlers(app: FastAPI) -> None:
     # A server that is not there makes itself known below SQLAlchemy, as a refused connection.
     for unreachable in (StorageError, OperationalError, InterfaceError, PoolTimeout, ConnectionError):
         app.add_exception_handler(unreachable, _on_no_database)
+    app.add_exception_handler(DBAPIError, _on_database_error)
     app.add_exception_handler(Exception, _on_the_unexpected)
 
 
@@ -191,6 +192,20 @@ async def _on_no_database(request: Request, error: Exception) -> Response:
     log.error("database_unreachable", trace_id=trace_id(request), path=request.url.path, error=repr(error))
     detail = say("数据库暂时没有应答，本次操作没有保存。请稍后再试；管理员可运行 tidu doctor 查看原因。")
     return tell(request, problem_of_status(503, detail))
+
+
+#: What PostgreSQL says of a value that it has no room for: no text, no number, no day that it knows.
+#: asyncpg finds most of them itself, before it sends anything, and says 22000.
+_NO_ROOM: Final = frozenset({"22000", "22003", "22007", "22008", "22021", "22P02", "22P05"})
+
+
+async def _on_database_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, DBAPIError)
+    if getattr(error.orig, "sqlstate", None) not in _NO_ROOM:
+        raise error
+    log.warning("value_without_room", trace_id=trace_id(request), path=request.url.path, error=str(error.orig))
+    detail = "填写的内容里有数据库不能保存的字符，或超出范围的数字、日期，本次没有保存。请核对后重新提交。"
+    return tell(request, problem_of_status(422, detail))
 
 
 async def _on_the_unexpected(request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """The policy workshop: change a threshold, and see over the whole registry who enters, who leaves, and what decides."""
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Annotated, Any, Final
 
@@ -11,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from backend.access.dependencies import Officer
 from backend.clock import today
 from backend.web.dependencies import Work
-from backend.web.errors import NotFound
+from backend.web.errors import NotFound, Refusal
 from backend.web.responses import download
 from backend.web.templates import render
 from backend.workshop.export import outcomes_workbook
@@ -35,6 +36,22 @@ _TITLE: Final = "政策推演"
 _LARGEST_FILE: Final = 100_000
 #: Enterprises listed on the page; the export has all.
 MOST_LISTED: Final = 100
+
+
+class ScenarioWrong(Refusal):
+    """What was carried along is no scenario, or cannot be run."""
+
+    status = 422
+    slug = "scenario-wrong"
+    title = "方案有误"
+
+
+@contextmanager
+def _told() -> Generator[None]:
+    try:
+        yield
+    except RuleError as error:
+        raise ScenarioWrong(str(error)) from error
 
 
 async def _form(request: Request) -> FormData:
@@ -71,16 +88,18 @@ async def run(request: Request, session: Work, officer: Officer, form: Posted) -
 @router.post("/export")
 async def export(session: Work, officer: Officer, form: Posted) -> Response:
     """The scenarios compared as a workbook, with every enterprise that enters or leaves."""
-    as_of = _day(form)
-    patches = [read_scenario(one) for one in _carried(form)[:MOST_SCENARIOS]]
-    outcomes = [await run_scenario(session, one, library(), as_of) for one in patches]
+    with _told():
+        as_of = _day(form)
+        patches = [read_scenario(one) for one in _carried(form)[:MOST_SCENARIOS]]
+        outcomes = [await run_scenario(session, one, library(), as_of) for one in patches]
     return download(outcomes_workbook(outcomes), f"政策推演_{as_of}.xlsx")
 
 
 @router.post("/save")
 async def save(officer: Officer, form: Posted) -> Response:
     """One scenario as a file, for later and for `tidu simulate`."""
-    patch = read_scenario(str(form.get("save", "")))
+    with _told():
+        patch = read_scenario(str(form.get("save", "")))
     return download(
         as_yaml(patch).encode(), f"方案_{patch.programme}_{patch.note or patch.version}.yaml", "application/yaml"
     )
