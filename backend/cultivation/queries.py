@@ -30,7 +30,7 @@ class PoolFilters:
 
     def where(self) -> tuple[str, dict[str, Any]]:
         """The condition on an entry `p` and its enterprise `e`, and its values."""
-        conditions = ["p.programme = :programme", "p.year = :year"]
+        conditions = ["p.programme = :programme", "p.year = :year", "e.status = 'active'"]
         values: dict[str, Any] = {"programme": self.programme, "year": self.year}
         if self.region:
             conditions.append("e.region_code = :region")
@@ -124,7 +124,8 @@ async def recognised_meanwhile(session: AsyncSession, programme: str, year: int,
     """How many entries of a pool have got their title and still stand at an earlier stage."""
     found = await session.execute(
         text(
-            "SELECT count(*) FROM pool_entry p WHERE p.programme = :programme AND p.year = :year"
+            "SELECT count(*) FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id AND e.status = 'active'"
+            " WHERE p.programme = :programme AND p.year = :year"
             f" AND p.stage NOT IN ('recognised', 'out') AND {is_recognised()}"
         ),
         {"programme": programme, "year": year, "on": on},

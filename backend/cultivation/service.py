@@ -60,7 +60,7 @@ async def enter(
         text(
             "INSERT INTO pool_entry (enterprise_id, programme, year, stage, officer_id, note, revision)"
             " SELECT e.id, :programme, :year, 'discovered', CAST(:officer AS integer), '', 1 FROM enterprise e"
-            " WHERE e.id = ANY(:ids) ON CONFLICT ON CONSTRAINT pool_entry_once DO NOTHING RETURNING id, enterprise_id"
+            " WHERE e.id = ANY(:ids) AND e.status = 'active' ON CONFLICT ON CONSTRAINT pool_entry_once DO NOTHING RETURNING id, enterprise_id"
         ),
         {"programme": programme, "year": year, "officer": officer_id, "ids": list(enterprise_ids)},
     )

@@ -70,7 +70,7 @@ async def evaluate(
     results = changes = 0
     for start in range(0, len(enterprise_ids), PORTION):
         portion = enterprise_ids[start : start + PORTION]
-        facts = await registry_facts(session, portion, library.catalogue)
+        facts = await registry_facts(session, await _living(session, portion), library.catalogue)
         rows = [row for number, held in facts.items() for row in _rows(number, held, library, as_of, run_id)]
         changes += await _store(session, portion, rows, run_id)
         results += len(rows)
@@ -85,9 +85,21 @@ async def evaluate_touched(
     if len(enterprise_ids) < _WORTH_COLUMNS:
         return await evaluate(session, enterprise_ids, library, as_of)
     run_id = await _begin(session, library, as_of, is_whole=False)
-    written = await run_batch(session, enterprise_ids, library, as_of, run_id, _ALWAYS_KNOWN)
+    written = await run_batch(session, await _living(session, enterprise_ids), library, as_of, run_id, _ALWAYS_KNOWN)
     await _finish(session, run_id, len(enterprise_ids), written.changes)
     return RunResult(run_id, len(enterprise_ids), written.results, written.changes)
+
+
+async def _living(session: AsyncSession, enterprise_ids: Sequence[int]) -> list[int]:
+    """Those for whom there is something to ask: who ended, or is part of another's file, meets no programme."""
+    found = await session.execute(
+        text(
+            "SELECT id FROM enterprise WHERE id = ANY(:ids) AND status NOT IN ('merged', 'cancelled', 'licence_revoked')"
+            " ORDER BY id"
+        ),
+        {"ids": list(enterprise_ids)},
+    )
+    return list(found.scalars())
 
 
 async def _begin(session: AsyncSession, library: Library, as_of: date, is_whole: bool) -> int:

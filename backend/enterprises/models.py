@@ -44,8 +44,10 @@ class Enterprise(SQLModel, table=True):
     established_on: date | None = None
     #: Whether it is on the statistics bureau's list of above-scale industry; never computed from revenue.
     is_above_scale: bool | None = None
-    #: 存续, or how it ended.
+    #: `lineage.STATUSES`: active 存续, or what became of it.
     status: str = Field(default="active", max_length=20)
+    #: The first day on which it is none any more.
+    ended_on: date | None = None
     #: Board on which it is listed or quoted (catalogue `listing_board`), empty where none is known.
     listing_board: str = Field(default="", max_length=20)
     listed_on: date | None = None

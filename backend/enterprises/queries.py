@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -12,12 +12,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.credit_code import normalise
+from backend.enterprises.lineage import MERGED, survivor_of
 from backend.enterprises.names import match_key
 from backend.enterprises.schemas import FORMER_CODE, Draft, Known
 
 _KNOWN = """
     SELECT e.*, (SELECT array_agg(n.match_key) FROM enterprise_name n WHERE n.enterprise_id = e.id) AS keys
-    FROM enterprise e WHERE {condition}
+    FROM enterprise e WHERE e.status <> 'merged' AND {condition}
 """
 
 
@@ -122,15 +123,28 @@ async def names_of(session: AsyncSession, enterprise_id: int) -> list[NameUsed]:
     return [NameUsed(*row) for row in found]
 
 
-async def find(session: AsyncSession, code_or_id: str) -> Mapping[str, Any] | None:
-    """One enterprise by credit code, by a number that named it earlier, or by its own id."""
+async def find(session: AsyncSession, code_or_id: str, known_at: datetime | None = None) -> Mapping[str, Any] | None:
+    """One enterprise by credit code, by a number that named it earlier, or by its own id.
+
+    What named a file that is part of another now finds that other; with an earlier moment's knowledge, itself.
+    """
     key = normalise(code_or_id)
     row = await _one(session, "e.credit_code = :key", key)
     if row is None:
         row = await _one(session, "e.id IN (SELECT enterprise_id FROM enterprise_identifier WHERE value = :key)", key)
     if row is None and key.isascii() and key.isdigit() and len(key) <= 18:
         row = await _one(session, "e.id = :key", int(key))
-    return row
+    return await _whose_file(session, row, known_at)
+
+
+async def _whose_file(
+    session: AsyncSession, row: Mapping[str, Any] | None, known_at: datetime | None
+) -> Mapping[str, Any] | None:
+    """The file that has taken this one in, as known at a moment; itself where it stands for itself."""
+    if row is None or row["status"] != MERGED:
+        return row
+    survivor = await survivor_of(session, row["id"], known_at)
+    return row if survivor is None else await _one(session, "e.id = :key", survivor)
 
 
 async def _one(session: AsyncSession, condition: str, key: str | int) -> Mapping[str, Any] | None:

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.eligibility.queries import NEARLY_SETTLED
 from backend.enterprises.credit_code import normalise
+from backend.enterprises.lineage import lives
 from backend.enterprises.paging import Sort, beyond
 from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, programmes_on_ladder
@@ -82,8 +83,8 @@ class _Conditions:
         self.on = on
         self.library = library
         self.is_kept = is_kept
-        # An undone import's newcomers stay on file, but nobody is looking for them.
-        self.parts: list[str] = ["e.status <> 'withdrawn'"]
+        # An undone import's newcomers and files that are part of another's stay, but nobody is looking for them.
+        self.parts: list[str] = ["e.status NOT IN ('withdrawn', 'merged')"]
         self.values: dict[str, Any] = {"on": on, "known_at": None}
 
     def add(self, condition: str, **values: Any) -> None:
@@ -138,6 +139,9 @@ def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> tup
     conditions = _Conditions(on, library, is_kept=looked.is_kept)
     if looked.meant is not None:
         conditions.add("e.id = ANY(:meant)", meant=looked.meant)
+    elif not filters.ids:
+        # Whoever ended is found by name, and stands in no list from that day on.
+        conditions.add(lives())
     if filters.ids:
         conditions.add("e.id = ANY(:ids)", ids=list(filters.ids))
     if filters.within:

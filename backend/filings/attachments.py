@@ -75,7 +75,7 @@ async def attach(
 
 async def _is_of(session: AsyncSession, filing_id: int, enterprise_id: int) -> bool:
     found = await session.scalar(
-        text("SELECT EXISTS (SELECT FROM filing WHERE id = :id AND enterprise_id = :enterprise)"),
+        text("SELECT EXISTS (SELECT FROM filings_known(NULL) WHERE id = :id AND enterprise_id = :enterprise)"),
         {"id": filing_id, "enterprise": enterprise_id},
     )
     return bool(found)

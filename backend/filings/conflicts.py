@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.filings.standing import stands
+from backend.filings.standing import filings, stands
 
 #: Year of a fact that has none, in the tables of conflicts and flags.
 NO_YEAR = 0
@@ -21,7 +21,7 @@ _AGAIN = f"""
         SELECT FROM jsonb_array_elements(fact.said) AS s WHERE s ->> 'source' <> 'officer'
         AND CAST(s ->> 'filing_id' AS bigint) > fact.decision_id
         AND differ(s -> 'value', fact.decided, fact.percent) AND coalesce((
-            SELECT differ(b."values" -> fact.key, s -> 'value', fact.percent) FROM filing b
+            SELECT differ(b."values" -> fact.key, s -> 'value', fact.percent) FROM {filings()} b
             WHERE b.enterprise_id = fact.enterprise_id AND coalesce(b.year, {NO_YEAR}) = fact.year AND b.source = s ->> 'source'
             AND b.id < fact.decision_id AND jsonb_exists(b."values", fact.key)
             AND NOT EXISTS (SELECT FROM filing_withdrawal w WHERE w.filing_id = b.id)
@@ -35,7 +35,9 @@ _AGAIN = f"""
 _REFRESH = f"""
     WITH held AS MATERIALIZED (
         SELECT f.id, f.enterprise_id, coalesce(f.year, {NO_YEAR}) AS year, f.source, f.received_on, f."values"
-        FROM filing f WHERE f.enterprise_id = ANY(:ids) AND {stands("NULL")}
+        FROM {filings()} f WHERE f.enterprise_id = ANY(:ids) AND {stands("NULL")}
+        -- Nobody need decide about one that has ended.
+        AND EXISTS (SELECT FROM enterprise e WHERE e.id = f.enterprise_id AND e.ended_on IS NULL)
     ),
     told AS (
         SELECT enterprise_id, year, (array_agg(source ORDER BY pg_column_size("values") DESC))[1] AS most_said
@@ -127,8 +129,8 @@ async def last_decision(
     """The latest filing by which an officer established a fact: value, reason, when, who."""
     found = await session.execute(
         text(
-            'SELECT id, "values" -> :indicator AS value, note, received_on, recorded_at, recorded_by FROM filing'
-            " WHERE enterprise_id = :id AND year IS NOT DISTINCT FROM :year AND source = 'officer'"
+            'SELECT id, "values" -> :indicator AS value, note, received_on, recorded_at, recorded_by FROM'
+            f" {filings()} f WHERE enterprise_id = :id AND year IS NOT DISTINCT FROM :year AND source = 'officer'"
             ' AND jsonb_exists("values", :indicator) ORDER BY received_on DESC, id DESC LIMIT 1'
         ),
         {"id": enterprise_id, "indicator": indicator, "year": year},

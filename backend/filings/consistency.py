@@ -114,14 +114,16 @@ def _refresh_statement(catalogue: "_Kept") -> str:
         _broken(
             yearly,
             "y.year",
-            "fact_yearly y JOIN enterprise e ON e.id = y.enterprise_id"
+            "fact_yearly y JOIN enterprise e ON e.id = y.enterprise_id AND e.ended_on IS NULL"
             " LEFT JOIN fact_current c ON c.enterprise_id = y.enterprise_id"
             " LEFT JOIN fact_yearly p ON p.enterprise_id = y.enterprise_id AND p.year = y.year - 1",
             "y",
         )
     }
             UNION ALL
-            {_broken(current, "0", "fact_current c JOIN enterprise e ON e.id = c.enterprise_id", "c")}
+            {
+        _broken(current, "0", "fact_current c JOIN enterprise e ON e.id = c.enterprise_id AND e.ended_on IS NULL", "c")
+    }
         ),
         gone AS (
             DELETE FROM fact_flag f WHERE f.enterprise_id = ANY(:ids) AND NOT EXISTS (

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.filings.projection_tables import CURRENT_TABLE, NONE_TEXT, YEARLY_TABLE, from_column, indicators_of
 from backend.filings.service import WINNERS, read_json, trust
-from backend.filings.standing import stands
+from backend.filings.standing import filings, stands
 from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import Facts, read_value
 from rules.language import FEN_PER_WAN
@@ -109,7 +109,7 @@ async def all_said(
     found = await session.execute(
         text(
             "SELECT f.year, v.key, v.value::text, f.source, f.received_on, f.id"
-            ' FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v'
+            f' FROM {filings(":known_at")} f CROSS JOIN LATERAL jsonb_each(f."values") v'
             " LEFT JOIN source_rank r ON r.indicator = v.key AND r.source = f.source"
             " WHERE f.enterprise_id = :id AND (CAST(:known_at AS timestamptz) IS NULL OR f.recorded_at <= :known_at)"
             f" AND {stands(':known_at')}"

@@ -15,7 +15,7 @@ from backend.exact_json import exact_json
 from backend.filings.conflicts import refresh_conflicts
 from backend.filings.consistency import refresh_flags
 from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, holds_none, to_column
-from backend.filings.standing import stands
+from backend.filings.standing import filings, stands
 from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import FEN_PER_WAN, FactError, FactProblem, read_facts, read_value
 
@@ -217,7 +217,7 @@ async def _said_before(
             "SELECT enterprise_id, source, year, received_on, CAST(jsonb_object_agg(key, value) AS text) FROM ("
             "SELECT DISTINCT ON (f.enterprise_id, f.source, f.year, v.key, f.received_on)"
             " f.enterprise_id, f.source, f.year, f.received_on, v.key, v.value"
-            ' FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v WHERE f.enterprise_id = ANY(:ids)'
+            f' FROM {filings()} f CROSS JOIN LATERAL jsonb_each(f."values") v WHERE f.enterprise_id = ANY(:ids)'
             f" AND {stands('NULL')}"
             " ORDER BY f.enterprise_id, f.source, f.year, v.key, f.received_on, f.id DESC) AS said"
             " GROUP BY enterprise_id, source, year, received_on ORDER BY received_on"
@@ -257,7 +257,7 @@ def trust(known_at: str, fact: str = "v.key", rank: str = "r.rank") -> str:
 WINNERS = f"""
     SELECT DISTINCT ON (f.enterprise_id, f.year, v.key)
         f.enterprise_id, f.year, v.key, v.value::text, f.source, f.received_on, f.id
-    FROM filing f CROSS JOIN LATERAL jsonb_each(f."values") v
+    FROM {filings("{known_at}")} f CROSS JOIN LATERAL jsonb_each(f."values") v
     LEFT JOIN source_rank r ON r.indicator = v.key AND r.source = f.source
     WHERE {{condition}} AND {stands("{known_at}")}
     ORDER BY f.enterprise_id, f.year, v.key, {trust("{known_at}")}, f.received_on DESC, f.id DESC

@@ -97,7 +97,7 @@ async def history_of(
     found = await session.execute(
         text(
             'SELECT f.id, f.source, CAST(f."values" -> :indicator AS text) AS value, f.received_on, f.recorded_at, f.note,'
-            " f.import_id, o.name AS recorded_by, w.withdrawn_at FROM filing f LEFT JOIN officers() o ON o.id = f.recorded_by"
+            " f.import_id, o.name AS recorded_by, w.withdrawn_at FROM filings_known(NULL) f LEFT JOIN officers() o ON o.id = f.recorded_by"
             " LEFT JOIN filing_withdrawal w ON w.filing_id = f.id"
             " WHERE f.enterprise_id = :id AND f.year IS NOT DISTINCT FROM CAST(:year AS integer)"
             ' AND jsonb_exists(f."values", :indicator) ORDER BY f.received_on DESC, f.id DESC'
@@ -114,7 +114,7 @@ async def filings_after(
     found = await session.execute(
         text(
             'SELECT f.id, f.source, f.year, f.received_on, f.recorded_at, f.import_id, f."values", f.note, w.withdrawn_at'
-            " FROM filing f LEFT JOIN filing_withdrawal w ON w.filing_id = f.id WHERE f.enterprise_id = :id"
+            " FROM filings_known(NULL) f LEFT JOIN filing_withdrawal w ON w.filing_id = f.id WHERE f.enterprise_id = :id"
             " AND f.id > :after AND (:source = '' OR f.source = :source) ORDER BY f.id LIMIT :limit"
         ),
         {"id": enterprise_id, "source": source, "after": after, "limit": limit},

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.lineage import lived
 from backend.plans.asked_days import Asked
 from backend.plans.progress import months_gone
 from backend.plans.rollup import moved_sql
@@ -247,8 +248,9 @@ async def _titles(
             " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
             f" WHERE r.programme = ANY(CAST(:programmes AS text[])) AND {asked.known('r')}"
             " AND (p.region_code = ANY(CAST(:codes AS text[])) OR p.region_code LIKE :like)"
+            f" AND {lived('r.enterprise_id', '(CAST(:days AS date[]))[1]', ':known_at')}"
         ),
-        asked.parameters | parameters,
+        asked.parameters | parameters | {"known_at": known_at},
     )
     holders: dict[int, list[Title]] = {}
     for enterprise_id, granted_on, first, last in found:

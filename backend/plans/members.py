@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.asked_days import Asked
 from backend.plans.facets import EVERYWHERE, By, Part, Within
+from backend.plans.living import living
 from backend.plans.register_sets import things, wanted_of
 from backend.plans.rollup import moved_sql
 from backend.plans.sets import Sets, sets_of
@@ -117,7 +118,7 @@ def _listed(
     territory = territory_of(region or target.region)
     chains = " LEFT JOIN enterprise_chain c ON c.enterprise_id = e.id" if by is By.CHAIN else ""
     source = (
-        f" FROM ({_part(sets, part)}) s JOIN enterprise e ON e.id = s.enterprise_id{chains}"
+        f" FROM ({living(_part(sets, part), asked)}) s JOIN enterprise e ON e.id = s.enterprise_id{chains}"
         f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
         " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
         " WHERE s.days <> 0 AND (p.region_code = ANY(CAST(:codes AS text[])) OR p.region_code LIKE :like)"

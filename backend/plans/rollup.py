@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.asked_days import Asked
 from backend.plans.documents import registers
+from backend.plans.living import living
 from backend.plans.register_sets import kept_types, things, wanted_of
 from backend.plans.sets import Sets, sets_of
 from backend.plans.territory import Territory, territory_of
@@ -218,7 +219,7 @@ async def _count(session: AsyncSession, sets: Mapping[str, Sets], asked: Asked) 
     found = await session.execute(
         text(
             "SELECT s.part, e.region_code, m.regions, s.days, count(*)"
-            f" FROM ({union}) s JOIN enterprise e ON e.id = s.enterprise_id"
+            f" FROM ({living(union, asked, 'part')}) s JOIN enterprise e ON e.id = s.enterprise_id"
             f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
             " WHERE s.days <> 0 GROUP BY s.part, e.region_code, m.regions, s.days"
         ),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from backend.filings.service import trust
-from backend.filings.standing import stands
+from backend.filings.standing import filings, stands
 from backend.plans.asked_days import Asked, between, one_day
 from backend.plans.register_sets import all_answered, hosts
 from rules.plan import (
@@ -148,7 +148,7 @@ def _winners(asked: Asked, indicator: str) -> str:
     name = f"CAST({asked.add(indicator)} AS text)"
     return (
         f'SELECT DISTINCT ON (f.enterprise_id, f.year) f.enterprise_id, f.year, f."values" -> {name} AS value'
-        f" FROM filing f LEFT JOIN source_rank k ON k.indicator = {name} AND k.source = f.source"
+        f" FROM {filings(':known_at')} f LEFT JOIN source_rank k ON k.indicator = {name} AND k.source = f.source"
         f' WHERE jsonb_exists(f."values", {name}) AND f.recorded_at <= :known_at'
         f" AND {stands(':known_at')}"
         f" ORDER BY f.enterprise_id, f.year, {trust(':known_at', name, 'k.rank')}, f.received_on DESC, f.id DESC"

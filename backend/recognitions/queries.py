@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import today
+from backend.enterprises.lineage import lived, lives
 from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, NO_RUNG, RUNGS, Rung, programmes_on_ladder
 from rules.library import Library, library
@@ -141,7 +142,8 @@ def standing(library: Library) -> str:
         f"SELECT r.enterprise_id, ladder.rung_order FROM recognition r JOIN {rung_values(library)} USING (programme)"
         f" WHERE {IN_FORCE} AND {KNOWN} AND {current_edition(library, ':known_at')}"
         f" UNION ALL SELECT b.id, {BY_ID['listed'].order} FROM enterprise b WHERE b.listing_board IN ({boards})"
-        " AND (b.listed_on IS NULL OR b.listed_on <= :on)) AS steps GROUP BY enterprise_id)"
+        " AND (b.listed_on IS NULL OR b.listed_on <= :on)) AS steps"
+        f" WHERE {lived('steps.enterprise_id')} GROUP BY enterprise_id)"
     )
 
 
@@ -203,7 +205,7 @@ async def list_by_id(
             conditions.append(condition)
             values[name] = getattr(asked, name)
     if asked.in_force_on is not None:
-        conditions.append(f"{IN_FORCE} AND (lists.next_from IS NULL OR lists.next_from > :on)")
+        conditions.append(f"{IN_FORCE} AND (lists.next_from IS NULL OR lists.next_from > :on) AND {lives()}")
         values["on"] = asked.in_force_on
     order = "r.id DESC" if newest_first else "r.id"
     return await _listed(session, f"WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT :limit", values, library)

@@ -81,12 +81,12 @@ async def grant(
     Raises:
         RecognitionRefused: the last day lies before the first; nothing is written.
     """
-    known = await _standing(session, sorted({draft.enterprise_id for draft in drafts}))
+    known = await standing_keys(session, sorted({draft.enterprise_id for draft in drafts}))
     rows: list[tuple[Any, ...]] = []
     is_new: list[bool] = []
     for draft in drafts:
         full = _completed(draft, library)
-        keys = _keys(full.enterprise_id, full.programme, full.valid_from, full.granted_on, full.number)
+        keys = keys_of_title(full.enterprise_id, full.programme, full.valid_from, full.granted_on, full.number)
         is_new.append(known.isdisjoint(keys))
         if is_new[-1]:
             known |= keys
@@ -117,7 +117,7 @@ def _completed(draft: RecognitionDraft, library: Library) -> RecognitionDraft:
     return replace(draft, programme=programme, valid_from=valid_from, valid_to=valid_to, edition=edition)
 
 
-def _keys(
+def keys_of_title(
     enterprise_id: int, programme: str, valid_from: date | None, granted_on: date, number: str
 ) -> set[tuple[Any, ...]]:
     """By what a title is known again: lists print its first day, certificates its number, and the two may differ."""
@@ -125,7 +125,8 @@ def _keys(
     return keys | {(enterprise_id, programme, number, granted_on.year)} if number else keys
 
 
-async def _standing(session: AsyncSession, enterprise_ids: Sequence[int]) -> set[tuple[Any, ...]]:
+async def standing_keys(session: AsyncSession, enterprise_ids: Sequence[int]) -> set[tuple[Any, ...]]:
+    """What the titles that hold now of some enterprises are known again by; nobody else grants them any meanwhile."""
     # Whoever grants at the same moment waits, and then finds the title there.
     await session.execute(
         text("SELECT FROM enterprise WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": list(enterprise_ids)}
@@ -137,7 +138,7 @@ async def _standing(session: AsyncSession, enterprise_ids: Sequence[int]) -> set
         ),
         {"ids": list(enterprise_ids)},
     )
-    return {key for row in found for key in _keys(*row)}
+    return {key for row in found for key in keys_of_title(*row)}
 
 
 async def revoke(

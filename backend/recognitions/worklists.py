@@ -23,6 +23,8 @@ DAYS_AHEAD = (30, 60, 90, SOON_DAYS, 365)
 TITLES_A_PAGE = 50
 
 _BY_LAST_DAY = "r.valid_to, r.enterprise_id, r.id"
+#: Whoever ended has nothing to renew.
+_OF_ONE_THAT_LIVES = "r.enterprise_id NOT IN (SELECT id FROM enterprise WHERE ended_on IS NOT NULL AND ended_on <= :on)"
 #: No other title of the programme counts on the day after the last.
 _NOT_CONTINUED = (
     "NOT EXISTS (SELECT FROM recognition o WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
@@ -53,7 +55,7 @@ class View:
 
 
 def _in_force(library: Library) -> str:
-    return f"{IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(library)}"
+    return f"{IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(library)} AND {_OF_ONE_THAT_LIVES}"
 
 
 def _ends_soon(library: Library) -> str:

@@ -83,7 +83,7 @@ async def _part(request: Request, session: AsyncSession, seen: Seen, part: str, 
 
 
 async def _total(session: AsyncSession) -> int:
-    return (await session.execute(text("SELECT count(*) FROM enterprise WHERE status <> 'withdrawn'"))).scalar_one()
+    return (await session.execute(text("SELECT count(*) FROM enterprise WHERE status = 'active'"))).scalar_one()
 
 
 async def _last_run(session: AsyncSession) -> Mapping[str, Any] | None:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.lineage import lives
 from backend.plans.documents import plans
 from backend.subregisters.queries import Filter, entries
 from backend.subregisters.schemas import Entry, register_named
@@ -135,7 +136,7 @@ async def _counted(session: AsyncSession, park: str, on: date) -> dict[str, int]
     found = await session.execute(
         text(
             "SELECT (SELECT count(DISTINCT r.enterprise_id) FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
-            " WHERE e.park = :park AND r.programme = 'hnte' AND r.superseded_at IS NULL AND r.valid_from <= :on"
+            f" WHERE e.park = :park AND {lives()} AND r.programme = 'hnte' AND r.superseded_at IS NULL AND r.valid_from <= :on"
             " AND (r.valid_to IS NULL OR r.valid_to >= :on) AND (r.revoked_on IS NULL OR r.revoked_on > :on)),"
             " (SELECT count(DISTINCT t.thing_id) FROM register_entry t LEFT JOIN enterprise e ON e.id = t.enterprise_id"
             " WHERE (t.park = :park OR e.park = :park) AND t.register_id = 'institutions' AND t.superseded_at IS NULL"
