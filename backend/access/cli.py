@@ -34,9 +34,12 @@ def add(
     name: Annotated[str, typer.Option(help="姓名。")],
     role: Annotated[
         str,
-        typer.Option(help="administrator、city_officer、district_officer、reviewer、viewer、auditor 或 enterprise。"),
+        typer.Option(
+            help="administrator、city_officer、district_officer、park_officer、reviewer、viewer、auditor 或 enterprise。"
+        ),
     ],
     region: Annotated[str, typer.Option(help="市（区）的代码或名称，如 321281；全市不填。")] = "",
+    park: Annotated[str, typer.Option(help="园区工作人员所在的园区，与企业档案里的一致。")] = "",
     enterprise: Annotated[str, typer.Option(help="企业用户所属企业的统一社会信用代码。")] = "",
     password_stdin: FromStdin = False,
     as_json: AsJson = False,
@@ -49,7 +52,7 @@ def add(
     issued = _run(
         context,
         lambda work: service.add_person(
-            work, login, name, role, region, password, enterprise=enterprise, profile=profile
+            work, login, name, role, region, password, enterprise=enterprise, park=park, profile=profile
         ),
     )
     _print_issued(issued.person.login, None if password_stdin else issued.password, "已添加", as_json)

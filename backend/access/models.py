@@ -19,6 +19,8 @@ class Person(SQLModel, table=True):
     role: str = Field(max_length=30)
     #: The district a district officer sees and changes; empty for the whole city.
     region_code: str = Field(default="", max_length=6)
+    #: The park of that district to which a park officer is confined.
+    park: str = Field(default="", max_length=100, sa_column_kwargs={"server_default": ""})
     #: The enterprise whose account this is.
     enterprise_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="enterprise.id")
     is_active: bool = True
@@ -55,6 +57,7 @@ class PersonRole(SQLModel, table=True):
     person_id: int = Field(sa_type=BigInteger, foreign_key="person.id")
     role: str = Field(max_length=30)
     region_code: str = Field(default="", max_length=6)
+    park: str = Field(default="", max_length=100, sa_column_kwargs={"server_default": ""})
     valid_from: date
     valid_to: date | None = None
 

@@ -51,7 +51,7 @@ async def add_person(
     """Add a person; the password that was made up, or the link to choose one, is shown this once."""
     try:
         issued = await service.add_person(
-            work, form.login, form.name, form.role, form.region, enterprise=form.enterprise,
+            work, form.login, form.name, form.role, form.region, enterprise=form.enterprise, park=form.park,
             active_until=day_typed(form.active_until, "active_until"),
         )  # fmt: skip
     except AccessRefused as refusal:
@@ -82,7 +82,7 @@ async def give_role(
     try:
         valid_from = day_typed(form.valid_from, "valid_from") or today()
         valid_to = day_typed(form.valid_to, "valid_to")
-        await roles.give_role(work, person_id, form.role, form.region, valid_from, valid_to)
+        await roles.give_role(work, person_id, form.role, form.region, valid_from, valid_to, park=form.park)
     except PersonUnknown:
         raise
     except AccessRefused as refusal:

@@ -55,6 +55,7 @@ async def session_of(
         role=acting.role,
         region_code=acting.region_code,
         region_name=acting.region_name,
+        park=acting.park,
         must_change_password=person.must_change_password or is_old,
         session_id=token_hash[:SESSION_ID_LENGTH],
         roles=frozenset(one.role for one in roles),
@@ -98,8 +99,19 @@ async def _roles_in_force(session: AsyncSession, person: Person, on: date) -> Se
         )
         .order_by(col(PersonRole.id))
     )
-    main = RoleHeld(None, Role(person.role), person.region_code, region_name(person.region_code))
-    return [main, *(RoleHeld(one.id, Role(one.role), one.region_code, region_name(one.region_code)) for one in found)]
+    return [held_mainly(person), *(held(one) for one in found)]
+
+
+def held_mainly(person: Person) -> RoleHeld:
+    """What a person mainly is."""
+    where = region_name(person.region_code, person.park)
+    return RoleHeld(None, Role(person.role), person.region_code, where, park=person.park)
+
+
+def held(one: PersonRole) -> RoleHeld:
+    """A further role, with where it holds and how long."""
+    where = region_name(one.region_code, one.park)
+    return RoleHeld(one.id, Role(one.role), one.region_code, where, one.valid_from, one.valid_to, one.park)
 
 
 def _acting(roles: Sequence[RoleHeld], chosen: int | None) -> RoleHeld:
@@ -161,10 +173,11 @@ async def sessions_of(
     ]
 
 
-def region_name(code: str) -> str | None:
-    """How a person's region is shown; None for the whole city."""
+def region_name(code: str, park: str = "") -> str | None:
+    """How a person's region is shown, with the park if confined to one; None for the whole city."""
     region = Regions.load().find(code) if code else None
-    return region.shown_as if region else code or None
+    shown = region.shown_as if region else code or None
+    return f"{shown} · {park}" if park else shown
 
 
 def _row(person: Person, now: datetime) -> PersonRow:
@@ -175,7 +188,7 @@ def _row(person: Person, now: datetime) -> PersonRow:
         name=person.name,
         role=Role(person.role),
         region_code=person.region_code,
-        region_name=region_name(person.region_code),
+        region_name=region_name(person.region_code, person.park),
         is_active=person.is_active,
         is_locked=person.locked_until is not None and person.locked_until > now,
         must_change_password=person.must_change_password,

@@ -8,9 +8,9 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.models import Person, PersonRole, WebSession
-from backend.access.queries import region_name
+from backend.access.queries import held, held_mainly
 from backend.access.schemas import Role, RoleHeld
-from backend.access.service import AccessRefused, end_all_sessions, person_by_id, region_for, role_named
+from backend.access.service import AccessRefused, end_all_sessions, park_for, person_by_id, region_for, role_named
 
 
 class RolesApart(AccessRefused):
@@ -27,17 +27,13 @@ async def roles_of(session: AsyncSession, person: Person) -> Sequence[RoleHeld]:
     found = await session.exec(
         select(PersonRole).where(PersonRole.person_id == person.id).order_by(col(PersonRole.valid_from))
     )
-    main = RoleHeld(None, Role(person.role), person.region_code, region_name(person.region_code))
-    return [main, *(_held(one) for one in found)]
-
-
-def _held(one: PersonRole) -> RoleHeld:
-    return RoleHeld(one.id, Role(one.role), one.region_code, region_name(one.region_code), one.valid_from, one.valid_to)
+    return [held_mainly(person), *(held(one) for one in found)]
 
 
 async def give_role(
-    session: AsyncSession, person_id: int, role: str, region: str, valid_from: date, valid_to: date | None = None
-) -> PersonRole:
+    session: AsyncSession, person_id: int, role: str, region: str, valid_from: date, valid_to: date | None = None,
+    *, park: str = "",
+) -> PersonRole:  # fmt: skip
     """Let somebody be something more. Raises AccessRefused, RolesApart, PersonUnknown."""
     given = role_named(role)
     if given is Role.ENTERPRISE:
@@ -48,9 +44,11 @@ async def give_role(
     if Role(person.role) is Role.ENTERPRISE:
         raise AccessRefused("企业账号不能担任工作人员的角色。", "role")
     demand_roles_apart([one.role for one in await roles_of(session, person)], given)
+    region_code = region_for(given, region)
     one = PersonRole(
-        person_id=person_id, role=given, region_code=region_for(given, region), valid_from=valid_from, valid_to=valid_to
-    )
+        person_id=person_id, role=given, region_code=region_code, valid_from=valid_from, valid_to=valid_to,
+        park=await park_for(session, given, region_code, park),
+    )  # fmt: skip
     session.add(one)
     await session.flush()
     return one
@@ -79,8 +77,7 @@ async def take_role(session: AsyncSession, person_id: int, role_id: int, on: dat
 async def act_as_role(session: AsyncSession, person_id: int, token_id: str, role_id: int | None, on: date) -> None:
     """Act in another of one's own roles from now on, in this browser. Raises AccessRefused."""
     person = await person_by_id(session, person_id)
-    held = [one for one in await roles_of(session, person) if one.id == role_id and one.is_in_force(on)]
-    if not held:
+    if not any(one.id == role_id and one.is_in_force(on) for one in await roles_of(session, person)):
         raise AccessRefused("您没有这个角色，或它不在有效期内。", "role")
     await session.exec(
         update(WebSession)

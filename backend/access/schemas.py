@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -11,7 +12,8 @@ class Role(StrEnum):
     """What somebody may do. Somebody may have several, and acts in one of them at a time.
 
     - An administrator manages people and settings, and sees no enterprise's data.
-    - A city officer works on the whole city, a district officer on the own district only.
+    - A city officer works on the whole city, a district officer on the own district only, a park officer on the
+      enterprises registered in one park of a district.
     - A reviewer reads, the whole city or one district, and confirms or refuses what officers propose.
     - A viewer (leadership) reads, the whole city or one district, and never writes.
     - An auditor reads the trace and nothing else, and so can be no administrator.
@@ -21,6 +23,7 @@ class Role(StrEnum):
     ADMINISTRATOR = "administrator"
     CITY_OFFICER = "city_officer"
     DISTRICT_OFFICER = "district_officer"
+    PARK_OFFICER = "park_officer"
     REVIEWER = "reviewer"
     VIEWER = "viewer"
     AUDITOR = "auditor"
@@ -28,11 +31,11 @@ class Role(StrEnum):
 
     @property
     def reads_registry(self) -> bool:
-        return self in (Role.CITY_OFFICER, Role.DISTRICT_OFFICER, Role.REVIEWER, Role.VIEWER)
+        return self in (*WRITERS, Role.REVIEWER, Role.VIEWER)
 
     @property
     def may_write(self) -> bool:
-        return self in (Role.CITY_OFFICER, Role.DISTRICT_OFFICER)
+        return self in WRITERS
 
     @property
     def may_confirm(self) -> bool:
@@ -41,16 +44,24 @@ class Role(StrEnum):
 
     @property
     def needs_region(self) -> bool:
-        return self is Role.DISTRICT_OFFICER
+        return self in (Role.DISTRICT_OFFICER, Role.PARK_OFFICER)
+
+    @property
+    def needs_park(self) -> bool:
+        return self is Role.PARK_OFFICER
 
     @property
     def may_have_region(self) -> bool:
-        return self in (Role.DISTRICT_OFFICER, Role.REVIEWER, Role.VIEWER)
+        return self in (Role.DISTRICT_OFFICER, Role.PARK_OFFICER, Role.REVIEWER, Role.VIEWER)
 
     @property
     def home(self) -> str:
         """The first page of whoever has this role."""
         return {Role.AUDITOR: "/audit", Role.ADMINISTRATOR: "/people", Role.ENTERPRISE: "/me/enterprise"}.get(self, "/")
+
+
+#: Who changes the registry, each within the own rows.
+WRITERS: Final = (Role.CITY_OFFICER, Role.DISTRICT_OFFICER, Role.PARK_OFFICER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class RoleHeld:
     region_name: str | None
     valid_from: date | None = None
     valid_to: date | None = None
+    park: str = ""
 
     def is_in_force(self, on: date) -> bool:
         return (self.valid_from is None or self.valid_from <= on) and (self.valid_to is None or on <= self.valid_to)
@@ -84,6 +96,8 @@ class PersonSignedIn:
     roles: frozenset[Role] = frozenset()
     enterprise_id: int | None = None
     has_second_factor: bool = False
+    #: The park that a park officer works on.
+    park: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +152,7 @@ class PersonForm(BaseModel):
     name: str = ""
     role: str = ""
     region: str = ""
+    park: str = ""
     enterprise: str = ""
     active_until: str = ""
     by_invitation: bool = False
@@ -148,6 +163,7 @@ class RoleForm(BaseModel):
 
     role: str = ""
     region: str = ""
+    park: str = ""
     valid_from: str = ""
     valid_to: str = ""
 

@@ -250,12 +250,14 @@ async def add_person(
     password: str | None = None,
     *,
     enterprise: str = "",
+    park: str = "",
     active_until: date | None = None,
     profile: Profile = Profile.DENGBAO,
 ) -> Issued:
     """Let somebody sign in. Without a password one is made up, to be changed at the first sign-in.
 
-    `region` is a district's code or name, `enterprise` a credit code, for an enterprise's own account.
+    `region` is a district's code or name, `park` one of its parks, for a park officer; `enterprise` a credit code, for
+    an enterprise's own account.
     Raises AccessRefused, LoginTaken.
     """
     login, name = _normal(login), name.strip()
@@ -265,6 +267,7 @@ async def add_person(
         raise AccessRefused("请填写姓名，最多 60 个字。", "name")
     role_given = role_named(role)
     region_code = region_for(role_given, region)
+    park_name = await park_for(session, role_given, region_code, park)
     enterprise_id = await _enterprise_for(session, role_given, enterprise)
     fault = fault_of(password, login, name, profile) if password is not None else None
     if fault:
@@ -278,6 +281,7 @@ async def add_person(
         password_hash=await hash_password(given),
         role=role_given,
         region_code=region_code,
+        park=park_name,
         enterprise_id=enterprise_id,
         active_until=active_until,
         must_change_password=password is None,
@@ -384,7 +388,7 @@ def region_for(role: Role, text: str) -> str:
     """The code of the district, as far as the role has one. Raises AccessRefused."""
     if not text.strip():
         if role.needs_region:
-            raise AccessRefused("市（区）工作人员必须指定所属市（区），如 321281。", "region")
+            raise AccessRefused("市（区）、园区工作人员必须指定所属市（区），如 321281。", "region")
         return ""
     if not role.may_have_region:
         raise AccessRefused("这个角色管全市，不要指定市（区）。", "region")
@@ -392,6 +396,24 @@ def region_for(role: Role, text: str) -> str:
     if region is None or region.level != "district" or region.is_statistical:
         raise AccessRefused(f"没有市（区）“{text}”，请填六位区划代码，如 321281。", "region")
     return region.code
+
+
+async def park_for(session: AsyncSession, role: Role, region_code: str, text: str) -> str:
+    """The name of the park, as far as the role has one, just as enterprises are registered in it. Raises AccessRefused."""
+    name = text.strip()
+    if not role.needs_park:
+        if name:
+            raise AccessRefused("只有园区工作人员才填园区。", "park")
+        return ""
+    known = sorted(
+        await session.exec(
+            select(Enterprise.park).where(Enterprise.region_code == region_code, Enterprise.park != "").distinct()
+        )
+    )
+    if name in known:
+        return name
+    listed = f"这个市（区）登记的园区有：{'、'.join(known[:20])}。" if known else "这个市（区）还没有企业登记在园区。"
+    raise AccessRefused(f"请填园区的全称，与企业档案里的“园区”一致。{listed}", "park")
 
 
 async def _enterprise_for(session: AsyncSession, role: Role, code: str) -> int | None:

@@ -1,6 +1,6 @@
 """Whose rows a transaction may see: what row-level security is told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 WHOLE_CITY = "*"
 NOTHING = ""
@@ -12,6 +12,8 @@ _NO_REGION = "inside"
 class Scope:
     """The region is `*` for the whole city, a region's code for that district, empty for nothing.
 
+    `park` narrows a district to the enterprises registered in one of its parks.
+
     `user_id` is the person in whose name it happens (for the audit log); `enterprise_id` is set for an
     enterprise's own account, which sees itself only. `may_audit` opens the trace, and nothing else.
     """
@@ -20,6 +22,7 @@ class Scope:
     user_id: int | None = None
     enterprise_id: int | None = None
     may_audit: bool = False
+    park: str = ""
 
     @classmethod
     def city(cls, user_id: int | None = None) -> "Scope":
@@ -30,6 +33,12 @@ class Scope:
         if region in (WHOLE_CITY, NOTHING):
             raise ValueError(f"a district's scope needs the code of a region, not {region!r}")
         return cls(region, user_id)
+
+    @classmethod
+    def of_park(cls, region: str, park: str, user_id: int | None = None) -> "Scope":
+        if not park:
+            raise ValueError("a park's scope needs the park's name")
+        return replace(cls.district(region, user_id), park=park)
 
     @classmethod
     def enterprise(cls, enterprise_id: int, user_id: int | None = None) -> "Scope":

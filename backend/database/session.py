@@ -16,12 +16,12 @@ from backend.database.roles import APP_ROLE
 from backend.database.scope import Scope
 
 # `true`: until the transaction ends, so that the connection goes back to the pool knowing nothing of us.
-_SETTINGS = ("scope", "enterprise_id", "may_audit", "user_id", "actor", "role", "address", "request_id")
+_SETTINGS = ("scope", "park", "enterprise_id", "may_audit", "user_id", "actor", "role", "address", "request_id")
 _ENTER = text(
     "SELECT set_config('role', :db_role, true), "
     + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS)
 )
-_ACT = text("SELECT " + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS[3:]))
+_ACT = text("SELECT " + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS[4:]))
 
 
 @asynccontextmanager
@@ -79,6 +79,7 @@ async def enter_scope(session: AsyncSession, scope: Scope) -> None:
     limits = {
         "db_role": APP_ROLE,
         "scope": scope.region,
+        "park": scope.park,
         "enterprise_id": _written(scope.enterprise_id),
         "may_audit": "yes" if scope.may_audit else "",
     }

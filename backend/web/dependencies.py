@@ -34,6 +34,8 @@ def scope_of(person: PersonSignedIn) -> Scope:
         return Scope.enterprise(person.enterprise_id, person.id)
     if not person.role.reads_registry:
         return Scope(user_id=person.id)
+    if person.role.needs_park:
+        return Scope.of_park(person.region_code, person.park, person.id)
     return Scope.district(person.region_code, person.id) if person.region_code else Scope.city(person.id)
 
 

@@ -55,6 +55,7 @@ ROLES: Final[dict[str, str]] = {
     "administrator": "系统管理员",
     "city_officer": "市级工作人员",
     "district_officer": "市（区）工作人员",
+    "park_officer": "园区工作人员",
     "reviewer": "复核人员",
     "viewer": "领导（查看）",
     "auditor": "审计员",

@@ -59,7 +59,7 @@ _HOMES: Final = frozenset({"/", "/me/enterprise"})
 
 #: Roles that have to do with no enterprise.
 _APART: Final = frozenset({"administrator", "auditor", "enterprise"})
-_WRITERS: Final = frozenset({"city_officer", "district_officer"})
+_WRITERS: Final = frozenset({"city_officer", "district_officer", "park_officer"})
 _ENTERPRISE: Final = frozenset({"enterprise"})
 
 NAVIGATION: Final = (

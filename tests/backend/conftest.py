@@ -33,7 +33,7 @@ async def client_as(app: FastAPI) -> AsyncGenerator[ClientAs]:
     """`client = await client_as("district_officer", region="321281")`"""
     async with AsyncExitStack() as held:
 
-        async def sign_in(role: str, region: str = "") -> AsyncClient:
-            return await held.enter_async_context(await signed_in_client(app, role, region))
+        async def sign_in(role: str, region: str = "", park: str = "") -> AsyncClient:
+            return await held.enter_async_context(await signed_in_client(app, role, region, park))
 
         yield sign_in

@@ -26,7 +26,7 @@ def anonymous_client(app: FastAPI, address: str = ADDRESS) -> AsyncClient:
     return AsyncClient(transport=ASGITransport(app), base_url=address)
 
 
-async def signed_in_client(app: FastAPI, role: str, region: str = "") -> AsyncClient:
+async def signed_in_client(app: FastAPI, role: str, region: str = "", park: str = "") -> AsyncClient:
     """A new person of that role, in a browser; a district officer's `region` is a code such as 321281."""
     login = f"{role}-{next(_numbers)}"
     async with owner_unit_of_work(app.state.engine) as work:
@@ -36,6 +36,7 @@ async def signed_in_client(app: FastAPI, role: str, region: str = "") -> AsyncCl
             password_hash=NO_PASSWORD,
             role=role,
             region_code=region,
+            park=park,
             created_at=datetime.now(UTC),
         )
         work.add(person)

@@ -22,9 +22,9 @@ from backend.main import API, ROUTERS, create_app
 from backend.settings import Settings
 from backend.web.errors import Refusal
 
-#: The columns: roles of people, a system with a token, and whoever comes without an account.
-READERS = (*Role, "system", "nobody")
-HEADS = ("管理员", "市级", "市（区）", "复核", "领导", "审计", "企业", "系统", "公众")
+#: The columns, a park's officers among the districts' since they may use the same: roles of people, a system with a token, and whoever comes without an account.
+READERS = (*(role for role in Role if role is not Role.PARK_OFFICER), "system", "nobody")
+HEADS = ("管理员", "市级", "市（区）、园区", "复核", "领导", "审计", "企业", "系统", "公众")
 YES, NO = "●", "·"
 _PERMISSIONS = {
     dependencies.authenticated, dependencies.settled, dependencies.signed_in, dependencies.officer,
@@ -54,8 +54,12 @@ def _plain(router: Any) -> Iterator[APIRoute]:
 
 def marks_of(name: str, route: APIRoute) -> tuple[str, ...]:
     """For each reader whether the route lets them in."""
-    asked = set(_calls(route.dependant))
-    return tuple(YES if _is_let_in(reader, asked, name.partition(" ")[2]) else NO for reader in READERS)
+    return tuple(mark_of(reader, name, route) for reader in READERS)
+
+
+def mark_of(reader: str, name: str, route: APIRoute) -> str:
+    """Whether the route lets one of them in."""
+    return YES if _is_let_in(reader, set(_calls(route.dependant)), name.partition(" ")[2]) else NO
 
 
 def _calls(dependant: Dependant) -> Iterator[Any]:

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from backend.access.schemas import Role
 from backend.access.trace.reads import NO_FIGURES, READS
 from backend.database.engine import make_engine
 from backend.main import create_app
-from tests.backend.access.matrix import NO, READERS, YES, routes, table
+from tests.backend.access.matrix import NO, READERS, YES, mark_of, routes, table
 from tests.backend.web_client import anonymous_client
 
 PAGE = Path(__file__).parents[3] / "docs" / "who-may-do-what.md"
@@ -29,6 +30,15 @@ def test_every_route_is_open_to_exactly_those_whom_the_page_names():
     wrong += [f"no such route any more: {name}" for name in told if name not in real]
     wrong += [f"says {told[name]}\nbut is {line}" for name, line in real.items() if told.get(name, line) != line]
     assert not wrong, "\n".join([*wrong, _HOW])
+
+
+def test_a_park_officer_may_use_what_a_district_officer_may():
+    differing = [
+        name
+        for name, route in routes()
+        if mark_of(Role.PARK_OFFICER, name, route) != mark_of(Role.DISTRICT_OFFICER, name, route)
+    ]
+    assert differing == []
 
 
 def test_what_is_open_to_everybody_was_thought_about():

@@ -61,30 +61,35 @@ async def test_nothing_that_a_request_asks_reaches_passwords_and_sessions(engine
     assert allowed is False
 
 
+PARK = "靖江经济技术开发区"
+
+
 @pytest.fixture
-async def two_districts(engine: AsyncEngine) -> tuple[int, int]:
-    """One enterprise in 兴化, one in 靖江, each with filings, titles and answers of the rules."""
+async def two_districts(engine: AsyncEngine) -> tuple[int, int, int]:
+    """One enterprise in 兴化, two in 靖江, of which one in a park; each with filings, titles and answers of the rules."""
     ids: list[int] = []
     async with owner_unit_of_work(engine) as session:
-        for region in ("321281", "321282"):
-            one = await make_enterprise(session, region_code=region, chains=("化学药",))
+        for region, park in (("321281", ""), ("321282", ""), ("321282", PARK)):
+            one = await make_enterprise(session, region_code=region, park=park, chains=("化学药",))
             await make_filing(session, one, {"sales_revenue": 1000})
             await make_filing(session, one, {"sales_revenue": 1500}, source="tax", received_on=date(2026, 6, 1))
             await make_recognition(session, one)
             ids.append(one)
         await evaluate(session, ids, library(), TODAY)
-    return ids[0], ids[1]
+    return ids[0], ids[1], ids[2]
 
 
 async def test_a_query_without_any_filter_gives_only_what_the_reader_may_see(
-    engine: AsyncEngine, two_districts: tuple[int, int]
+    engine: AsyncEngine, two_districts: tuple[int, int, int]
 ):
-    first, second = two_districts
-    everything = {first, second}
+    first, second, third = two_districts
+    everything = {first, second, third}
     readers = {
         "the city": (Scope.city(), everything),
         "兴化": (Scope.district("321281"), {first}),
-        "靖江": (Scope.district("321282"), {second}),
+        "靖江": (Scope.district("321282"), {second, third}),
+        "a park": (Scope.of_park("321282", PARK), {third}),
+        "a park of that name elsewhere": (Scope.of_park("321281", PARK), set[int]()),
         "海陵": (Scope.district("321202"), set[int]()),
         "an enterprise": (Scope.enterprise(second), {second}),
         "nobody": (Scope(), set[int]()),
