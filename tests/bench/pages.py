@@ -17,8 +17,9 @@ from tests.backend.web_client import signed_in_client
 from tests.bench.figure import SEED, Figure, percentile
 from tests.bench.large_registry import loaded
 
-#: No slower than this for 19 of 20 requests.
-GOAL_MS = 150
+#: No slower than this for 19 of 20 requests: lists and searches, and what is looked at all day.
+GOAL_MS, GOAL_OFTEN_MS = 200, 150
+OFTEN = ("workbench,", "one enterprise")
 TIMES = 60
 #: After a change the first look works the figures out anew.
 UNPROMISED = ("workbench after a change",)
@@ -30,7 +31,8 @@ def figures() -> Iterator[Figure]:
     """The pages that are looked at all day, as the officer of the city and of a district see them."""
     for name, times in loaded(measure_pages).items():
         yield Figure(f"{name}, p50", percentile(times, 50), "ms")
-        yield Figure(f"{name}, p95", percentile(times, 95), "ms", None if name.startswith(UNPROMISED) else GOAL_MS)
+        goal = GOAL_OFTEN_MS if name.startswith(OFTEN) else GOAL_MS
+        yield Figure(f"{name}, p95", percentile(times, 95), "ms", None if name.startswith(UNPROMISED) else goal)
 
 
 async def measure_pages(engine: AsyncEngine) -> dict[str, list[float]]:

@@ -1,4 +1,4 @@
-"""Plans with a big city's registry behind them: all targets by district on a past day, a list, a bulletin."""
+"""Plans with a big city's registry behind them: all targets by district on a past day, a list, a forecast, a bulletin."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import date
@@ -7,14 +7,16 @@ from time import perf_counter
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.clock import today
+from backend.clock import end_of_day, today
 from backend.database.scope import Scope
 from backend.database.session import unit_of_work
 from backend.plans.bulletin import bulletin, last_quarter
 from backend.plans.bulletin_files import as_word
 from backend.plans.documents import plan_named, target_named
+from backend.plans.forecast import forecast
 from backend.plans.members import members
 from backend.plans.queries import plan_report, workbench_plans
+from backend.plans.rollup import roll_up
 from tests.bench.figure import Figure, percentile
 from tests.bench.large_registry import loaded
 
@@ -31,7 +33,9 @@ def figures() -> Iterator[Figure]:
 GOALS = {
     "33 targets of a plan by district, two years of quarters, on a past day": 1_000.0,
     "the list behind a count": 500.0,
+    "a count on a past knowledge date": 2_000.0,
     "the plans on the workbench": 100.0,
+    "a forecast with its back-test": 10_000.0,
     "a bulletin in Word": 20_000.0,
 }
 
@@ -47,14 +51,22 @@ async def measure_plans(engine: AsyncEngine) -> dict[str, list[float]]:
     async def listed(session: AsyncSession) -> None:
         await members(session, target, past, limit=50)
 
+    async def known_then(session: AsyncSession) -> None:
+        await roll_up(session, [target], [past], known_at=end_of_day(past))
+
+    async def foreseen(session: AsyncSession) -> None:
+        found = await forecast(session, target, today())
+        if found is None or found.back_test is None:
+            raise AssertionError("there is no forecast to measure")
+
     async def workbench(session: AsyncSession) -> None:
         await workbench_plans(session, today())
 
     async def written(session: AsyncSession) -> None:
         as_word(await bulletin(session, plan, last_quarter(today()), today=today()))
 
-    works = (report, listed, workbench, written)
-    times = (TIMES, TIMES, TIMES, 3)
+    works = (report, listed, known_then, workbench, foreseen, written)
+    times = (TIMES, TIMES, TIMES, TIMES, 5, 3)
     return {name: await _time(engine, work, count) for name, work, count in zip(GOALS, works, times, strict=True)}
 
 
