@@ -6,8 +6,8 @@ a district alone and yet tells of enterprises is narrowed here: imports to one's
 
 from alembic import op
 
-revision = "0036"
-down_revision = "0035"
+revision = "0037"
+down_revision = "0036"
 branch_labels = None
 depends_on = None
 
