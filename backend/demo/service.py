@@ -16,6 +16,7 @@ from backend.access.service import add_person
 from backend.clock import CHINA, today
 from backend.database.session import owner_unit_of_work
 from backend.demo.cultivation import cultivate, hand_out
+from backend.demo.plans import follow_plans
 from backend.demo.population import Invented, population
 from backend.eligibility.service import evaluate, evaluate_registry
 from backend.enterprises.schemas import Draft, FormerName
@@ -71,6 +72,7 @@ async def load(engine: AsyncEngine, today: date, size: int = SIZE) -> int:
         late = await _file_late(session, people, ids, rules, today)
         await evaluate(session, late, rules, today)
         await cultivate(session, rules, today)
+        await follow_plans(session, today)
     async with owner_unit_of_work(engine) as session:
         await session.execute(text("ANALYZE"))
     return len(people)

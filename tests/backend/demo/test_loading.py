@@ -38,6 +38,17 @@ async def test_a_demo_has_something_on_every_page_and_in_every_list(demo: AsyncE
             assert (await list_titles(session, Asked(view), today(), library())).total > 0, VIEWS[view].label
 
 
+async def test_a_demos_plans_have_figures_registers_zones_and_tasks(demo: AsyncEngine, client_as: ClientAs):
+    officer = await client_as("city_officer")
+    targets = {one["id"]: one for one in (await officer.get("/api/v1/plans/P000/targets")).json()}
+    # A figure that is reported, one that a register counts, one that the certificates count.
+    assert all(targets[name]["value"] for name in ("T000-18", "T000-08", "T000-01"))
+    past = (await officer.get("/api/v1/plans/P000/targets", params={"known_at": str(today() - timedelta(400))})).json()
+    assert {one["id"]: one["value"] for one in past}["T000-18"] < targets["T000-18"]["value"]
+    assert "姜堰高新区" in (await officer.get("/zones")).text
+    assert "已过期限" in (await officer.get("/")).text
+
+
 async def test_the_demos_projection_is_what_its_filings_say(demo: AsyncEngine):
     async with owner_unit_of_work(demo) as session:
         ids = await column(session, "SELECT id FROM enterprise ORDER BY id LIMIT 60")
