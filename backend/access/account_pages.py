@@ -18,7 +18,6 @@ from backend.clock import today
 from backend.exchange.keys import keys_of
 from backend.settings import Settings
 from backend.web.dependencies import CurrentSettings, OwnerWork
-from backend.web.errors import NotFound
 from backend.web.responses import redirect
 from backend.web.templates import render
 
@@ -85,14 +84,6 @@ async def act_as(request: Request, person: Settled, work: OwnerWork, role_id: An
     chosen = int(role_id) if role_id.isascii() and role_id.isdigit() and len(role_id) < 19 else None
     await roles.act_as_role(work, person.id, person.session_id, chosen, today())
     return redirect(request, "/")
-
-
-@router.get("/me/enterprise")
-async def own_enterprise(request: Request, person: Settled) -> Response:
-    """An enterprise's own file."""
-    if person.enterprise_id is None:
-        raise NotFound("您的账号不属于任何企业。请从导航进入其他页面。")
-    return redirect(request, f"/enterprises/{person.enterprise_id}")
 
 
 @router.get("/me/second-factor")

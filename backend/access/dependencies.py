@@ -4,6 +4,7 @@
   `OPEN_TO_ENTERPRISES`, an enterprise's own account, which row-level security then shows itself only.
 - `Officer`: whoever may write: city officers, district officers. Which rows, row-level security says.
 - `Confirmer`: whoever may confirm what another one proposes.
+- `EnterpriseAccount`: an enterprise's own account, on its own pages.
 - `Administrator`: whoever manages people. `Auditor`: whoever reads the trace.
 - `Settled`: anybody who signed in, whatever their work. `Authenticated`: even with a password that must be changed first.
 
@@ -126,6 +127,16 @@ def confirmer(person: SignedIn) -> PersonSignedIn:
 
 
 Confirmer = Annotated[PersonSignedIn, Depends(confirmer)]
+
+
+def enterprise_account(person: Settled) -> PersonSignedIn:
+    """Raises NotSignedIn, Forbidden."""
+    if person.role is not Role.ENTERPRISE:
+        raise Forbidden("这里是企业账号的页面，您的账号不属于企业。企业的情况请从“企业”列表进入。")
+    return person
+
+
+EnterpriseAccount = Annotated[PersonSignedIn, Depends(enterprise_account)]
 
 
 def administrator(person: Settled) -> PersonSignedIn:

@@ -66,6 +66,8 @@ class ActionDraft:
     raised_on: date
     owner: str
     due_on: date | None = None
+    #: The enterprise itself brought it up, and will be shown the answer.
+    is_from_enterprise: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,13 @@ async def open_action(session: AsyncSession, enterprise_id: int, draft: ActionDr
     found = await session.execute(
         text(
             "INSERT INTO service_action (enterprise_id, kind, topic, content, raised_on, owner, due_on, status, answer, revision,"
-            " created_by) VALUES (:id, :kind, :topic, :content, :raised_on, :owner, :due_on, 'open', '', 1, :by) RETURNING id"
+            " is_from_enterprise, created_by) VALUES (:id, :kind, :topic, :content, :raised_on, :owner, :due_on, 'open', '', 1,"
+            " :is_from_enterprise, :by) RETURNING id"
         ),
         {
             "id": enterprise_id, "kind": draft.kind, "topic": draft.topic, "content": draft.content,
             "raised_on": draft.raised_on, "owner": draft.owner, "due_on": draft.due_on, "by": by,
+            "is_from_enterprise": draft.is_from_enterprise,
         },
     )  # fmt: skip
     return found.scalar_one()

@@ -7,6 +7,7 @@ A streamed answer begins after the commit and must not use the session.
 """
 
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.access.dependencies import SignedIn
+from backend.access.dependencies import EnterpriseAccount, SignedIn
 from backend.access.schemas import PersonSignedIn, Role
 from backend.access.trace.reads import note_read
 from backend.database.scope import Scope
@@ -56,10 +57,24 @@ async def work(request: Request, engine: Engine, person: SignedIn) -> AsyncGener
 
     Raises Forbidden for writing elsewhere, DatabaseUnreachable.
     """
+    async with _bounded(request, engine, scope_of(person)) as session:
+        if not person.role.may_write:
+            await session.execute(text("SET TRANSACTION READ ONLY"))
+        yield session
+
+
+async def own_work(request: Request, engine: Engine, person: EnterpriseAccount) -> AsyncGenerator[AsyncSession]:
+    """The same for an enterprise's own pages, where it writes: it sees itself and nothing else."""
+    if person.enterprise_id is None:
+        raise Forbidden("您的账号还没有绑定企业。请用科技部门发的激活码激活，或联系当地科技部门。")
+    async with _bounded(request, engine, scope_of(person)) as session:
+        yield session
+
+
+@asynccontextmanager
+async def _bounded(request: Request, engine: AsyncEngine, scope: Scope) -> AsyncGenerator[AsyncSession]:
     try:
-        async with reached(unit_of_work(engine, scope_of(person))) as session:
-            if not person.role.may_write:
-                await session.execute(text("SET TRANSACTION READ ONLY"))
+        async with reached(unit_of_work(engine, scope)) as session:
             yield session
             await _drop_if_refused(request, session)
     except DBAPIError as problem:
@@ -85,6 +100,7 @@ async def _drop_if_refused(request: Request, session: AsyncSession) -> None:
 
 # "function": ends with the route's function, while a failed commit can still become the answer.
 Work = Annotated[AsyncSession, Depends(work, scope="function")]
+OwnWork = Annotated[AsyncSession, Depends(own_work, scope="function")]
 OwnerWork = Annotated[AsyncSession, Depends(owner_work, scope="function")]
 
 

@@ -19,7 +19,7 @@ _ASKS_ELSEWHERE: Final = "/login/sso"
 #: Addresses remembered; one that has not asked for longest is forgotten, and begins with a full bucket.
 MOST: Final = 10_000
 #: Of these each costs a hash, or tries out a secret.
-_COSTLY: Final = ("/login", "/invitations/", "/api/v1/oauth/token")
+_COSTLY: Final = ("/login", "/invitations/", "/activate", "/api/v1/oauth/token")
 _FREE: Final = ("/assets/", "/healthz", "/readyz", "/metrics")
 
 

@@ -28,7 +28,7 @@ HEADS = ("管理员", "市级", "市（区）、园区", "复核", "领导", "�
 YES, NO = "●", "·"
 _PERMISSIONS = {
     dependencies.authenticated, dependencies.settled, dependencies.signed_in, dependencies.officer,
-    dependencies.confirmer, dependencies.administrator, dependencies.auditor,
+    dependencies.confirmer, dependencies.administrator, dependencies.auditor, dependencies.enterprise_account,
 }  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def test_what_is_open_to_everybody_was_thought_about():
     """Whatever the public reaches begins with one of these; anything new is looked at by whoever adds it here."""
     public = [name for name, line in written().items() if line.split(" | ")[-1].startswith(YES)]
     known = (
-        "/healthz", "/readyz", "/metrics", "/login", "/invitations/", "/rules", "/check", "/api/v1/oauth/token", "/api/v1/checks",
+        "/healthz", "/readyz", "/metrics", "/login", "/invitations/", "/activate", "/rules", "/check", "/api/v1/oauth/token", "/api/v1/checks",
         "/api/v1/rules", "/api/v1/indicators",
     )  # fmt: skip
     assert [name for name in public if not name.partition(" ")[2].startswith(known)] == []
@@ -59,6 +59,7 @@ def test_no_role_but_officers_writes_to_the_registry():
         "/me",
         "/people",
         "/invitations",
+        "/activate",
         "/enterprises/export",
         "/check",
         "/proposals",
@@ -88,7 +89,8 @@ async def test_nobody_gets_past_a_closed_door_of_the_real_service(app_without_da
             if line.split(" | ")[-1].startswith(YES):
                 continue
             method, _, path = name.partition(" ")
-            for part in ("{person_id}", "{role_id}", "{position}", "{import_id}", "{attachment_id}", "{year}"):
+            for part in ("{person_id}", "{role_id}", "{position}", "{import_id}", "{attachment_id}", "{year}",
+                         "{application_id}", "{thread_id}", "{code_id}", "{number}"):  # fmt: skip
                 path = path.replace(part, "1")
             answer = await browser.request(method, path)
             is_refused = answer.status_code == 401 or answer.headers.get("location", "").startswith("/login")
