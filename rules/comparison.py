@@ -53,4 +53,4 @@ def in_words(criterion: Criterion) -> str:
     parts = [in_words(child) for child in criterion.children]
     if criterion.form == "at_least":
         return say("{parts}（至少 {n} 项）", parts=enumerated(parts), n=criterion.n)
-    return say("（{x}）", x=joined(criterion.form, parts))
+    return say("（{inner}）", inner=joined(criterion.form, parts))

@@ -107,7 +107,7 @@ def _words(node: Node, names: _Names) -> str:
 def _inner(node: Node, names: _Names) -> str:
     """A part of a larger expression, in brackets where it is one itself."""
     written = _words(node, names)
-    return say("（{x}）", x=written) if isinstance(node, Arithmetic | Choose | Logic) else written
+    return say("（{inner}）", inner=written) if isinstance(node, Arithmetic | Choose | Logic) else written
 
 
 def _literal(node: Literal, names: _Names) -> str:

@@ -136,7 +136,7 @@ def _in_one_line(view: CriterionView) -> str:
     parts = [_in_one_line(one) for one in view.children]
     if view.criterion.form == "at_least":
         return say("（{parts}）中至少 {n} 项", parts=enumerated(parts), n=view.criterion.n)
-    return say("（{x}）", x=joined(view.criterion.form, parts))
+    return say("（{inner}）", inner=joined(view.criterion.form, parts))
 
 
 def history_of(programme: Programme, name: str) -> list[tuple[Version, CriterionView]]:
