@@ -53,3 +53,27 @@ class Recognition(SQLModel, table=True):
     recorded_by: int | None = None
     superseded_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     supersedes_id: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class RenewalWindowEntered(SQLModel, table=True):
+    """When a programme's titles are to be renewed, as the city says; goes before what is shipped."""
+
+    __tablename__ = "renewal_window"  # type: ignore[assignment]
+    __table_args__ = (
+        Index("renewal_window_once", "programme", unique=True, postgresql_where=text("superseded_at IS NULL")),
+    )
+
+    id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
+    programme: str = Field(max_length=60)
+    #: `renewal.Begins`.
+    begins: str = Field(max_length=20)
+    #: Days before the last day, that day included; only where `begins` says so.
+    days: int | None = None
+    how: str = Field(max_length=30)
+    #: How sure it is, as the catalogue says of figures.
+    certainty: str = Field(max_length=20)
+    source: str = Field(max_length=200)
+    note: str = ""
+    recorded_by: int | None = None
+    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now()))
+    superseded_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))

@@ -14,11 +14,13 @@ from backend.eligibility.service import evaluate
 from backend.enterprises.asking import query_of
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
 from backend.enterprises.labels import Names, is_open_here, programme_choices, region_choices
+from backend.recognitions import life_pages
 from backend.recognitions.proposing import GRANT, REVOKE, propose_grant, propose_revocation
 from backend.recognitions.queries import Held, held_by
+from backend.recognitions.renewal import renewal_windows
 from backend.recognitions.schemas import RecognitionForm, RevocationForm
 from backend.recognitions.service import RecognitionDraft, RecognitionRefused, grant, revoke
-from backend.recognitions.worklists import DAYS_AHEAD, SOON_DAYS, VIEWS, Asked, list_titles
+from backend.recognitions.worklists import DAYS_AHEAD, VIEWS, Asked, list_titles
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.memory import memory_of
@@ -27,6 +29,7 @@ from backend.web.templates import render
 from rules.library import library
 
 router = APIRouter()
+router.include_router(life_pages.router)
 
 
 @router.get("/recognitions", response_class=HTMLResponse)
@@ -37,18 +40,19 @@ async def recognitions(
     view: str = "expiring",
     programme: str = "",
     region: str = "",
-    days: int = SOON_DAYS,
+    days: int | None = None,
     page: int = 1,
 ) -> HTMLResponse:
-    """Titles by how they stand: in force, ending, lapsed though still eligible, due and failing, revoked."""
+    """Titles by how they stand: in force, ending, to be renewed, due and failing, lapsed though eligible, revoked, listed."""
     asked = Asked(
-        view if view in VIEWS else "expiring", programme, region, days if days in DAYS_AHEAD else SOON_DAYS,
+        view if view in VIEWS else "expiring", programme, region, days if days in DAYS_AHEAD else None,
         person.region_code, max(1, min(page, 1_000_000)),
     )  # fmt: skip
     found = await list_titles(session, asked, today(), library(), memory_of(request))
     return render(
         request, "recognitions/recognitions.html", block="results" if is_htmx(request) else None, page_title="认定",
-        found=found, asked=asked, views=VIEWS, ahead=[(str(one), f"{one} 天内") for one in DAYS_AHEAD],
+        found=found, asked=asked, views=VIEWS, windows=await renewal_windows(session, library()),
+        ahead=[(str(one), f"{one} 天内" if one else "按各项目的接续窗口") for one in DAYS_AHEAD],
         regions=region_choices(person), programmes=programme_choices(library()), names=Names(library()),
         query=query_of(request), on=today(),
     )  # fmt: skip

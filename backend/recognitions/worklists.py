@@ -12,14 +12,17 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.recognitions.queries import HELD_FIELDS, IN_FORCE, current_edition
+from backend.recognitions.queries import HELD_FIELDS, IN_FORCE, current_edition, edition_programmes
+from backend.recognitions.renewal import RenewalWindow, due_on, renewal_windows
 from backend.web.found import Found, pages_of
 from backend.web.memory import Memory, seen_by
 from rules.library import Library
 
 SOON_DAYS = 180
+#: In place of a number of days: each programme's own renewal window.
+BY_WINDOW = 0
 #: The choices of how far to look ahead.
-DAYS_AHEAD = (30, 60, 90, SOON_DAYS, 365)
+DAYS_AHEAD = (BY_WINDOW, 30, 60, 90, SOON_DAYS, 365)
 TITLES_A_PAGE = 50
 
 _BY_LAST_DAY = "r.valid_to, r.enterprise_id, r.id"
@@ -52,6 +55,8 @@ class View:
     #: Whether it looks some days ahead. What is granted anew each calendar year ends for everybody on the same day and
     #: is then shown only where it is asked for by name.
     looks_ahead: bool = False
+    #: How far it looks ahead where nobody says.
+    days: int = SOON_DAYS
 
 
 def _in_force(library: Library) -> str:
@@ -64,8 +69,22 @@ def _ends_soon(library: Library) -> str:
     return f"{ends} AND {_in_force(library)} AND {_NOT_CONTINUED}"
 
 
-def _ends_soon_and_fails(library: Library) -> str:
-    return f"{_ends_soon(library)} AND x.outcome = 'ineligible'"
+def _due(condition: str) -> str:
+    """Titles in their renewal windows that nothing goes on after; those evaluated each year may have ended just now."""
+    stands = "r.superseded_at IS NULL AND (r.revoked_on IS NULL OR r.revoked_on > :on)"
+    return f"{condition} AND {stands} AND {_OF_ONE_THAT_LIVES} AND {_IS_THE_LAST}"
+
+
+def _named_on_latest(library: Library) -> str:
+    return f"r.programme = ANY({edition_programmes(library)}) AND {_in_force(library)}"
+
+
+def _ever_named(library: Library) -> str:
+    return f"r.programme = ANY({edition_programmes(library)}) AND r.superseded_at IS NULL AND r.valid_from <= :on"
+
+
+def _fails(condition: str) -> str:
+    return f"{condition} AND x.outcome = 'ineligible'"
 
 
 def _lapsed_though_eligible(_: Library) -> str:
@@ -81,9 +100,13 @@ def _revoked(_: Library) -> str:
 
 VIEWS: Mapping[str, View] = {
     "expiring": View("即将到期", "有效、期内到期且没有接续的认定，先到期的在前。", _ends_soon, looks_ahead=True),
+    "due": View(
+        "应办接续", "已进入各项目的重新认定、复核或再评价窗口、还没有接续的认定，先到期的在前。", _ends_soon, looks_ahead=True,
+        days=BY_WINDOW,
+    ),
     "failing": View(
-        "到期复核有风险", "期内到期，而按现行数据测评不符合条件的：最值得马上上门。", _ends_soon_and_fails,
-        asks_outcome=True, looks_ahead=True,
+        "到期复核有风险", "应办接续，而按现行数据测评不符合条件的：最值得马上上门。", _ends_soon,
+        asks_outcome=True, looks_ahead=True, days=BY_WINDOW,
     ),
     "in_force": View(
         "有效", "今天有效的认定，没有到期日和最晚到期的在前。", _in_force, order="r.valid_to DESC, r.enterprise_id DESC, r.id DESC"
@@ -92,6 +115,14 @@ VIEWS: Mapping[str, View] = {
         "已失效但仍符合", "近两年到期、没有续上，而按现行数据仍符合或基本符合的。", _lapsed_though_eligible, asks_outcome=True
     ),
     "revoked": View("已取消", "被取消资格的认定，最近取消的在前。", _revoked, order="r.revoked_on DESC, r.id DESC"),
+    "latest_list": View(
+        "最新一期名单", "按期公布名单的项目（瞪羚、独角兽等）：列入最新一期的。口径 current_list。", _named_on_latest,
+        order="r.edition DESC, r.enterprise_id, r.id",
+    ),
+    "ever_listed": View(
+        "历年名单", "按期公布名单的项目：列入过任何一期的，同一企业每期一行。口径 ever。", _ever_named,
+        order="r.edition DESC, r.enterprise_id, r.id",
+    ),
 }  # fmt: skip
 
 
@@ -102,11 +133,16 @@ class Asked:
     view: str = "expiring"
     programme: str = ""
     region: str = ""
-    #: How far to look ahead, where the view does.
-    days: int = SOON_DAYS
+    #: How far to look ahead, where the view does; None for the view's own way.
+    days: int | None = None
     #: The district of whoever asks. Row-level security shows no other anyway; said here, an index can be used for it.
     within: str = ""
     page: int = 1
+
+    @property
+    def ahead(self) -> int:
+        """How many days are looked ahead, or `BY_WINDOW`."""
+        return VIEWS[self.view].days if self.days is None else self.days
 
 
 async def list_titles(
@@ -128,7 +164,8 @@ async def list_titles(
         limit: titles a page, `TITLES_A_PAGE` where it is not given.
     """
     most = limit or TITLES_A_PAGE
-    source, values = _source(asked, on, library)
+    windows = await renewal_windows(session, library)
+    source, values = _source(asked, on, library, windows)
     page = max(1, asked.page)
 
     async def rows_of(wanted: int) -> list[dict[str, Any]]:
@@ -145,18 +182,27 @@ async def list_titles(
         total = await count()
     else:
         state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
-        total = await memory.recall(("titles", replace(asked, page=1), on), state, count)
+        rests_on = tuple(sorted((name, one.begins, one.days) for name, one in windows.items()))
+        total = await memory.recall(("titles", replace(asked, page=1), on, rests_on), state, count)
     if rows:
         return Found(rows, total, page, most)
     last = pages_of(total, most)
     return Found(await rows_of(last), total, last, most)
 
 
-def _source(asked: Asked, on: date, library: Library) -> tuple[str, dict[str, Any]]:
+def _source(
+    asked: Asked, on: date, library: Library, windows: Mapping[str, RenewalWindow]
+) -> tuple[str, dict[str, Any]]:
     """FROM and WHERE of a list, with the parameters."""
     view = VIEWS[asked.view]
     condition = view.condition(library)
-    values: dict[str, Any] = {"on": on, "days": asked.days}
+    values: dict[str, Any] = {"on": on, "days": asked.ahead}
+    if view.looks_ahead and asked.ahead == BY_WINDOW:
+        due = due_on(list(windows.values()), on)
+        condition = _due(due.sql)
+        values |= due.values
+    if asked.view == "failing":
+        condition = _fails(condition)
     outcome = " JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme"
     source = f"FROM recognition r{outcome if view.asks_outcome else ''} WHERE {condition}"
     if asked.programme:
