@@ -27,6 +27,7 @@ UNTRACED: Final = {
     "fact_flag": "worked out from facts",
     "indicator_tolerance": "written anew from the catalogue at every start",
     "import_row": "the detail of an import, which is traced; written once with it",
+    "disclosure": "append-only, and says itself who was told what",
     "exchange_answered": "answers kept for a repeated request; what the request did is traced",
     "exchange_change": "the feed of changes that are traced",
     "exchange_cursor": "how far a system was read; what came is traced as filings",

@@ -113,7 +113,7 @@ def shut_out(context: typer.Context, client_id: str) -> None:
 @exchange.command("system")
 def system(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="系统：tax、credit、lists、ip。")],
+    name: Annotated[str, typer.Argument(help="系统：tax、credit、register、lists、ip。")],
     url: Annotated[str | None, typer.Option(help="地址，如 https://gateway.example.gov.cn/tax。")] = None,
     key: Annotated[str | None, typer.Option(help="对方给我方的标识（appKey）。")] = None,
     dialect: Annotated[str | None, typer.Option(help="签名方言：city、city-sm3、national。")] = None,
@@ -139,7 +139,7 @@ def system(
 @exchange.command("pull")
 def pull(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="系统：tax、credit、lists、ip。")],
+    name: Annotated[str, typer.Argument(help="系统：tax、credit、register、lists、ip。")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="只看会改变什么，不写入数据。")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -181,14 +181,15 @@ def work(context: typer.Context) -> None:
 COUNTS = {
     "received": "收到", "applied": "采用", "unchanged": "未变", "stale": "旧版次", "duplicate": "重复", "filed": "新填报",
     "unauthorised": "未授权（未保存）", "unknown_enterprise": "库中没有的企业", "unusable": "不能用", "malformed": "格式不对",
-    "evaluated": "重新测算的企业", "pages": "页", "changed": "会改变的数",
+    "evaluated": "重新测算的企业", "pages": "页", "changed": "会改变的数", "identity": "名称或状态变更",
+    "identity_refused": "不能变更的名称或状态",
 }  # fmt: skip
 
 
 @exchange.command("reconcile")
 def reconcile(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="系统：tax、credit、lists、ip。")],
+    name: Annotated[str, typer.Argument(help="系统：tax、credit、register、lists、ip。")],
     year: Annotated[int | None, typer.Option(help="哪一年的数据；不写为全部。")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -21,6 +21,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.regions import Regions
+from backend.exchange.agreements import agreements
 from backend.exchange.models import Client, Token
 from rules.catalogue import Catalogue
 
@@ -28,7 +29,7 @@ from rules.catalogue import Catalogue
 SCOPES: Final = {
     "filing:write": "报送填报", "recognition:write": "报送认定", "event:write": "报送事件", "change:read": "读取变更",
     "event:subscribe": "订阅推送", "list:read": "读取约定名单",
-    "enterprise:read": "读取企业", "score:read": "读取积分",
+    "enterprise:read": "读取企业",
 }  # fmt: skip
 SIGNATURES: Final = ("none", "gateway", "rfc9421")
 #: ASVS and 等保 alike: an access token is short-lived.
@@ -63,6 +64,7 @@ class Caller:
     public_key: str
     generation: int
     quota: int
+    lists: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ class NewClient:
     signature: str = "none"
     public_key: str = ""
     quota: int = 60_000
+    #: Agreed lists that it may ask for.
+    lists: Sequence[str] = ()
 
 
 async def add_client(session: AsyncSession, new: NewClient, catalogue: Catalogue) -> str:
@@ -90,7 +94,7 @@ async def add_client(session: AsyncSession, new: NewClient, catalogue: Catalogue
         Client(
             client_id=new.client_id, name=new.name.strip(), source=new.source, region_code=new.region_code,
             scopes=sorted(set(new.scopes)), secret_hashes=[hash_of(secret)], signature=new.signature,
-            public_key=new.public_key, quota=new.quota, created_at=datetime.now(UTC),
+            public_key=new.public_key, quota=new.quota, lists=sorted(set(new.lists)), created_at=datetime.now(UTC),
         )
     )  # fmt: skip
     await session.flush()
@@ -108,6 +112,8 @@ def _fault(new: NewClient, catalogue: Catalogue) -> str:
         return f"没有权限“{'、'.join(strange)}”，可用：{'、'.join(SCOPES)}。"
     if not new.scopes:
         return "请至少给一项权限。"
+    if strange := sorted(set(new.lists) - agreements().keys()):
+        return f"没有约定名单“{'、'.join(strange)}”，可用：{'、'.join(agreements())}。"
     if new.signature not in SIGNATURES:
         return f"签名方式应为 {'、'.join(SIGNATURES)} 之一。"
     if new.region_code and Regions.load().find(new.region_code) is None:
@@ -184,7 +190,7 @@ async def caller_of(session: AsyncSession, token: str, now: datetime | None = No
     client, held = pair
     return Caller(
         client.client_id, client.name, client.source, client.region_code, frozenset(held.scopes) & frozenset(client.scopes),
-        client.signature, client.public_key, client.generation, client.quota,
+        client.signature, client.public_key, client.generation, client.quota, tuple(client.lists),
     )  # fmt: skip
 
 

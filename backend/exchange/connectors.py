@@ -29,9 +29,10 @@ def connectors() -> dict[str, Connector]:
     from backend.exchange.credit.client import CREDIT
     from backend.exchange.ip.client import IP
     from backend.exchange.lists.client import LISTS
+    from backend.exchange.register.client import REGISTER
     from backend.exchange.tax.client import TAX
 
-    return {one.system: one for one in (TAX, CREDIT, LISTS, IP)}
+    return {one.system: one for one in (TAX, CREDIT, REGISTER, LISTS, IP)}
 
 
 #: What enterprises are asked to authorise, in the words of the form that they sign.

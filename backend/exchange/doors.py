@@ -145,7 +145,7 @@ async def take(request: Request, engine: Any, found: Caller, work: Work) -> Resp
             if kept is None:
                 await enter_scope(session, scope_of(found))
                 kept = Kept(*await work(session, content))
-                await _leave_scope(session)
+                await leave_scope(session)
                 await keep(session, found, key, fingerprint, kept)
             await log_message(session, _message(request, found, key, body, kept, started_at))
     except BodyRefused as refusal:
@@ -154,7 +154,7 @@ async def take(request: Request, engine: Any, found: Caller, work: Work) -> Resp
     return Response(kept.body, kept.status, headers, kind)
 
 
-async def _leave_scope(session: AsyncSession) -> None:
+async def leave_scope(session: AsyncSession) -> None:
     """Go on as the owner: what follows is the exchange's own book-keeping."""
     await session.flush()
     await session.execute(text("SELECT set_config('role', 'none', true)"))

@@ -13,12 +13,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.enterprises.correcting import edit
+from backend.enterprises.ending import LifeRefused
 from backend.enterprises.moving import move
 from backend.enterprises.naming import rename
 from backend.enterprises.regions import Regions
 from backend.exact_json import exact_json
 from backend.exchange.clients import Caller
+from backend.exchange.identity import let_stand
 from backend.exchange.intake import BatchResult, find_enterprises, told_of_each
 from backend.exchange.items import Judged, day_of, judge_code, mark_of, shaped
 from backend.exchange.wire import canonical
@@ -191,7 +192,7 @@ async def _apply(session: AsyncSession, caller: Caller, one: Judged, event: Even
         case Moved():
             await move(session, number, event.region_code, event.town, event.park, day)
         case Ended():
-            await _end(session, number)
+            await _end(session, one, number)
         case Listed():
             await _enlist(session, caller, number, event.list, library, on)
         case TitleRevoked():
@@ -210,16 +211,15 @@ async def _events(session: AsyncSession, enterprise_id: int, types: Sequence[str
     return list(found.scalars())
 
 
-async def _end(session: AsyncSession, enterprise_id: int) -> None:
+async def _end(session: AsyncSession, one: Judged, enterprise_id: int) -> None:
     """The enterprise is what the latest day says of it, whichever event came last."""
-    said = await _events(session, enterprise_id, tuple(STATUSES))
-    revision = await session.scalar(
-        text("SELECT revision FROM enterprise WHERE id = :id FOR NO KEY UPDATE"), {"id": enterprise_id}
-    )
-    last = said[-1]
-    await edit(
-        session, enterprise_id, {"status": STATUSES[last["type"]]}, revision or 0, date.fromisoformat(last["on"])
-    )
+    last = (await _events(session, enterprise_id, tuple(STATUSES)))[-1]
+    try:
+        await let_stand(
+            session, enterprise_id, STATUSES[last["type"]], date.fromisoformat(last["on"]), f"事件 {last['id']}"
+        )
+    except LifeRefused as refusal:
+        one.object_to("/on", "not-possible", str(refusal), "请与科技部门核对这家企业的登记情况。")
 
 
 async def _enlist(

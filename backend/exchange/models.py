@@ -1,37 +1,19 @@
-"""The exchange's own tables: who exchanges, what was exchanged, what goes out, and on whose authorisation."""
+"""The exchange's own tables: who exchanges and what was exchanged; those of what goes out stand beside."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, LargeBinary, Numeric, Text, func, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, LargeBinary, text
 from sqlmodel import Field, SQLModel
 
+from backend.exchange.columns import json, moment, number, texts
+from backend.exchange.outgoing import Change, Delivery, Disclosure, DisclosureConsent, Endpoint, Outbox, PointsResult
 
-def _number() -> Any:
-    return Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
-
-
-def _moment(*, nullable: bool = False, default: bool = True) -> Any:
-    return Field(
-        default=None,
-        sa_column=Column(
-            DateTime(timezone=True), nullable=nullable, server_default=func.now() if default and not nullable else None
-        ),
-    )
-
-
-def _texts() -> Any:
-    return Field(default_factory=list, sa_column=Column(ARRAY(Text), nullable=False, server_default=text("'{}'")))
-
-
-def _json(*, nullable: bool = False) -> Any:
-    return Field(
-        default_factory=dict,
-        sa_column=Column(JSONB, nullable=nullable, server_default=None if nullable else text("'{}'")),
-    )
-
+__all__ = [
+    "Answered", "Change", "Client", "Cursor", "Delivery", "Disclosure", "DisclosureConsent", "Endpoint", "ExchangeMessage",
+    "ExchangeRecord", "ExchangeSeal", "Nonce", "Outbox", "PointsResult", "PullRun", "Reconciliation", "System",
+    "TaxAuthorisation", "Token", "UnknownField", "Used",
+]  # fmt: skip
 
 # Who comes in ---------------------------------------------------------------------------------------
 
@@ -41,27 +23,29 @@ class Client(SQLModel, table=True):
 
     __tablename__ = "exchange_client"  # type: ignore[assignment]
 
-    id: int | None = _number()
+    id: int | None = number()
     client_id: str = Field(max_length=60, unique=True)
     name: str = Field(max_length=100)
     #: The catalogue's source under which it files; it cannot speak for another.
     source: str = Field(max_length=40)
     #: The district it is bound to; empty for the whole city.
     region_code: str = Field(default="", max_length=6)
-    scopes: list[str] = _texts()
+    scopes: list[str] = texts()
     #: Digests of at most two live secrets, the newest first: one goes on while the other is taken into use.
-    secret_hashes: list[str] = _texts()
+    secret_hashes: list[str] = texts()
     #: Every change of its secret counts up; keys for signing are worked out of it.
     generation: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
     #: none, gateway, rfc9421: what its writes must be signed by.
     signature: str = Field(default="none", max_length=20)
     #: Base64 of an Ed25519 public key, for rfc9421; without one the shared key signs.
     public_key: str = Field(default="", max_length=100)
+    #: Agreed lists that it may ask for.
+    lists: list[str] = texts()
     #: Filings a minute.
     quota: int = Field(default=60_000, sa_column=Column(Integer, nullable=False, server_default=text("60000")))
     is_active: bool = True
-    created_at: datetime = _moment()
-    last_seen_at: datetime | None = _moment(nullable=True)
+    created_at: datetime = moment()
+    last_seen_at: datetime | None = moment(nullable=True)
 
 
 class Token(SQLModel, table=True):
@@ -71,8 +55,8 @@ class Token(SQLModel, table=True):
 
     token_hash: str = Field(max_length=64, primary_key=True)
     client_id: str = Field(max_length=60, foreign_key="exchange_client.client_id")
-    scopes: list[str] = _texts()
-    expires_at: datetime = _moment(default=False)
+    scopes: list[str] = texts()
+    expires_at: datetime = moment(default=False)
 
 
 class Answered(SQLModel, table=True):
@@ -86,7 +70,7 @@ class Answered(SQLModel, table=True):
     fingerprint: str = Field(max_length=64)
     status: int
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    answered_at: datetime = _moment()
+    answered_at: datetime = moment()
 
 
 class Nonce(SQLModel, table=True):
@@ -97,7 +81,7 @@ class Nonce(SQLModel, table=True):
 
     client_id: str = Field(max_length=60, primary_key=True)
     nonce: str = Field(max_length=200, primary_key=True)
-    seen_at: datetime = _moment()
+    seen_at: datetime = moment()
 
 
 class Used(SQLModel, table=True):
@@ -126,12 +110,12 @@ class System(SQLModel, table=True):
     is_paused: bool = False
     #: Seconds between two runs; 0 is by hand only.
     every_seconds: int = 0
-    next_due_at: datetime | None = _moment(nullable=True)
-    last_success_at: datetime | None = _moment(nullable=True)
+    next_due_at: datetime | None = moment(nullable=True)
+    last_success_at: datetime | None = moment(nullable=True)
     last_error: str = ""
     #: Runs that failed one after the other; the breaker opens at three.
     failures: int = 0
-    open_until: datetime | None = _moment(nullable=True)
+    open_until: datetime | None = moment(nullable=True)
 
 
 class PullRun(SQLModel, table=True):
@@ -140,15 +124,15 @@ class PullRun(SQLModel, table=True):
     __tablename__ = "exchange_run"  # type: ignore[assignment]
     __table_args__ = (Index("exchange_run_system", "system", "started_at"),)
 
-    id: int | None = _number()
+    id: int | None = number()
     system: str = Field(max_length=40, foreign_key="exchange_system.id")
     #: running, done, failed, paused.
     status: str = Field(default="running", max_length=20)
-    started_at: datetime = _moment()
-    finished_at: datetime | None = _moment(nullable=True)
+    started_at: datetime = moment()
+    finished_at: datetime | None = moment(nullable=True)
     #: Records that changed since then were asked for; NULL for all.
-    since: datetime | None = _moment(nullable=True)
-    counts: dict[str, Any] = _json()
+    since: datetime | None = moment(nullable=True)
+    counts: dict[str, Any] = json()
     error: str = ""
 
 
@@ -165,9 +149,9 @@ class Cursor(SQLModel, table=True):
     after_id: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
     remote: str = Field(default="", max_length=400)
     #: Of a list: cursor → (ETag, the page after), as JSON: an unchanged page is not sent again.
-    etags: dict[str, Any] = _json()
+    etags: dict[str, Any] = json()
     #: The latest change that has been read: the next run begins a window before it.
-    read_until: datetime | None = _moment(nullable=True)
+    read_until: datetime | None = moment(nullable=True)
 
 
 class ExchangeRecord(SQLModel, table=True):
@@ -194,9 +178,9 @@ class ExchangeRecord(SQLModel, table=True):
     fate: str = Field(max_length=30)
     reason: str = ""
     #: Fields that no row of the mapping speaks of, and what does not add up.
-    kept: dict[str, Any] = _json()
+    kept: dict[str, Any] = json()
     run_id: int | None = Field(default=None, sa_type=BigInteger)
-    received_at: datetime = _moment()
+    received_at: datetime = moment()
 
 
 class UnknownField(SQLModel, table=True):
@@ -209,8 +193,8 @@ class UnknownField(SQLModel, table=True):
     layout: str = Field(max_length=20, primary_key=True)
     label: str = Field(max_length=200, primary_key=True)
     times: int = 1
-    first_seen_at: datetime = _moment()
-    last_seen_at: datetime = _moment()
+    first_seen_at: datetime = moment()
+    last_seen_at: datetime = moment()
 
 
 class Reconciliation(SQLModel, table=True):
@@ -219,7 +203,7 @@ class Reconciliation(SQLModel, table=True):
     __tablename__ = "exchange_reconciliation"  # type: ignore[assignment]
     __table_args__ = (Index("exchange_reconciliation_latest", "system", "form", "year", "compared_at"),)
 
-    id: int | None = _number()
+    id: int | None = number()
     system: str = Field(max_length=40, foreign_key="exchange_system.id")
     form: str = Field(max_length=40)
     year: int | None = None
@@ -228,10 +212,10 @@ class Reconciliation(SQLModel, table=True):
     #: Records there and here, and of those here what became of them.
     theirs: int
     ours: int
-    fates: dict[str, Any] = _json()
+    fates: dict[str, Any] = json()
     #: Credit codes of the enterprises where the two differ.
-    differing: list[str] = _texts()
-    compared_at: datetime = _moment()
+    differing: list[str] = texts()
+    compared_at: datetime = moment()
 
 
 # Authorisation and proof ----------------------------------------------------------------------------
@@ -246,10 +230,10 @@ class TaxAuthorisation(SQLModel, table=True):
     __tablename__ = "tax_authorisation"  # type: ignore[assignment]
     __table_args__ = (Index("tax_authorisation_enterprise", "enterprise_id"),)
 
-    id: int | None = _number()
+    id: int | None = number()
     enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id")
     #: status, digest, detail.
-    groups: list[str] = _texts()
+    groups: list[str] = texts()
     purpose: str = Field(max_length=200)
     #: enterprise_consent, statutory_sharing.
     legal_basis: str = Field(default="enterprise_consent", max_length=30)
@@ -260,9 +244,9 @@ class TaxAuthorisation(SQLModel, table=True):
     valid_from: date
     valid_to: date
     #: From this moment on it counts no more.
-    withdrawn_at: datetime | None = _moment(nullable=True)
+    withdrawn_at: datetime | None = moment(nullable=True)
     recorded_by: int | None = None
-    recorded_at: datetime = _moment()
+    recorded_at: datetime = moment()
 
 
 class ExchangeMessage(SQLModel, table=True):
@@ -271,7 +255,7 @@ class ExchangeMessage(SQLModel, table=True):
     __tablename__ = "exchange_message"  # type: ignore[assignment]
     __table_args__ = (Index("exchange_message_peer", "peer", "started_at"),)
 
-    id: int | None = _number()
+    id: int | None = number()
     #: in, out.
     direction: str = Field(max_length=3)
     peer: str = Field(max_length=60)
@@ -284,8 +268,8 @@ class ExchangeMessage(SQLModel, table=True):
     status: int
     answer_digest: str = Field(default="", max_length=64)
     signature: str = ""
-    started_at: datetime = _moment(default=False)
-    finished_at: datetime = _moment(default=False)
+    started_at: datetime = moment(default=False)
+    finished_at: datetime = moment(default=False)
 
 
 class ExchangeSeal(SQLModel, table=True):
@@ -299,106 +283,4 @@ class ExchangeSeal(SQLModel, table=True):
     chained: str = Field(max_length=64)
     #: Base64 of the Ed25519 signature over `chained`; only the last link of a portion has one.
     signature: str = Field(default="", max_length=100)
-    sealed_at: datetime = _moment()
-
-
-# What goes out --------------------------------------------------------------------------------------
-
-
-class Outbox(SQLModel, table=True):
-    """A change in the transaction that made it; moved to the feed when that is over."""
-
-    __tablename__ = "exchange_outbox"  # type: ignore[assignment]
-
-    id: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
-    enterprise_id: int = Field(sa_type=BigInteger)
-    type: str = Field(max_length=40)
-    noted_at: datetime = _moment()
-
-
-class Change(SQLModel, table=True):
-    """The feed: changes in an order that never puts one before another that a reader may already have passed."""
-
-    __tablename__ = "exchange_change"  # type: ignore[assignment]
-    __table_args__ = (Index("exchange_change_enterprise", "enterprise_id", "position"),)
-
-    position: int | None = Field(default=None, sa_column=Column(BigInteger, Identity(always=True), primary_key=True))
-    enterprise_id: int = Field(sa_type=BigInteger)
-    type: str = Field(max_length=40)
-    noted_at: datetime = _moment(default=False)
-
-
-class Endpoint(SQLModel, table=True):
-    """Where somebody wants to be told of changes, and which."""
-
-    __tablename__ = "webhook_endpoint"  # type: ignore[assignment]
-
-    id: int | None = _number()
-    client_id: str = Field(max_length=60, foreign_key="exchange_client.client_id")
-    url: str = Field(max_length=300)
-    #: Empty for all: types of change, districts, programmes of which the enterprise holds a title.
-    types: list[str] = _texts()
-    regions: list[str] = _texts()
-    programmes: list[str] = _texts()
-    #: Counts up with every change of its secret; for a day both sign.
-    generation: int = Field(default=1, sa_column=Column(Integer, nullable=False, server_default=text("1")))
-    rotated_at: datetime | None = _moment(nullable=True)
-    is_active: bool = True
-    #: Of the feed; all up to here have been turned into deliveries.
-    position: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default=text("0")))
-    last_success_at: datetime | None = _moment(nullable=True)
-    failures: int = 0
-    last_error: str = ""
-    created_at: datetime = _moment()
-
-
-class Delivery(SQLModel, table=True):
-    """One event on its way to one endpoint. Those of an enterprise go one after the other."""
-
-    __tablename__ = "webhook_delivery"  # type: ignore[assignment]
-    __table_args__ = (
-        Index(
-            "webhook_delivery_waiting", "endpoint_id", "enterprise_id", "position",
-            postgresql_where=text("status <> 'sent'"),
-        ),
-        Index("webhook_delivery_due", "next_attempt_at", postgresql_where=text("status = 'waiting'")),
-        Index("webhook_delivery_once", "endpoint_id", "position", unique=True),
-    )  # fmt: skip
-
-    id: int | None = _number()
-    endpoint_id: int = Field(sa_type=BigInteger, foreign_key="webhook_endpoint.id")
-    position: int = Field(sa_type=BigInteger)
-    enterprise_id: int = Field(sa_type=BigInteger)
-    type: str = Field(max_length=40)
-    noted_at: datetime = _moment(default=False)
-    #: waiting, sent, dead.
-    status: str = Field(default="waiting", max_length=10)
-    attempts: int = 0
-    next_attempt_at: datetime = _moment()
-    last_status: int = 0
-    last_error: str = ""
-    sent_at: datetime | None = _moment(nullable=True)
-
-
-# Points ---------------------------------------------------------------------------------------------
-
-
-class PointsResult(SQLModel, table=True):
-    """An enterprise's innovation points of one year by one issuer's scheme; a correction is a new revision."""
-
-    __tablename__ = "points_result"  # type: ignore[assignment]
-    __table_args__ = (Index("points_result_scheme", "points_system", "year"),)
-
-    enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id", primary_key=True)
-    points_system: str = Field(max_length=40, primary_key=True)
-    year: int = Field(primary_key=True)
-    revision: int = Field(primary_key=True)
-    version: str = Field(default="", max_length=40)
-    stage: str = Field(default="", max_length=40)
-    base: Decimal | None = Field(default=None, sa_column=Column(Numeric))
-    bonus: Decimal | None = Field(default=None, sa_column=Column(Numeric))
-    total: Decimal | None = Field(default=None, sa_column=Column(Numeric))
-    #: Per category and per indicator as the issuer gave them, or as the scheme worked them out, with reasons.
-    details: dict[str, Any] = _json()
-    issued_on: date
-    received_at: datetime = _moment()
+    sealed_at: datetime = moment()

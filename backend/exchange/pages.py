@@ -1,48 +1,34 @@
 """Pages of the exchange, for the city's officers: how it goes, what is stuck, on whose authorisation, the proof."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import text
 
 from backend.access.dependencies import Officer, SignedIn
-from backend.access.schemas import PersonSignedIn
-from backend.exchange import authorisations, queries
+from backend.exchange import authorisations, list_pages, points_pages, queries
+from backend.exchange.access import CityOfficer, OfTheCity
 from backend.exchange.cli import COUNTS
 from backend.exchange.connectors import connectors
 from backend.exchange.feed import TYPES
 from backend.exchange.mapping import load_table
 from backend.exchange.webhooks import let_go, send_again
 from backend.web.dependencies import Work
-from backend.web.errors import Forbidden, NotFound
+from backend.web.errors import NotFound
 from backend.web.responses import redirect
 from backend.web.templates import render
 from rules.library import library
 
 router = APIRouter()
+router.include_router(list_pages.router)
+router.include_router(points_pages.router)
 
 FATES: Final = {
     "unauthorised": "没有授权", "unknown_enterprise": "库中没有的企业", "unusable": "不能用", "doubtful": "已采用，有疑点",
 }  # fmt: skip
 STATUSES: Final = {"running": ("进行中", "open"), "done": ("完成", "good"), "failed": ("中断，将续拉", "bad")}
-
-
-def of_the_city(person: SignedIn) -> PersonSignedIn:
-    """Whoever reads the whole city. Raises Forbidden."""
-    if person.region_code:
-        raise Forbidden("数据交换由市级管理，市（区）账号不能查看。如工作需要，请联系市级工作人员。")
-    return person
-
-
-def city_officer(person: Officer) -> PersonSignedIn:
-    """Whoever works on the whole city. Raises Forbidden."""
-    return of_the_city(person)
-
-
-OfTheCity = Annotated[PersonSignedIn, Depends(of_the_city)]
-CityOfficer = Annotated[PersonSignedIn, Depends(city_officer)]
 
 
 @router.get("/exchange", response_class=HTMLResponse)

@@ -43,7 +43,7 @@ async def fates(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
     """How many records were put aside, by system and why."""
     return await rows(
         session, "SELECT system, fate, count(*) AS records, count(DISTINCT code) AS enterprises, max(received_at) AS latest"
-        " FROM exchange_record WHERE fate <> 'applied' GROUP BY system, fate ORDER BY system, fate",
+        " FROM exchange_record WHERE fate NOT IN ('applied', 'told') GROUP BY system, fate ORDER BY system, fate",
     )  # fmt: skip
 
 

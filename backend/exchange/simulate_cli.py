@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -20,22 +20,28 @@ FaultsGiven = Annotated[
 ]
 
 
-@simulate.command("tax")
-def simulate_tax(host: Host = "127.0.0.1", port: Port = 8091, size: Size = 300, faults: FaultsGiven = "{}") -> None:
-    """模拟税务系统：年度申报表、信用级别、违法公布。"""
-    from backend.clock import today
-    from backend.exchange.tax.fake import tax_simulator
+#: System → its port and what it is, in words.
+SIMULATED: Final = {
+    "tax": (8091, "模拟税务系统：年度申报表、信用级别、违法公布。"),
+    "credit": (8092, "模拟创新积分系统：多个发布方的积分，并接收企业指标。"),
+    "register": (8093, "模拟市场监管登记：名称、登记状态、注册资本。"),
+    "lists": (8094, "模拟信用平台：经营异常、严重违法失信名单。"),
+    "ip": (8095, "模拟知识产权数量：Ⅰ类、Ⅱ类和当年申请。"),
+}
 
-    _serve(tax_simulator(size, today()), host, port, faults)
+
+def _register(system: str, usual_port: int, words: str) -> None:
+    def run(host: Host = "127.0.0.1", port: Port = usual_port, size: Size = 300, faults: FaultsGiven = "{}") -> None:
+        from backend.clock import today
+        from backend.exchange.practice import simulator_of
+
+        _serve(simulator_of(system, size, today()), host, port, faults)
+
+    simulate.command(system, help=words)(run)
 
 
-@simulate.command("credit")
-def simulate_credit(host: Host = "127.0.0.1", port: Port = 8092, size: Size = 300, faults: FaultsGiven = "{}") -> None:
-    """模拟创新积分系统：多个发布方的积分，并接收企业指标。"""
-    from backend.clock import today
-    from backend.exchange.credit.fake import credit_simulator
-
-    _serve(credit_simulator(size, today()), host, port, faults)
+for _system, (_port, _words) in SIMULATED.items():
+    _register(_system, _port, _words)
 
 
 def _serve(simulator: "Simulator", host: str, port: int, faults: str) -> None:

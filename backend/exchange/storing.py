@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.exact_json import exact_json
 from backend.exchange.authorisations import Allowed, allowed
 from backend.exchange.connectors import Connector
+from backend.exchange.identity import note_identity
 from backend.exchange.known import ids_by_code
 from backend.exchange.mapping import Form, Incoming, Mapped, MappingTable, map_in
 from backend.exchange.points import note_points
@@ -66,9 +67,9 @@ async def store_page(
     ]  # fmt: skip
     fresh = [one for one in fates if one is not None]
     await _file(session, table, fresh, catalogue, on, stored)
-    await note_points(
-        session, [(one.enterprise_id, one.record) for one in fresh if one.fate == "applied" and one.enterprise_id]
-    )
+    applied = [(one.enterprise_id, one.record) for one in fresh if one.fate == "applied" and one.enterprise_id]
+    await note_points(session, applied)
+    stored.counts.update(await note_identity(session, applied))
     await _note_records(session, connector.system, fresh, run_id)
     await _note_unknown(session, connector.system, fresh)
     return stored

@@ -36,6 +36,8 @@ READS: Final = {
     "/enterprises/export": ("export", "enterprise", ""),
     "/enterprises/{code}/points": ("read", "enterprise", "code"),
     "/exchange/lists/{list_id}/export": ("export", "disclosure_consent", "list_id"),
+    "/enterprises/{code}/points": ("read", "enterprise", "code"),
+    "/exchange/lists/{list_id}/export": ("export", "disclosure_consent", "list_id"),
     "/plans/{plan_id}/targets/{target_id}/members.{kind}": ("export", "enterprise", "target_id"),
     "/plans/{plan_id}/targets/{target_id}/shortfall.xlsx": ("export", "enterprise", "target_id"),
     "/imports/{import_id}": ("read", "import_run", "import_id"),

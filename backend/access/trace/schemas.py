@@ -51,6 +51,7 @@ SUBJECTS: Final = {
     "exchange_client": "接入方",
     "exchange_token": "接入方令牌",
     "tax_authorisation": "涉税授权",
+    "disclosure_consent": "对外提供的同意",
     "database": "数据库",
     "proposal": "待确认事项",
     "activation_code": "激活码",

@@ -28,7 +28,13 @@ def _points(one: Invented, year: int, chance: random.Random) -> Iterator[dict[st
         "indicators": [],
     })  # fmt: skip
     score = round(chance.uniform(30, 98), 2)
-    yield _record(one, "miit_torch", year, {"version": "2025", "stage": "成长期", "base": score, "total": score})
+    parts = [("研发费用金额", 0.4), ("发明专利申请量", 0.35), ("营业收入增长率", 0.25)]
+    scored = [
+        {"name": name, "points": round(score * share, 2), "reason": "发布方计分（虚构）"} for name, share in parts
+    ]
+    yield _record(one, "miit_torch", year, {
+        "version": "2025", "stage": "成长期", "base": score, "total": score, "indicators": scored,
+    })  # fmt: skip
 
 
 def _record(one: Invented, system: str, year: int, fields: dict[str, Any]) -> dict[str, Any]:

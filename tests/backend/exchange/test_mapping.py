@@ -26,7 +26,7 @@ def mapped(form: str, layout: str, fields: dict[str, Any], year: int | None = 20
     return map_in(TAX.by_form[form], Incoming(form, layout, year, fields), CATALOGUE)
 
 
-@pytest.mark.parametrize("system", ["tax", "credit", "lists", "ip"])
+@pytest.mark.parametrize("system", ["tax", "credit", "register", "lists", "ip"])
 def test_every_table_agrees_with_the_catalogue(system: str):
     assert faults_of(load_table(system, CATALOGUE), CATALOGUE) == []
 
