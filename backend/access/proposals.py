@@ -144,6 +144,18 @@ async def propose(session: AsyncSession, proposed: Proposed, person_id: int, now
     return found.scalar_one()
 
 
+#: What the OpenAPI says of an operation that may have to wait: `responses=WAITS`.
+WAITS: Final[dict[int | str, dict[str, Any]]] = {
+    202: {
+        "description": "It waits for a second person; `Location` says where to look what became of it.",
+        "content": {"application/json": {"schema": {
+            "type": "object", "required": ["proposal", "state"],
+            "properties": {"proposal": {"type": "integer"}, "state": {"const": "open"}},
+        }}},
+    }
+}  # fmt: skip
+
+
 def accepted(proposal_id: int) -> Response:
     """What a program is told whose act waits for a second person: accepted, not done; and where to look how it went."""
     where = f"/api/v1/proposals/{proposal_id}"

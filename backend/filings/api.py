@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
-from backend.access.proposals import accepted, needs_second_person
+from backend.access.proposals import WAITS, accepted, needs_second_person
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.queries import find
@@ -127,7 +127,7 @@ async def conflict(
     return stated(request, _conflict({**found, "credit_code": row["credit_code"]}), _etag(found))
 
 
-@router.post("/enterprises/{code}/conflicts/{indicator}/decision", status_code=201)
+@router.post("/enterprises/{code}/conflicts/{indicator}/decision", status_code=201, responses=WAITS)
 async def decide(
     request: Request, session: Work, person: Officer, once: Once, code: str, indicator: str, body: DecisionBody,
     year: int | None = None,

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
-from backend.access.proposals import accepted, needs_second_person
+from backend.access.proposals import WAITS, accepted, needs_second_person
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.credit_code import normalise
@@ -62,7 +62,7 @@ async def recognition(request: Request, session: Work, person: SignedIn, recogni
     return _stated(request, await _title(session, recognition_id))
 
 
-@router.post("/recognitions", status_code=201)
+@router.post("/recognitions", status_code=201, responses=WAITS)
 async def grant_recognition(
     request: Request, session: Work, person: Officer, once: Once, body: RecognitionBody
 ) -> Response:
@@ -85,7 +85,7 @@ async def grant_recognition(
     return await once.answer(work)
 
 
-@router.post("/recognitions/{recognition_id}/revocation")
+@router.post("/recognitions/{recognition_id}/revocation", responses=WAITS)
 async def revoke_recognition(
     request: Request, session: Work, person: Officer, once: Once, recognition_id: int, body: RevocationBody
 ) -> Response:
@@ -102,7 +102,7 @@ async def revoke_recognition(
     return await once.answer(work)
 
 
-@router.post("/recognitions/{recognition_id}/extension")
+@router.post("/recognitions/{recognition_id}/extension", responses=WAITS)
 async def extend_recognition(
     request: Request, session: Work, person: Officer, once: Once, recognition_id: int, body: ExtensionBody
 ) -> Response:
