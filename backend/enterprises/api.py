@@ -8,8 +8,11 @@ from fastapi import APIRouter, Request
 
 from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
+from backend.enterprises import life_api
 from backend.enterprises.asking import read_filters
 from backend.enterprises.enterprise_file import as_json, enterprise_file
+from backend.enterprises.lineage import as_json as lineage_as_json
+from backend.enterprises.lineage import led_here, lineage_of
 from backend.enterprises.paging import parts_of, place_of
 from backend.enterprises.queries import find
 from backend.enterprises.search import PAGE_SIZE, search
@@ -20,6 +23,7 @@ from backend.web.rest import read_cursor, write_cursor
 from rules.library import library
 
 router = APIRouter(tags=["enterprises"])
+router.include_router(life_api.router)
 
 
 @router.get("/enterprises")
@@ -50,9 +54,20 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: dat
 async def enterprise(
     session: Work, person: SignedIn, code: str, on: date | None = None, known_at: date | None = None
 ) -> dict[str, Any]:
-    """The file of one enterprise on a day, with the knowledge of a day."""
+    """The file of one enterprise on a day, with the knowledge of a day.
+
+    Asked for by what named a file that is part of another now, it is that other's, and `instead_of` says so; with the
+    knowledge of a day before the merge it is the file's own.
+    """
+    known = end_of_day(known_at) if known_at is not None else None
     row = await find(session, code)
     if row is None:
         raise NotFound(f"没有代码为“{code}”的企业，或者它不在您的区域。")
-    known = end_of_day(known_at) if known_at is not None else None
-    return as_json(await enterprise_file(session, row, library(), on or today(), known), library())
+    lineage = lineage_as_json(await lineage_of(session, row["id"]))
+    came_by = await led_here(session, code, row["id"])
+    if came_by is not None and known is not None and known < came_by.merged_at:
+        row = {**(await find(session, str(came_by.id), known) or row), "credit_code": came_by.credit_code}
+        came_by = None
+    told = as_json(await enterprise_file(session, row, library(), on or today(), known), library())
+    closed = None if came_by is None else {"id": came_by.id, "name": came_by.name, "credit_code": came_by.credit_code}
+    return told | {"lineage": lineage, "instead_of": closed}

@@ -101,12 +101,12 @@ async def _edit_page(
     boards = list(library().catalogue.by_name["listing_board"].choices.items())
     return form_page(
         request, "enterprises/edit.html", "修改基本情况", row, errors, form=form, boards=boards,
-        regions=_districts(), parks=await parks_in_use(session), chains=await chains_in_use(session),
+        regions=districts(), parks=await parks_in_use(session), chains=await chains_in_use(session),
         divisions=list(Industries.load().divisions.items()), last_day=today(),
     )  # fmt: skip
 
 
-def _districts() -> list[tuple[str, str]]:
+def districts() -> list[tuple[str, str]]:
     """Today's districts with their city's name, as a choice."""
     regions = Regions.load()
     return [

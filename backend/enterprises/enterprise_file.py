@@ -17,7 +17,7 @@ from backend.eligibility.registry_facts import region_of, registry_facts
 from backend.enterprises.queries import NameUsed, chains_of, names_of
 from backend.enterprises.schemas import LONG_AGO
 from backend.filings.queries import Said, all_said
-from backend.recognitions.ladder import Rung
+from backend.recognitions.ladder import NO_RUNG, Rung
 from backend.recognitions.queries import Held, held_by, rung_on
 from rules.answers import fact_value, present
 from rules.catalogue import Indicator, Period
@@ -124,9 +124,13 @@ async def enterprise_file(
     return EnterpriseFile(
         row=row, on=on, known_at=known_at, names=await names_of(session, number), chains=await chains_of(session, number),
         identifiers=await _identifiers(session, number), regions=await _regions(session, number), titles=titles,
-        rung=rung_on(titles, on, library, (row["listing_board"], row["listed_on"])), facts=facts, yearly=_yearly(facts, said, library),
+        rung=NO_RUNG if _has_ended(row, on) else rung_on(titles, on, library, (row["listing_board"], row["listed_on"])), facts=facts, yearly=_yearly(facts, said, library),
         current=_current(facts, said, library), years=years, library=library,
     )  # fmt: skip
+
+
+def _has_ended(row: Mapping[str, Any], on: date) -> bool:
+    return row["ended_on"] is not None and row["ended_on"] <= on
 
 
 async def _identifiers(session: AsyncSession, number: int) -> list[tuple[str, str]]:
@@ -192,7 +196,8 @@ def as_json(file: EnterpriseFile, library: Library) -> dict[str, Any]:
     return {
         "id": row["id"], "credit_code": row["credit_code"], "name": row["name"], "region_code": row["region_code"],
         "town": row["town"], "park": row["park"], "address": row["address"], "industry_code": row["industry_code"],
-        "established_on": _day(row["established_on"]), "on": file.on.isoformat(),
+        "established_on": _day(row["established_on"]),
+        "status": row["status"], "ended_on": _day(row["ended_on"]), "on": file.on.isoformat(),
         "known_at": file.known_at.isoformat() if file.known_at else None, "rung": file.rung.id,
         "former_names": [{"name": one.name, "used_to": known_day(one.used_to)} for one in file.names if one.used_to],
         "chains": file.chains,

@@ -8,6 +8,8 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.credit_code import normalise
+
 #: How an enterprise ends 注销、吊销: kind → Chinese.
 ENDS: Final = {"cancelled": "注销", "licence_revoked": "吊销"}
 #: The state of a file that has become part of another.
@@ -65,18 +67,34 @@ async def survivor_of(session: AsyncSession, enterprise_id: int, known_at: datet
     return found.scalar()
 
 
+_MERGES = (
+    "SELECT m.id, m.absorbed_id, m.survivor_id, m.before -> 'absorbed' ->> 'name' AS name,"
+    " m.before -> 'absorbed' ->> 'credit_code' AS credit_code, m.reason, m.recorded_at, m.undone_at,"
+    " m.undone_because, o.name AS recorded_by FROM enterprise_merge m LEFT JOIN officers() o ON o.id = m.recorded_by"
+)
+
+
 async def merges_of(session: AsyncSession, enterprise_id: int) -> list[Absorbed]:
     """The merges that an enterprise's file took part in, the latest first."""
     found = await session.execute(
-        text(
-            "SELECT m.id, m.absorbed_id, m.survivor_id, m.before -> 'absorbed' ->> 'name' AS name,"
-            " m.before -> 'absorbed' ->> 'credit_code' AS credit_code, m.reason, m.recorded_at, m.undone_at,"
-            " m.undone_because, o.name AS recorded_by FROM enterprise_merge m LEFT JOIN officers() o ON o.id = m.recorded_by"
-            " WHERE m.survivor_id = :id OR m.absorbed_id = :id ORDER BY m.id DESC"
-        ),
+        text(f"{_MERGES} WHERE m.survivor_id = :id OR m.absorbed_id = :id ORDER BY m.id DESC"),
         {"id": enterprise_id},
     )
     return [Absorbed(*row) for row in found]
+
+
+async def led_here(session: AsyncSession, key: str, survivor_id: int) -> Absorbed | None:
+    """The closed file that a number or code named, where that is how somebody came to this one."""
+    found = await session.execute(
+        text(
+            f"{_MERGES} JOIN enterprise_alias a ON a.absorbed_id = m.absorbed_id AND a.known_to IS NULL"
+            " WHERE a.survivor_id = :id AND m.undone_at IS NULL"
+            " AND :key IN (m.absorbed_id::text, m.before -> 'absorbed' ->> 'credit_code') ORDER BY m.id DESC LIMIT 1"
+        ),
+        {"id": survivor_id, "key": normalise(key)},
+    )
+    row = found.first()
+    return None if row is None else Absorbed(*row)
 
 
 async def ends_of(session: AsyncSession, enterprise_id: int) -> list[Mapping[str, Any]]:
@@ -149,6 +167,27 @@ async def lineage_of(session: AsyncSession, enterprise_id: int) -> Lineage:
     )  # fmt: skip
 
 
-def on_day(day: date | None) -> str | None:
-    """A day as the API writes it."""
-    return day.isoformat() if day is not None else None
+def as_json(lineage: Lineage) -> dict[str, Any]:
+    """The lineage for programs."""
+    return {
+        "merges": [
+            {
+                "id": one.merge_id, "absorbed_id": one.id, "survivor_id": one.survivor_id, "name": one.name,
+                "credit_code": one.credit_code, "reason": one.reason, "merged_at": one.merged_at.isoformat(),
+                "undone_at": one.undone_at.isoformat() if one.undone_at else None,
+            }
+            for one in lineage.merges
+        ],
+        "ends": [
+            {**_told(one, "kind", "ended_on", "document", "reason"), "is_withdrawn": one["superseded_at"] is not None}
+            for one in lineage.ends
+        ],
+        "moves": [_told(one, "moved_on", "from_region", "to_region", "cause", "document", "reason") for one in lineage.moves],
+        "splits": [
+            _told(one, "split_on", "from_id", "to_id", "document", "reason", "recognition_ids") for one in lineage.splits
+        ],
+    }  # fmt: skip
+
+
+def _told(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: row[name].isoformat() if isinstance(row[name], date) else row[name] for name in names}

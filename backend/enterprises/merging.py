@@ -123,7 +123,7 @@ async def keep_apart(session: AsyncSession, one_id: int, other_id: int, reason: 
     await session.execute(
         text(
             "INSERT INTO enterprise_apart (one_id, other_id, reason, recorded_by)"
-            " VALUES (least(:one, :other), greatest(:one, :other), :reason, :by) ON CONFLICT DO NOTHING"
+            " VALUES (least(CAST(:one AS bigint), :other), greatest(CAST(:one AS bigint), :other), :reason, :by) ON CONFLICT DO NOTHING"
         ),
         {"one": one_id, "other": other_id, "reason": reason, "by": by},
     )

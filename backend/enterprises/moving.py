@@ -1,13 +1,67 @@
 """Writing where enterprises are registered: from which day in which region, town and park."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.enterprises.writing import set_many
+from backend.enterprises.writing import lock, set_many
+
+
+class MoveRefused(Exception):
+    """A move that cannot be written; the text says why and what to do."""
+
+    status_code = 409
+
+
+@dataclass(frozen=True)
+class Move:
+    """A move as an officer states it, with the paper behind it."""
+
+    enterprise_id: int
+    region_code: str
+    moved_on: date
+    town: str = ""
+    park: str = ""
+    document: str = ""
+    reason: str = ""
+
+
+async def register_move(session: AsyncSession, stated: Move, by: int | None = None) -> None:
+    """Move an enterprise, and keep why: 迁入 and 迁出 stand on its file with their paper.
+
+    Raises:
+        MoveRefused: it is there already, or the writer may not write in the other district.
+    """
+    held = await lock(session, stated.enterprise_id)
+    then = await session.scalar(
+        text(
+            "SELECT region_code FROM enterprise_region WHERE enterprise_id = :id AND (valid_from IS NULL OR valid_from <= :on)"
+            " AND (valid_to IS NULL OR valid_to >= :on) ORDER BY valid_from DESC NULLS LAST LIMIT 1"
+        ),
+        {"id": stated.enterprise_id, "on": stated.moved_on},
+    )
+    if (then or held["region_code"]) == stated.region_code:
+        raise MoveRefused(
+            f"“{held['name']}”在 {stated.moved_on} 已登记在这个市（区），没有迁移。只改镇街或园区请用“修改”。"
+        )
+    scope = await session.scalar(text("SELECT current_setting('tidu.scope', true)"))
+    if scope not in (None, "", "*") and scope != stated.region_code:
+        raise MoveRefused("迁往其他市（区）须由市级人员登记：迁出后您将看不到这家企业。")
+    await session.execute(
+        text(
+            "INSERT INTO enterprise_move (enterprise_id, moved_on, from_region, to_region, cause, document, reason, recorded_by)"
+            " VALUES (:id, :on, :before, :after, 'moved', :document, :reason, :by)"
+        ),
+        {
+            "id": stated.enterprise_id, "on": stated.moved_on, "before": then or held["region_code"],
+            "after": stated.region_code, "document": stated.document, "reason": stated.reason, "by": by,
+        },
+    )  # fmt: skip
+    await move(session, stated.enterprise_id, stated.region_code, stated.town, stated.park, stated.moved_on)
 
 
 async def move(session: AsyncSession, enterprise_id: int, region_code: str, town: str, park: str, on: date) -> None:

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
-from backend.enterprises import editing, list_pages
+from backend.enterprises import editing, life_pages, list_pages, merge_pages
 from backend.enterprises.asking import KnownAt, OnDay, asked_day, query_of, read_filters, read_place
 from backend.enterprises.bulk import BulkRefused
 from backend.enterprises.columns import COLUMNS, USUAL_IN_WORKBOOK, add_details, chosen_columns, figure_choices
@@ -22,12 +22,14 @@ from backend.enterprises.file_view import FileView
 from backend.enterprises.forms import ChosenEnterprise
 from backend.enterprises.industries import Industries
 from backend.enterprises.labels import Names, programme_choices, region_choices
+from backend.enterprises.lineage import ENDS, Lineage, led_here, lineage_of
 from backend.enterprises.list_pages import BulkForm, told, with_figure
 from backend.enterprises.officers import officers
 from backend.enterprises.paging import place_of
-from backend.enterprises.queries import chains_in_use, parks_in_use
+from backend.enterprises.queries import chains_in_use, find, parks_in_use
 from backend.enterprises.saved_views import PLACE, views_for
 from backend.enterprises.search import Filters, all_found, search
+from backend.exports.jobs import MOST_AT_ONCE, address_of
 from backend.recognitions.ladder import RUNGS
 from backend.web.dependencies import Work
 from backend.web.memory import memory_of, seen_by
@@ -42,6 +44,8 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 router = APIRouter()
 router.include_router(editing.router)
 router.include_router(list_pages.router)
+router.include_router(merge_pages.router)
+router.include_router(life_pages.router)
 
 _RUNG_CHOICES = [("none", "未入梯队"), *((one.id, one.name) for one in RUNGS)]
 _OUTCOMES = [
@@ -56,6 +60,12 @@ _SORT_LABELS = [
 _DONE = {
     "proposed": "已提交，由另一人在“待确认”里确认后生效。",
     "edited": "已保存。",
+    "merged": "已合并。另一份档案的代码、编号和名称今后都指向这里；如有误，可在“沿革”里撤销。",
+    "parted": "已撤销合并，两份档案恢复原样。",
+    "ended": "已登记，自该日起不计入统计、培育库和工作清单。",
+    "revived": "已恢复为存续，并重新测评了这家企业。",
+    "moved": "已登记迁移，以前各天仍按原市（区）统计。",
+    "split": "已登记分立，两家的档案都注明了来由。",
     "recoded": "已变更统一社会信用代码，原代码仍可查到这家企业。",
     "filed": "已登记，并按新的数据重新测评了这家企业。",
     "granted": "已登记认定，并重新测评了这家企业。",
@@ -100,6 +110,8 @@ async def _choices(session: AsyncSession) -> tuple[list[str], list[str]]:
 async def export(request: Request, session: Work, person: SignedIn, on: OnDay) -> Response:
     """The list that is shown, as a workbook with the columns chosen."""
     chosen = read_filters(request.query_params, person)
+    if (await search(session, replace(chosen, page=1), on, library(), memory_of(request))).total > MOST_AT_ONCE:
+        return redirect(request, address_of("enterprises", query_of(request)))
     return await _workbook(session, chosen, request.query_params.getlist("columns"), on)
 
 
@@ -144,19 +156,41 @@ async def enterprise(
     known_at: KnownAt,
     asked: Annotated[Shown, Depends()],
     done: str = "",
-) -> HTMLResponse:
-    """The file of one enterprise, on a day, with the knowledge of a day; and one programme fully explained."""
+    instead_of: str = "",
+) -> Response:
+    """The file of one enterprise, on a day, with the knowledge of a day; and one programme fully explained.
+
+    Whoever comes by what named a file that is part of this one now is sent here; asked for an earlier day's knowledge,
+    that file is shown as it was.
+    """
+    lineage = await lineage_of(session, row["id"])
+    came_by = await led_here(session, request.path_params["code"], row["id"])
+    key: str | int = row["credit_code"] or row["id"]
+    if came_by is not None and known_at is not None and end_of_day(known_at) < came_by.merged_at:
+        own = await find(session, str(came_by.id), end_of_day(known_at))
+        row, key = {**(own or row), "credit_code": came_by.credit_code}, came_by.id
+    elif came_by is not None:
+        asks = f"&{request.url.query}" if request.url.query else ""
+        return redirect(request, f"/enterprises/{key}?instead_of={came_by.id}{asks}")
     file = await enterprise_file(session, row, library(), on, end_of_day(known_at) if known_at else None)
     view = FileView(file, library())
     shown = view.shown(asked.programme)
     piece = "advice" if asked.advice else "standards" if asked.standards else None
     return render(
         request, "enterprises/enterprise.html", block=piece if is_htmx(request) else None, page_title=row["name"],
-        breadcrumb=[("企业", "/enterprises"), (row["name"], None)], messages=[("good", _DONE[done])] if done in _DONE else [],
-        file=file, view=view, row=row, key=row["credit_code"] or row["id"], on=on, known_at=known_at,
+        breadcrumb=[("企业", "/enterprises"), (row["name"], None)],
+        messages=[*([("good", _DONE[done])] if done in _DONE else []), *_instead(lineage, instead_of)],
+        lineage=lineage, end_labels=ENDS, file=file, view=view, row=row, key=key, on=on, known_at=known_at,
         is_today=on == today() and known_at is None, names=Names(library()), shown=shown,
         explanation=view.explain(shown) if shown else [], settling=view.settling(shown) if shown else [],
         may_advise=view.may_advise(shown), show_advice=asked.advice and shown is not None,
         advice=view.advice(shown) if asked.advice and shown else [],
         show_standards=asked.standards or view.is_standard(shown), may_write=person.role.may_write,
     )  # fmt: skip
+
+
+def _instead(lineage: Lineage, closed: str) -> list[tuple[str, str]]:
+    """What to tell somebody who came by the number or code of a file that is part of this one now."""
+    came = next((one for one in lineage.merges if str(one.id) == closed and one.undone_at is None), None)
+    told = came.name if came is not None else ""
+    return [("near", f"您查找的“{told}”的档案已于 {came.merged_at:%Y-%m-%d} 并入这里。")] if came is not None else []

@@ -60,9 +60,11 @@ def holders(
     named = f"CAST({asked.add(list(programmes))} AS text[])"
     conditions = [f"r.programme = ANY({named})", asked.known("r")]
     first, last, editions = "r.valid_from", _LAST_DAY, ""
+    # A title that passed over when an enterprise was split keeps its day of grant, and counts here since it did.
+    granted = "greatest(r.granted_on, CASE WHEN r.kind = 'transferred' THEN r.valid_from END)"
     if mode is Mode.EVER:
         # Named once is named for ever, whatever became of the title.
-        first, last = "r.granted_on", "CAST(NULL AS date)"
+        first, last = granted, "CAST(NULL AS date)"
     elif mode is Mode.CURRENT_LIST:
         # A title without an edition has no later list that ends it. The lists come from a function, because whoever
         # sees one district only must still know what the latest list of the whole province is.
@@ -70,7 +72,7 @@ def holders(
         last = f"least({_LAST_DAY}, n.next_from - 1)"
     if window is Window.IN_YEAR:
         end_of_year = "make_date(CAST(extract(year FROM r.granted_on) AS integer), 12, 31)"
-        first, last = "r.granted_on", f"least({_LAST_DAY}, {end_of_year})"
+        first, last = granted, f"least({_LAST_DAY}, {end_of_year})"
         conditions += [
             f"r.granted_on >= {one_day(asked, date(asked.first.year, 1, 1))}",
             "r.kind <> 'renewed'",

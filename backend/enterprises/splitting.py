@@ -1,0 +1,94 @@
+"""Writing that one enterprise became two, 分立: who came of it, on which day, and which titles passed over."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.clock import today
+from backend.eligibility.service import evaluate
+from backend.enterprises.ending import LifeRefused, demand_own_file
+from backend.enterprises.queries import find
+from backend.enterprises.schemas import Draft
+from backend.enterprises.service import register
+from backend.enterprises.writing import lock
+from backend.recognitions.handing_over import pass_on
+from rules.library import library
+
+
+@dataclass(frozen=True)
+class Split:
+    """A split as an officer states it."""
+
+    from_id: int
+    split_on: date
+    reason: str
+    document: str = ""
+    #: The new enterprise; one that the registry has already is known by its credit code.
+    name: str = ""
+    credit_code: str = ""
+    region_code: str = ""
+    #: The titles that pass over; the others stay.
+    recognition_ids: Sequence[int] = field(default_factory=tuple[int, ...])
+
+
+async def split(session: AsyncSession, stated: Split, by: int | None = None) -> int:
+    """Let an enterprise have come of another on a day, with the titles that pass to it. Returns the new one's id.
+
+    Raises:
+        LifeRefused: the two are one, or one of them stands for no enterprise of its own.
+        RecognitionRefused: a title did not count on the day before.
+    """
+    held = await lock(session, stated.from_id)
+    demand_own_file(held["name"], held["status"])
+    to_id = await _other(session, stated, held["region_code"])
+    if to_id == stated.from_id:
+        raise LifeRefused("分出的企业就是这家企业自己，请核对统一社会信用代码。")
+    other = await lock(session, to_id)
+    demand_own_file(other["name"], other["status"])
+    await _demand_own_titles(session, stated)
+    why = f"{stated.split_on} 分立，随业务转入{other['name']}"
+    notice = stated.document or f"{stated.split_on} 自{held['name']}分立"
+    made = [
+        await pass_on(session, number, to_id, stated.split_on, (why, notice), by) for number in stated.recognition_ids
+    ]
+    await session.execute(
+        text(
+            "INSERT INTO enterprise_split (from_id, to_id, split_on, document, reason, recognition_ids, recorded_by)"
+            " VALUES (:from_id, :to_id, :on, :document, :reason, :made, :by)"
+        ),
+        {
+            "from_id": stated.from_id, "to_id": to_id, "on": stated.split_on, "document": stated.document,
+            "reason": stated.reason, "made": made, "by": by,
+        },
+    )  # fmt: skip
+    await evaluate(session, [stated.from_id, to_id], library(), today())
+    return to_id
+
+
+async def _other(session: AsyncSession, stated: Split, region_code: str) -> int:
+    """The enterprise that came of it; made where the registry does not know it."""
+    if stated.credit_code:
+        known = await find(session, stated.credit_code)
+        if known is not None:
+            return int(known["id"])
+    if not stated.name:
+        raise LifeRefused(f"库内没有代码为“{stated.credit_code}”的企业，请填写新企业的名称，由系统登记。")
+    draft = Draft(
+        stated.name, stated.credit_code or None, region_code=stated.region_code or region_code,
+        established_on=stated.split_on,
+    )  # fmt: skip
+    return (await register(session, [draft], today())).ids[0]
+
+
+async def _demand_own_titles(session: AsyncSession, stated: Split) -> None:
+    found = await session.execute(
+        text(
+            "SELECT id FROM recognition WHERE enterprise_id = :id AND superseded_at IS NULL AND id = ANY(:ids) FOR UPDATE"
+        ),
+        {"id": stated.from_id, "ids": list(stated.recognition_ids)},
+    )
+    if set(found.scalars()) != set(stated.recognition_ids):
+        raise LifeRefused("选中的认定有的不属于这家企业，或刚被修改过。请刷新页面，核对后重新选择。")
