@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.names import match_key, similarity
-from backend.enterprises.schemas import LONG_AGO
+from backend.enterprises.schemas import FORMER_CODE, LONG_AGO
 from backend.spreadsheets.fates import Candidate
 from backend.spreadsheets.records import ReadRow
 
@@ -124,10 +124,21 @@ _BEARER = "e.id, e.credit_code, e.name, e.region_code, e.established_on, NULL::d
 
 
 async def _by_code(session: AsyncSession, codes: set[str]) -> dict[str, Bearer]:
+    """By the code in use, else by one had before, or had by a file that is part of this one now: old lists print it."""
     found = await session.execute(
         text(f"SELECT {_BEARER} FROM enterprise e WHERE credit_code = ANY(:codes)"), {"codes": sorted(codes)}
     )
-    return {row[1]: Bearer(*row) for row in found}
+    by_code: dict[str, Bearer] = {row[1]: Bearer(*row) for row in found}
+    if former := codes - set(by_code):
+        earlier = await session.execute(
+            text(
+                f"SELECT i.value, {_BEARER} FROM enterprise_identifier i JOIN enterprise e ON e.id = i.enterprise_id"
+                " WHERE i.kind = :kind AND i.value = ANY(:codes) AND e.status <> 'merged'"
+            ),
+            {"codes": sorted(former), "kind": FORMER_CODE},
+        )
+        by_code |= {row[0]: Bearer(*row[1:]) for row in earlier}
+    return by_code
 
 
 async def _by_id(session: AsyncSession, ids: Iterable[int]) -> list[Bearer]:
@@ -144,7 +155,7 @@ async def _by_number(session: AsyncSession, numbers: set[str]) -> dict[str, Bear
     found = await session.execute(
         text(
             f"SELECT i.value, {_BEARER} FROM enterprise_identifier i JOIN enterprise e ON e.id = i.enterprise_id"
-            " WHERE i.value = ANY(:numbers)"
+            " WHERE i.value = ANY(:numbers) AND e.status <> 'merged'"
         ),
         {"numbers": sorted(numbers)},
     )
@@ -165,12 +176,16 @@ async def bearers_of(session: AsyncSession, names: Iterable[str]) -> dict[str, l
     )
     rows = sorted(used, key=lambda row: (row.enterprise_id, row.used_to is not None, row.used_to or date.max))
     found = await session.execute(
-        text("SELECT id, credit_code, name, region_code, established_on FROM enterprise WHERE id = ANY(:ids)"),
+        # A file that is part of another's has its names there too.
+        text(
+            "SELECT id, credit_code, name, region_code, established_on FROM enterprise"
+            " WHERE id = ANY(:ids) AND status <> 'merged'"
+        ),
         {"ids": sorted({row.enterprise_id for row in rows})},
     )
     held = {row.id: row for row in found}
     bearers: dict[str, list[Bearer]] = {}
-    for key, number, used_from, used_to in rows:
+    for key, number, used_from, used_to in (row for row in rows if row.enterprise_id in held):
         values: tuple[Any, ...] = (*held[number], used_from, used_to)
         bearers.setdefault(key, []).append(Bearer(*values))
     return bearers
@@ -218,7 +233,7 @@ async def _alike(session: AsyncSession, names: Sequence[str]) -> list[tuple[str,
     found = await session.execute(
         text(
             "SELECT w.name AS asked, e.id, e.name, e.credit_code, e.region_code FROM unnest(CAST(:names AS text[])) AS w (name)"
-            " CROSS JOIN LATERAL (SELECT * FROM enterprise e WHERE lower(w.name) <% e.search_text"
+            " CROSS JOIN LATERAL (SELECT * FROM enterprise e WHERE lower(w.name) <% e.search_text AND e.status <> 'merged'"
             " ORDER BY word_similarity(lower(w.name), e.search_text) DESC, e.id LIMIT 20) AS e"
         ),
         {"names": list(names)},

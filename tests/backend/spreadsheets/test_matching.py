@@ -3,8 +3,11 @@
 from datetime import date
 from typing import Any
 
+import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.correcting import change_code
+from backend.enterprises.merging import Merge, merge
 from backend.enterprises.schemas import FormerName
 from backend.spreadsheets.fates import NEW_ENTERPRISE, Fate, Report, RowFate
 from tests.backend.spreadsheets.importing import column, importer, reasons, scalar, take
@@ -136,3 +139,20 @@ async def test_a_ledgers_row_without_code_and_name_known_is_refused_with_the_rem
     fate = await only(session, [LEDGER_HEAD, ["泰州无码科技有限公司", "", 5]])
     assert fate.fate is Fate.REFUSED
     assert "请补上统一社会信用代码，或先登记这家企业" in reasons(fate)
+
+
+async def test_a_code_that_an_enterprise_had_before_is_its_own(session: AsyncSession):
+    code = make_code()
+    known = await make_enterprise(session, name="泰州甲科技有限公司", credit_code=code)
+    await change_code(session, known, make_code(), 1)
+    assert (await only(session, listed(("泰州甲科技有限公司", code)))).enterprise_id == known
+
+
+@pytest.mark.parametrize("printed", ["code", "name"])
+async def test_what_named_a_file_that_is_part_of_another_names_that_other(session: AsyncSession, printed: str):
+    code = make_code()
+    closed = await make_enterprise(session, name="泰州乙科技有限公司", credit_code=code)
+    known = await make_enterprise(session, name="泰州甲科技有限公司")
+    await merge(session, Merge(closed, known, "同一家"))
+    row = ("泰州乙科技有限公司", code if printed == "code" else "")
+    assert (await only(session, listed(row))).enterprise_id == known
