@@ -32,6 +32,7 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: dat
 
     The filters are those of the page: q, rung, region, industry, chain, park, programme, outcome, officer, sort, page. `next` is
     the cursor that leads on, however deep; without one, `page` counts off the rows before.
+    Where `is_more`, there are more than `total`; `counted=out` counts them all.
     """
     chosen = read_filters(request.query_params, person)
     place = read_cursor(request, parts_of(chosen.sort))
@@ -46,7 +47,7 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: dat
     ]
     following = write_cursor(request, place_of(chosen.sort, found.rows[-1])) if len(rows) == PAGE_SIZE else None
     return {
-        "total": found.total, "page": found.page, "pages": found.pages, "enterprises": rows, "next": following,
+        "total": found.total, "is_more": found.is_more, "page": found.page, "pages": found.pages, "enterprises": rows, "next": following,
     }  # fmt: skip
 
 

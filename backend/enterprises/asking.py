@@ -71,7 +71,7 @@ def read_filters(raw: Mapping[str, str], person: PersonSignedIn) -> Filters:
         industry=divisions or ((section,) if section else ()), chain=raw.get("chain", ""), park=raw.get("park", ""),
         programme=raw.get("programme", ""), outcome=raw.get("outcome", ""), missing=raw.get("missing", ""),
         officer=str(person.id) if raw.get("officer") == "mine" else raw.get("officer", ""), within=person.region_code, sort=_SORTS.get(raw.get("sort", ""), "name"),
-        page=int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1,
+        is_counted_out=raw.get("counted") == "out", page=int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1,
     )  # fmt: skip
 
 

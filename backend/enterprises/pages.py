@@ -87,7 +87,11 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
     chains, parks = await memory.recall(
         ("choices",), (await seen_by(session)).of(("enterprise",)), lambda: _choices(session)
     )
-    following = write_cursor(request, place_of(chosen.sort, found.rows[-1])) if found.page < found.pages else ""
+    following = (
+        write_cursor(request, place_of(chosen.sort, found.rows[-1]))
+        if found.page < found.pages or found.is_more
+        else ""
+    )
     preceding = write_cursor(request, place_of(chosen.sort, found.rows[0])) if found.page > 2 else ""
     return render(
         request, "enterprises/enterprises.html", block="results" if is_htmx(request) else None, page_title="企业",

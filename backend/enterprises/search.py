@@ -1,11 +1,12 @@
 """Finding enterprises: by fragment of a name, former name, code or pinyin initials, and by filters that combine.
 
 The page, the export and the count are made of one WHERE clause, so that a list is as long as its count says. A count
-looks at very many rows where a page looks at fifty, so it is worked out once for each state of the registry.
+looks at very many rows where a page looks at fifty, so it is worked out once for each state of the registry; and where
+no index counts, it goes no further than `MOST_COUNTED` unless somebody asks for it.
 """
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -25,8 +26,10 @@ from backend.web.memory import Memory, seen_by
 from rules.library import Library
 
 PAGE_SIZE = 50
-#: So few are given to the database by name; more are looked up while a list is walked in its order.
-FEW = 2_000
+#: So few are given to the database by name; more are looked for while a list is walked in its order.
+FEW = 10_000
+#: How far a list is counted where each of its rows has to be asked.
+MOST_COUNTED = 10_000
 _ORDER: dict[str, str] = {
     "name": "e.name, e.id",
     "code": "e.credit_code NULLS LAST, e.id",
@@ -74,6 +77,8 @@ class Filters:
     after: tuple[Any, ...] | None = None
     #: The page ends before that place instead.
     is_backwards: bool = False
+    #: However long it takes, the list is counted to its end.
+    is_counted_out: bool = False
 
 
 class _Conditions:
@@ -86,9 +91,15 @@ class _Conditions:
         # An undone import's newcomers and files that are part of another's stay, but nobody is looking for them.
         self.parts: list[str] = ["e.status NOT IN ('withdrawn', 'merged')"]
         self.values: dict[str, Any] = {"on": on, "known_at": None}
+        #: The same as `parts` in words that a count of very many is better off with.
+        self.counted: list[str] = list(self.parts)
+        #: Whether an index alone tells how many there are.
+        self.is_dear = False
 
-    def add(self, condition: str, **values: Any) -> None:
+    def add(self, condition: str, *, counted: str = "", is_dear: bool = False, **values: Any) -> None:
         self.parts.append(condition)
+        self.counted.append(counted or condition)
+        self.is_dear = self.is_dear or is_dear
         self.values |= values
 
 
@@ -98,8 +109,8 @@ class _Looked:
 
     #: Whether the enterprises' rows say on which rung they stand on the day.
     is_kept: bool
-    #: The ids that the words meant; None where nothing was searched for.
-    meant: list[int] | None
+    #: The ids that the words mean, where they are few; None for many, and where nothing was searched for.
+    meant: list[int] | None = None
     #: The ids of those that stand to the programme as asked, where they are few; None for many.
     standing: list[int] | None = None
 
@@ -107,38 +118,45 @@ class _Looked:
 async def _look(session: AsyncSession, filters: Filters, on: date, library: Library) -> _Looked:
     is_about_rungs = bool(filters.rung) or filters.sort == "rung"
     is_kept = is_about_rungs and await is_standing_kept(session, on, library)
-    return _Looked(
-        is_kept, await _meant(session, filters.q.split()), await _few_standing(session, filters, on, library)
-    )
+    return _Looked(is_kept, await _few_meant(session, filters), await _few_standing(session, filters, on, library))
 
 
-async def _meant(session: AsyncSession, words: Sequence[str]) -> list[int] | None:
-    if not words:
+async def _few_meant(session: AsyncSession, filters: Filters) -> list[int] | None:
+    typed = _typed(filters.q)
+    if not typed:
         return None
-    # Several words must all be hit; the code may be typed with spaces and in any width. One array carries them all,
-    # since a common word means very many.
     found = await session.execute(
-        text("SELECT ARRAY(SELECT find_enterprises(CAST(:patterns AS text[]), CAST(:codes AS text[])))"),
-        {"patterns": [f"%{_escape(_narrow(word))}%" for word in words], "codes": [normalise(word) for word in words]},
-    )
-    return found.scalar_one()
+        text("SELECT ARRAY(SELECT find_enterprises(CAST(:words AS text[]), CAST(:codes AS text[]), :within, :most))"),
+        {
+            "words": [word for word, _ in typed], "codes": [code for _, code in typed], "within": filters.within,
+            "most": FEW + 1,
+        },
+    )  # fmt: skip
+    ids: list[int] = found.scalar_one()
+    return ids if len(ids) <= FEW else None
+
+
+def _typed(q: str) -> list[tuple[str, str]]:
+    """The words of a search, all of which must be hit: each as names are kept, and as codes are."""
+    return [(_narrow(word), normalise(word).lower()) for word in q.split()]
 
 
 async def _few_standing(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int] | None:
     if not filters.programme or filters.outcome == "not_held":
         return None
     found = await session.execute(
-        text(f"SELECT CASE WHEN count(*) <= :few THEN array_agg(id) END FROM {_STANDING} AS id"),
-        {**_standing_values(filters, on, library), "few": FEW},
+        text(f"SELECT ARRAY(SELECT {_STANDING_SO})"),
+        {**_standing_values(filters, on, library), "within": filters.within, "most": FEW + 1},
     )
-    return found.scalar_one()
+    ids: list[int] = found.scalar_one()
+    return ids if len(ids) <= FEW else None
 
 
-def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> tuple[str, dict[str, Any]]:
+def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> _Conditions:
     """The WHERE clause of a list and its parameters."""
     conditions = _Conditions(on, library, is_kept=looked.is_kept)
-    if looked.meant is not None:
-        conditions.add("e.id = ANY(:meant)", meant=looked.meant)
+    if filters.q.strip():
+        _by_words(filters.q, looked, conditions)
     elif not filters.ids:
         # Whoever ended is found by name, and stands in no list from that day on.
         conditions.add(lives())
@@ -147,14 +165,14 @@ def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> tup
     if filters.within:
         conditions.add("e.region_code = :within", within=filters.within)
     if filters.region:
-        conditions.add(f"{region_on(on)} = :region", region=filters.region)
+        conditions.add(f"{region_on(on)} = :region", is_dear=region_on(on) != "e.region_code", region=filters.region)
     if filters.park:
         conditions.add("e.park = :park", park=filters.park)
     if filters.industry:
         conditions.add("left(e.industry_code, 2) = ANY(:industry)", industry=list(filters.industry))
     if filters.chain:
         chained = "e.id IN (SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain)"
-        conditions.add(chained, chain=filters.chain)
+        conditions.add(chained, is_dear=True, chain=filters.chain)
     if filters.rung:
         _by_rung(filters.rung, conditions)
     if filters.programme:
@@ -163,7 +181,19 @@ def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> tup
         _by_missing(filters.missing, conditions)
     if filters.officer:
         _by_officer(filters.officer, conditions)
-    return " AND ".join(conditions.parts), conditions.values
+    return conditions
+
+
+def _by_words(q: str, looked: _Looked, conditions: _Conditions) -> None:
+    if looked.meant is not None:
+        conditions.add("e.id = ANY(:meant)", meant=looked.meant)
+        return
+    for number, (word, code) in enumerate(_typed(q)):
+        hit = f"e.search_text LIKE :word_{number}"
+        if code not in ("", word):
+            hit = f"({hit} OR e.search_text LIKE :code_{number})"
+        conditions.add(hit, is_dear=True, **{f"word_{number}": _pattern(word)})
+        conditions.values |= {f"code_{number}": _pattern(code)} if code not in ("", word) else {}
 
 
 def _narrow(word: str) -> str:
@@ -172,8 +202,9 @@ def _narrow(word: str) -> str:
     return folded.translate(str.maketrans("()", "（）"))
 
 
-def _escape(word: str) -> str:
-    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+def _pattern(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
 
 
 def _by_rung(rung: str, conditions: _Conditions) -> None:
@@ -190,8 +221,11 @@ def _by_rung(rung: str, conditions: _Conditions) -> None:
     )
 
 
-#: The ids of those that stand to a programme as asked; of all the city, for the list itself says who may see whom.
+#: The ids of those that stand to a programme as asked, of a district or all the city, for the list itself says who may
+#: see whom; at most so many, all of them, and whether one does.
+_STANDING_SO = "enterprises_standing(:programme, :outcome, :on, :by_edition, :within, :most)"
 _STANDING = "enterprises_standing(:programme, :outcome, :on, :by_edition)"
+_STANDS = "stands_to(e.id, :programme, :outcome, :on, :by_edition)"
 
 
 def _standing_values(filters: Filters, on: date, library: Library) -> dict[str, Any]:
@@ -207,11 +241,11 @@ def _by_outcome(filters: Filters, looked: _Looked, conditions: _Conditions) -> N
     if looked.standing is not None:
         conditions.add("e.id = ANY(:standing)", standing=looked.standing)
         return
-    # Not pulled up into a join by the planner, the many are looked up in a hash while the list is walked in its order.
+    # One of a few who are walked past is asked for itself; to count, or to find those ticked, all are looked up in a hash.
     answer = "FALSE" if filters.outcome == "not_held" else "TRUE"
-    conditions.add(
-        f"(e.id IN (SELECT {_STANDING})) IS {answer}", **_standing_values(filters, conditions.on, conditions.library)
-    )
+    among = f"(e.id IN (SELECT {_STANDING})) IS {answer}"
+    values = _standing_values(filters, conditions.on, conditions.library)
+    conditions.add(_STANDS, counted=among, is_dear=True, **values)
 
 
 def _by_missing(indicator: str, conditions: _Conditions) -> None:
@@ -256,10 +290,13 @@ async def search(
         memory: where the count is kept while nothing changes that it rests on.
     """
     looked = await _look(session, filters, on, library)
-    condition, values = _where(filters, on, library, looked)
+    conditions = _where(filters, on, library, looked)
 
     async def rows_of(page: int, *, is_placed: bool = False) -> list[Mapping[str, Any]]:
-        where, place = condition, {"limit": PAGE_SIZE, "offset": 0 if is_placed else (page - 1) * PAGE_SIZE}
+        where, place = (
+            " AND ".join(conditions.parts),
+            {"limit": PAGE_SIZE, "offset": 0 if is_placed else (page - 1) * PAGE_SIZE},
+        )
         if is_placed and filters.after is not None:
             there, keys = beyond(
                 filters.sort, filters.after, region_on(on), _rung_order(is_kept=looked.is_kept),
@@ -267,7 +304,8 @@ async def search(
             )  # fmt: skip
             where, place = f"{where} AND {there}", place | keys
         order = _BACKWARDS if is_placed and filters.is_backwards else _ORDER
-        found = await _page(session, filters.sort, order, where, values | place, library, is_kept=looked.is_kept)
+        values = conditions.values | place
+        found = await _page(session, filters.sort, order, where, values, library, is_kept=looked.is_kept)
         return found[::-1] if order is _BACKWARDS else found
 
     page = max(1, filters.page)
@@ -275,27 +313,33 @@ async def search(
     is_counted = filters.after is None and (0 < len(rows) < PAGE_SIZE or (not rows and page == 1))
     if is_counted:
         return Found(rows, (page - 1) * PAGE_SIZE + len(rows), page, PAGE_SIZE)
-    total = await _total(session, filters, condition, values, memory)
+    total, is_more = await _total(session, filters, conditions, memory)
     if rows:
-        return Found(rows, total, page, PAGE_SIZE)
+        return Found(rows, total, page, PAGE_SIZE, is_more=is_more)
     # What was before the place is gone, or what was behind it.
     last = 1 if filters.is_backwards else pages_of(total, PAGE_SIZE)
-    return Found(await rows_of(last), total, last, PAGE_SIZE)
+    return Found(await rows_of(last), total, last, PAGE_SIZE, is_more=is_more)
 
 
 async def _total(
-    session: AsyncSession, filters: Filters, condition: str, values: dict[str, Any], memory: Memory | None
-) -> int:
-    async def count() -> int:
-        return (
-            await session.execute(text(f"SELECT count(*) FROM enterprise e WHERE {condition}"), values)
-        ).scalar_one()
+    session: AsyncSession, filters: Filters, conditions: _Conditions, memory: Memory | None
+) -> tuple[int, bool]:
+    """How many there are; and whether there are even more, where they were not counted to the end."""
+    most = MOST_COUNTED if conditions.is_dear and not filters.is_counted_out else None
+
+    async def count() -> tuple[int, bool]:
+        condition = " AND ".join(conditions.counted)
+        counted = f"SELECT count(*) FROM enterprise e WHERE {condition}"
+        if most is not None:
+            counted = f"SELECT count(*) FROM (SELECT FROM enterprise e WHERE {condition} LIMIT {most + 1}) AS counted"
+        total = (await session.execute(text(counted), conditions.values)).scalar_one()
+        return (most, True) if most is not None and total > most else (total, False)
 
     if memory is None:
         return await count()
     asked = replace(filters, sort="name", page=1, after=None, is_backwards=False)
     state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
-    return await memory.recall(("enterprises", asked, values["on"]), state, count)
+    return await memory.recall(("enterprises", asked, conditions.on), state, count)
 
 
 async def _page(
@@ -347,14 +391,34 @@ async def titles_in_force(
 
 async def all_ids(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int]:
     """The ids of all enterprises that the filters leave."""
-    condition, values = _where(filters, on, library, await _look(session, filters, on, library))
-    found = await session.execute(text(f"SELECT e.id FROM enterprise e WHERE {condition} ORDER BY e.id"), values)
+    conditions = _where(filters, on, library, await _look(session, filters, on, library))
+    condition = " AND ".join(conditions.counted)
+    found = await session.execute(
+        text(f"SELECT e.id FROM enterprise e WHERE {condition} ORDER BY e.id"), conditions.values
+    )
+    return list(found.scalars())
+
+
+async def ids_in_order(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int]:
+    """The same in the order of the list, for an export that takes them portion by portion."""
+    looked = await _look(session, filters, on, library)
+    condition, values = _where(filters, on, library, looked)
+    rung, joined = _rung_order(is_kept=looked.is_kept), ""
+    if filters.sort == "rung" and not looked.is_kept:
+        joined = f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id"
+    found = await session.execute(
+        text(
+            f"SELECT e.id, {region_on(on)} AS region_code FROM enterprise e{joined} WHERE {condition}"
+            f" ORDER BY {_ORDER[filters.sort].format(rung=rung)}"
+        ),
+        values | {"on": on, "known_at": None},
+    )
     return list(found.scalars())
 
 
 async def all_found(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[Mapping[str, Any]]:
     """Every enterprise that the filters leave, for an export."""
     looked = await _look(session, filters, on, library)
-    condition, values = _where(filters, on, library, looked)
-    values |= {"limit": 1_048_575, "offset": 0}
+    conditions = _where(filters, on, library, looked)
+    condition, values = " AND ".join(conditions.counted), conditions.values | {"limit": 1_048_575, "offset": 0}
     return await _page(session, filters.sort, _ORDER, condition, values, library, is_kept=looked.is_kept)

@@ -23,6 +23,8 @@ class Found:
     total: int
     page: int
     a_page: int
+    #: There are more than `total`, and nobody counted how many.
+    is_more: bool = False
 
     @property
     def pages(self) -> int:

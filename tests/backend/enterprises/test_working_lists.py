@@ -435,3 +435,36 @@ async def test_an_officer_of_one_district_cannot_answer_for_another(
     assert (await bulk(own, action="assign", officer=officer, id=other[:2])).status_code == 422
     assert (await bulk(city, action="assign", officer="", id=other[:2])).status_code == 422
     assert await given(engine) == {}
+
+
+# Very many
+
+
+async def test_a_list_that_no_index_counts_is_counted_so_far_only(city: AsyncClient, monkeypatch: pytest.MonkeyPatch):
+    for name, value in (("FEW", -1), ("MOST_COUNTED", 4), ("PAGE_SIZE", 3)):
+        monkeypatch.setattr(searching, name, value)
+    page = (await city.get("/enterprises?q=泰州&sort=code")).text
+    assert "共 4 家企业以上" in page
+    assert "名单全部" not in page
+    seen = re.findall(r'name="id" value="(\d+)"', page)
+    while link := re.search(r'href="([^"]+cursor=[^"]+)" rel="next"', page):
+        page = (await city.get(link[1].replace("&amp;", "&"))).text
+        seen += re.findall(r'name="id" value="(\d+)"', page)
+    assert (len(seen), len(set(seen))) == (11, 11)
+    assert "共 11 家企业，" in (await city.get("/enterprises?q=泰州&sort=code&counted=out")).text
+    told = (await city.get("/api/v1/enterprises?q=泰州")).json()
+    assert (told["total"], told["is_more"]) == (4, True)
+
+
+@pytest.mark.parametrize(
+    "q", ["泰", "州", "泰州", "第1", "1厂", "tz", "z", "新厂", "泰州 新", "9132", "9132 02", "%", "_", "厂 9"]
+)
+async def test_few_and_many_are_found_by_the_same_words(session: AsyncSession, monkeypatch: pytest.MonkeyPatch, q: str):
+    await make_many(session)
+    few = await search(session, Filters(q=q), today(), library())
+    monkeypatch.setattr(searching, "FEW", -1)
+    many = await search(session, Filters(q=q), today(), library())
+    assert ([row["id"] for row in many.rows], many.total) == ([row["id"] for row in few.rows], few.total)
+    found = await session.execute(text("SELECT id, search_text FROM enterprise"))
+    hit = {row[0] for row in found if all(word in row[1] for word in q.split())}
+    assert {row["id"] for row in few.rows} == hit
