@@ -5,17 +5,22 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 import typer
 import uvicorn
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.console import Refused
 from backend.database.engine import open_engine
 from backend.database.migrate import upgrade
 from backend.settings import Settings
 
+#: What goes on beside the service for as long as it runs.
+Beside = Callable[[AsyncEngine, Settings], AbstractAsyncContextManager[None]]
 
-def serve(settings: Settings, announce: Callable[[str], None] = typer.echo) -> None:
+
+def serve(settings: Settings, announce: Callable[[str], None] = typer.echo, beside: Beside | None = None) -> None:
     """Serve until told to stop; `announce` is given the line that says where.
 
     Raises Refused if the address is taken, StorageError if the database cannot be used.
@@ -25,10 +30,12 @@ def serve(settings: Settings, announce: Callable[[str], None] = typer.echo) -> N
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, _leave)
         with asyncio.Runner(loop_factory=_config(None).get_loop_factory()) as runner:
-            runner.run(_serve(settings, listener, announce))
+            runner.run(_serve(settings, listener, announce, beside))
 
 
-async def _serve(settings: Settings, listener: socket.socket, announce: Callable[[str], None]) -> None:
+async def _serve(
+    settings: Settings, listener: socket.socket, announce: Callable[[str], None], beside: Beside | None
+) -> None:
     # Imported late: the other commands need no web.
     from backend.main import create_app
 
@@ -36,7 +43,8 @@ async def _serve(settings: Settings, listener: socket.socket, announce: Callable
         await upgrade(engine)
         server = _Server(_config(create_app(settings, engine)))
         server.when_ready = lambda: announce(f"Tidu 梯度：{_address(listener)}　（按 Ctrl+C 停止）")
-        await server.serve(sockets=[listener])
+        async with beside(engine, settings) if beside is not None else nullcontext():
+            await server.serve(sockets=[listener])
     if not server.started:
         raise typer.Exit(1)
 

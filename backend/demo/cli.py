@@ -36,6 +36,7 @@ def demo(
     only_load: Annotated[bool, typer.Option("--only-load", help="只装入数据，不提供服务。")] = False,
 ) -> None:
     """装入演示数据（均为虚构）并提供服务，打印地址和登录名。"""
+    from backend.exchange.sandbox import CLIENT_ID, SECRET, practising
     from backend.serving import serve
 
     settings = settings_of(context).model_copy(update={"host": host, "port": port})
@@ -43,15 +44,16 @@ def demo(
     typer.echo("\n演示登录（口令均为 " + DEMO_PASSWORD + "）：")
     for login, name, role, _ in PEOPLE:
         typer.echo(f"  {login:<10} {name}（{role}）")
-    typer.echo("")
+    typer.echo(f"\n接口沙箱（docs/exchange.md）：{CLIENT_ID} / {SECRET}\n")
     if not only_load:
-        serve(settings)
+        serve(settings, beside=practising)
 
 
 async def _prepare(engine: "AsyncEngine", size: int) -> None:
     from backend.clock import today
     from backend.demo.pending import leave_one_pending
     from backend.demo.service import add_people, is_demo, is_loaded, load
+    from backend.exchange.sandbox import open_sandbox
 
     if await is_loaded(engine):
         if not await is_demo(engine):
@@ -61,3 +63,4 @@ async def _prepare(engine: "AsyncEngine", size: int) -> None:
         typer.echo(f"已装入 {await load(engine, today(), size)} 家虚构企业。")
     await add_people(engine, PEOPLE, DEMO_PASSWORD)
     await leave_one_pending(engine)
+    await open_sandbox(engine)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backend.console import Refused, print_json, settings_of, with_database
+from backend.exchange import lists_cli
 from backend.exchange.simulate_cli import simulate
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Put the commands on the command line."""
     exchange.add_typer(client, name="client")
     exchange.add_typer(log, name="log")
+    lists_cli.register(exchange)
     app.add_typer(exchange, name="exchange")
     app.add_typer(simulate, name="simulate")
 
@@ -34,12 +36,18 @@ def add_client(
     name: Annotated[str, typer.Option(help="名称。")],
     source: Annotated[str, typer.Option(help="它以哪个数据来源报送（目录中的来源），如 statistics。")],
     scope: Annotated[
-        list[str], typer.Option(help="权限，可写多次：filing:write、recognition:write、change:read、event:subscribe。")
+        list[str],
+        typer.Option(
+            help="权限，可写多次：filing:write、recognition:write、event:write、change:read、event:subscribe、list:read、enterprise:read。"
+        ),
     ],
     region: Annotated[str, typer.Option(help="限于哪个市（区）；全市不填。")] = "",
     signature: Annotated[str, typer.Option(help="写入须如何签名：none、gateway、rfc9421。")] = "none",
     public_key: Annotated[str, typer.Option(help="Ed25519 公钥（Base64），rfc9421 用；不填则用共享密钥。")] = "",
     quota: Annotated[int, typer.Option(help="每分钟最多报送的条数。", min=1)] = 60_000,
+    agreed: Annotated[
+        list[str] | None, typer.Option("--list", help="可读的约定名单，可写多次，如 points-loan。")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """添加接入方。密钥只显示这一次。"""
@@ -48,7 +56,7 @@ def add_client(
     from backend.exchange.keys import keys_of
     from rules.library import library
 
-    new = clients.NewClient(client_id, name, source, scope, region, signature, public_key, quota)
+    new = clients.NewClient(client_id, name, source, scope, region, signature, public_key, quota, agreed or ())
 
     async def work(engine: "AsyncEngine") -> str:
         async with owner_unit_of_work(engine) as session:

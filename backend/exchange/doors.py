@@ -131,7 +131,7 @@ async def take(request: Request, engine: Any, found: Caller, work: Work) -> Resp
 
     Raises Turned where the request as a whole cannot be taken; then nothing was written.
     """
-    started_at = datetime.now(UTC)
+    started_at, body = datetime.now(UTC), b""
     try:
         body = await read_limited(request.stream(), request.headers.get("Content-Length", ""))
         key = read_key(request.headers.get("Idempotency-Key"))
@@ -148,8 +148,12 @@ async def take(request: Request, engine: Any, found: Caller, work: Work) -> Resp
                 await leave_scope(session)
                 await keep(session, found, key, fingerprint, kept)
             await log_message(session, _message(request, found, key, body, kept, started_at))
-    except BodyRefused as refusal:
-        raise as_turned(refusal) from refusal
+    except (BodyRefused, Turned) as refusal:
+        turned = as_turned(refusal) if isinstance(refusal, BodyRefused) else refusal
+        # What was turned away is in the log as well: who tried, what digest, with what answer.
+        async with reached(owner_unit_of_work(engine)) as session:
+            await log_message(session, _message(request, found, "", body, Kept(turned.status, b""), started_at))
+        raise turned from refusal
     kind = "application/json" if kept.status < 400 else "application/problem+json"
     return Response(kept.body, kept.status, headers, kind)
 

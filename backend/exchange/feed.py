@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import text
@@ -27,6 +27,8 @@ TYPES: Final = {
 }  # fmt: skip
 PREFIX: Final = "cn.gov.sti.registry"
 MOST_CHANGES: Final = 1_000
+#: Whoever follows the feed has so long before changes are let go; the enterprises are then read anew.
+KEPT: Final = timedelta(days=400)
 _PORTION: Final = 10_000
 _ORDERING_LOCK: Final = 7_120_002
 
@@ -47,6 +49,48 @@ async def put_in_order(session: AsyncSession, size: int = _PORTION) -> int:
         {"size": size},
     )
     return len(moved.all())
+
+
+async def forget_old(session: AsyncSession, keep: timedelta, size: int = _PORTION) -> int:
+    """Let go of changes, and of deliveries that were taken, older than `keep`. Returns how many changes went.
+
+    The place up to which nothing is kept any more is noted with them: whoever asks from before it is told so.
+    """
+    before = datetime.now(UTC) - keep
+    gone = await session.execute(
+        text(
+            "WITH gone AS (DELETE FROM exchange_change WHERE position IN (SELECT position FROM exchange_change"
+            " WHERE noted_at < :before AND position < (SELECT coalesce(min(position), 9223372036854775807) FROM webhook_endpoint"
+            " WHERE is_active) ORDER BY position LIMIT :size) RETURNING position)"
+            " SELECT count(*), max(position) FROM gone"
+        ),
+        {"before": before, "size": size},
+    )
+    count, upto = gone.one()
+    if count:
+        await session.execute(
+            text(
+                "INSERT INTO exchange_cursor (system, form, after_id) VALUES ('feed', 'forgotten', :upto)"
+                " ON CONFLICT (system, form) DO UPDATE SET after_id = greatest(exchange_cursor.after_id, excluded.after_id)"
+            ),
+            {"upto": upto},
+        )
+    await session.execute(
+        text(
+            "DELETE FROM webhook_delivery WHERE id IN (SELECT id FROM webhook_delivery WHERE status = 'sent'"
+            " AND sent_at < :before LIMIT :size)"
+        ),
+        {"before": before, "size": size},
+    )
+    return count
+
+
+async def forgotten_until(session: AsyncSession) -> int:
+    """The place up to which changes are not kept any more; 0 while all are."""
+    found = await session.execute(
+        text("SELECT after_id FROM exchange_cursor WHERE system = 'feed' AND form = 'forgotten'")
+    )
+    return found.scalar_one_or_none() or 0
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,15 @@ from sqlmodel import col, select
 from backend.database.session import owner_unit_of_work
 from backend.exchange.bodies import BodyRefused
 from backend.exchange.doors import ChangeReader, Subscriber, Turned, as_turned, scope_of
-from backend.exchange.feed import MOST_CHANGES, TYPES, changes_since, cursor_of, position_of, put_in_order
+from backend.exchange.feed import (
+    MOST_CHANGES,
+    TYPES,
+    changes_since,
+    cursor_of,
+    forgotten_until,
+    position_of,
+    put_in_order,
+)
 from backend.exchange.keys import keys_of
 from backend.exchange.models import Endpoint
 from backend.exchange.webhooks import SubscriptionRefused, subscribe
@@ -58,6 +66,10 @@ async def changes(
     async with reached(owner_unit_of_work(engine)) as session:
         await put_in_order(session)
     async with reached(owner_unit_of_work(engine)) as session:
+        if since and position < await forgotten_until(session):
+            raise Turned(
+                410, "cursor-too-old", "游标太旧", "这个游标之后的变更已不再保留。请重新读取全部企业，再不带 since 从现在开始跟随。"
+            )  # fmt: skip
         found, following = await changes_since(session, position, limit, scope_of(caller), types or ())
     return ChangePage(changes=[ChangeEvent(**one.as_event()) for one in found], next=cursor_of(following))
 

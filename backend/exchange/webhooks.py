@@ -18,6 +18,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from time import time
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -31,7 +32,8 @@ from backend.database.session import owner_unit_of_work
 from backend.exchange.clients import Caller
 from backend.exchange.feed import TYPES, event_type
 from backend.exchange.keys import Keys
-from backend.exchange.models import Endpoint
+from backend.exchange.messages import log_message
+from backend.exchange.models import Endpoint, ExchangeMessage
 
 #: Seconds before each further attempt; after the last the delivery is dead until somebody looks.
 SCHEDULE: Final = (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -75,20 +77,37 @@ async def subscribe(
     return endpoint
 
 
-async def refuse_address(url: str, hosts: Sequence[str]) -> None:
+@dataclass(frozen=True)
+class Destination:
+    """Where a webhook goes: the very address that was looked at, whatever the name leads to a moment later."""
+
+    url: str
+    headers: Mapping[str, str]
+    extensions: Mapping[str, Any]
+
+
+async def refuse_address(url: str, hosts: Sequence[str]) -> Destination:
     """Raise SubscriptionRefused for an address that leads into our own network, unless its host was let in."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     if host and host in hosts and parts.scheme in ("http", "https"):
-        return
+        return Destination(url, {}, {})
     if parts.scheme != "https" or not host or parts.username:
         raise SubscriptionRefused("推送地址应以 https:// 开头；内网地址请管理员列入 TIDU_EXCHANGE_HOSTS。")
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, parts.port or 443, type=socket.SOCK_STREAM)
+        port = parts.port or 443
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as problem:
         raise SubscriptionRefused(f"推送地址的主机“{host}”解析不了，请核对。") from problem
-    if any(not ipaddress.ip_address(one[4][0]).is_global for one in found):
+    addresses = [ipaddress.ip_address(one[4][0]) for one in found]
+    if not addresses or any(not one.is_global for one in addresses):
         raise SubscriptionRefused("推送地址指向内网；如确需推送，请管理员把主机列入 TIDU_EXCHANGE_HOSTS。")
+    # The name is looked up once: the certificate is still checked against it, the connection goes to what was looked at.
+    chosen = addresses[0]
+    literal = f"[{chosen}]" if chosen.version == 6 else str(chosen)
+    return Destination(
+        parts._replace(netloc=f"{literal}:{port}").geturl(), {"Host": parts.netloc}, {"sni_hostname": host}
+    )
 
 
 _TURN = text(
@@ -173,10 +192,11 @@ class Courier:
         }  # fmt: skip
         try:
             # Looked up again for each attempt: a name may lead somewhere else by now.
-            await refuse_address(endpoint["url"], self.hosts)
+            to = await refuse_address(endpoint["url"], self.hosts)
             answer = await self.http.post(
-                endpoint["url"], content=body, headers=headers, timeout=TIMEOUT, follow_redirects=False
-            )
+                to.url, content=body, headers={**headers, **to.headers}, timeout=TIMEOUT, follow_redirects=False,
+                extensions=dict(to.extensions),
+            )  # fmt: skip
             status, wait, error = (
                 answer.status_code,
                 _wait(answer),
@@ -186,6 +206,7 @@ class Courier:
             status, wait, error = 0, 0.0, f"{type(problem).__name__}：{problem}"[:500]
         async with owner_unit_of_work(self.engine) as session:
             await _note(session, one, status, error, wait)
+            await log_message(session, _message(endpoint, webhook_id, headers, body, status, moment))
 
     def _signatures(self, endpoint: Mapping[str, Any], webhook_id: str, moment: int, body: bytes) -> list[str]:
         generation, rotated_at = endpoint["generation"], endpoint["rotated_at"]
@@ -196,6 +217,17 @@ class Courier:
         return [sign_webhook(secret, webhook_id, moment, body) for secret in secrets]
 
 
+def _message(
+    endpoint: Mapping[str, Any], webhook_id: str, headers: Mapping[str, str], body: bytes, status: int, moment: int
+) -> ExchangeMessage:
+    """An attempt, for the log: who was told, with which digest, and what was answered."""
+    return ExchangeMessage(
+        direction="out", peer=endpoint["client_id"], method="POST", endpoint=endpoint["url"], request_id=webhook_id[:64],
+        request_digest=sha256(body).hexdigest(), status=status, signature=headers["webhook-signature"][:2000],
+        started_at=datetime.fromtimestamp(moment, UTC), finished_at=datetime.now(UTC),
+    )  # fmt: skip
+
+
 def _wait(answer: httpx.Response) -> float:
     written = answer.headers.get("Retry-After", "")
     return min(float(written), 86_400.0) if written.isascii() and written.isdigit() else 0.0
@@ -203,7 +235,8 @@ def _wait(answer: httpx.Response) -> float:
 
 async def _endpoints(session: AsyncSession, ids: set[int]) -> dict[int, Mapping[str, Any]]:
     found = await session.execute(
-        text("SELECT id, url, generation, rotated_at FROM webhook_endpoint WHERE id = ANY(:ids)"), {"ids": sorted(ids)}
+        text("SELECT id, client_id, url, generation, rotated_at FROM webhook_endpoint WHERE id = ANY(:ids)"),
+        {"ids": sorted(ids)},
     )
     return {row["id"]: dict(row) for row in found.mappings()}
 

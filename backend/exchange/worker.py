@@ -19,7 +19,7 @@ from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from backend.eligibility.service import evaluate_touched
 from backend.exchange.client import ExchangeFailed
-from backend.exchange.feed import put_in_order
+from backend.exchange.feed import KEPT, forget_old, put_in_order
 from backend.exchange.keys import Keys, keys_of
 from backend.exchange.messages import seal_messages
 from backend.exchange.pulling import PullRefused
@@ -31,7 +31,7 @@ from rules.library import Library
 log: Final = structlog.stdlib.get_logger(__name__)
 
 #: Seconds between two looks, where there was nothing to do.
-COURIER_EVERY, SEALER_EVERY, SCHEDULER_EVERY, EVALUATOR_EVERY = 0.3, 10.0, 2.0, 2.0
+COURIER_EVERY, SEALER_EVERY, SCHEDULER_EVERY, EVALUATOR_EVERY, FORGETTER_EVERY = 0.3, 10.0, 2.0, 2.0, 3600.0
 #: Seconds until a task that failed for want of the database is tried again.
 AFTER_FAILURE = 5.0
 _EVALUATED: Final = 5_000
@@ -53,6 +53,7 @@ class Worker:
             await asyncio.gather(
                 _repeat(lambda: self.carry(courier), COURIER_EVERY), _repeat(self.seal, SEALER_EVERY),
                 _repeat(self.pull_what_is_due, SCHEDULER_EVERY), _repeat(self.evaluate, EVALUATOR_EVERY),
+                _repeat(self.forget, FORGETTER_EVERY),
             )  # fmt: skip
 
     async def carry(self, courier: Courier) -> int:
@@ -67,6 +68,11 @@ class Worker:
         """Chain the messages."""
         async with owner_unit_of_work(self.engine) as session:
             return await seal_messages(session, self.keys)
+
+    async def forget(self) -> int:
+        """Let go of changes that nobody follows any more."""
+        async with owner_unit_of_work(self.engine) as session:
+            return await forget_old(session, KEPT)
 
     async def pull_what_is_due(self) -> int:
         """Pull the systems whose time has come, one after the other."""
