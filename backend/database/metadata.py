@@ -11,6 +11,7 @@ SLICES = (
     "eligibility",
     "enterprises",
     "exchange",
+    "exports",
     "filings",
     "own_file",
     "plans",

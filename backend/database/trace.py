@@ -27,6 +27,7 @@ UNTRACED: Final = {
     "fact_flag": "worked out from facts",
     "indicator_tolerance": "written anew from the catalogue at every start",
     "import_row": "the detail of an import, which is traced; written once with it",
+    "export_piece": "the files of an export, which is traced; fetching one leaves an entry of its own",
     "disclosure": "append-only, and says itself who was told what",
     "exchange_answered": "answers kept for a repeated request; what the request did is traced",
     "exchange_change": "the feed of changes that are traced",
@@ -50,6 +51,7 @@ _SECRET: Final = re.compile(r"password|secret|token|hash|otp|recovery")
 OMITTED: Final = {
     "enterprise": ("search_text", "match_key", "updated_at", "revision", "rung_order", "rung_until"),
     "enterprise_name": ("match_key",),
+    "export_job": ("beat_at", "done", "total"),
     "exchange_system": ("next_due_at", "last_success_at", "last_error", "failures", "open_until"),
     "import_run": ("report",),
     "message": ("read_at",),

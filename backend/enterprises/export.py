@@ -1,55 +1,54 @@
-"""Lists of enterprises as workbooks, as staff expect them: frozen head, filters, codes as text, formulas inert."""
+"""Lists of enterprises as workbooks: the columns chosen, the code before the name as in the bureau's own ledgers."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
-from io import BytesIO
-from typing import Any
-
-import xlsxwriter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
 
 from backend.enterprises.columns import Column
 from backend.enterprises.labels import Names
+from backend.exports.book import Head, Kind, Limits, ListBook
 from backend.web.filters import rung
+from rules.catalogue import Indicator, Type
 
-_NAME_WIDTH = 40
+_NAME: Final = Head("企业名称", 40)
+_KINDS: Final[Mapping[Type, Kind]] = {
+    Type.MONEY: "money", Type.PERCENT: "share", Type.COUNT: "count", Type.HEADCOUNT: "count", Type.NUMBER: "number",
+    Type.DATE: "day",
+}  # fmt: skip
 
 
 def enterprises_workbook(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], names: Names, on: date) -> bytes:
-    """A list of enterprises, their names and the columns chosen, with the titles in force on a day."""
-    target = BytesIO()
-    # Texts that look like formulas stay texts: they come from other people's files.
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(target, options) as book:
-        sheet = book.add_worksheet("企业名单")
-        head = book.add_format(
-            {"bold": True, "bg_color": "#E8EEF4", "border": 1, "text_wrap": True, "valign": "vcenter"}
-        )
-        day = book.add_format({"num_format": "yyyy-mm-dd"})
-        # The code goes before the name, as in the bureau's own ledgers.
-        shown: list[Column | None] = [*(one for one in columns if one.id == "code"), None]
-        shown += [one for one in columns if one.id != "code"]
-        for place, column in enumerate(shown):
-            sheet.set_column(place, place, column.width if column else _NAME_WIDTH)
-            sheet.write_string(0, place, column.label if column else "企业名称", head)
-        for line, row in enumerate(rows, start=1):
-            for place, column in enumerate(shown):
-                _write(sheet, line, place, _shown(column, row, names) if column else row["name"], day)
-        sheet.freeze_panes(1, shown.index(None) + 1)
-        sheet.autofilter(0, 0, max(1, len(rows)), len(shown) - 1)
-        sheet.write_comment(0, 0, f"截至 {on}")
-    return target.getvalue()
+    """A list of enterprises, their names and the columns chosen, with the titles in force on a day; one file."""
+    with TemporaryDirectory(prefix="tidu-export-") as folder:
+        book = enterprises_book(Path(folder), columns, on, Limits(sheets_a_file=1_000))
+        for row in rows:
+            book.add(cells_of(row, columns, names))
+        return book.close()[0].path.read_bytes()
 
 
-def _shown(column: Column, row: Mapping[str, Any], names: Names) -> Any:
+def enterprises_book(folder: Path, columns: Sequence[Column], on: date, limits: Limits | None = None) -> ListBook:
+    """An empty list of enterprises with its heads."""
+    shown = _shown(columns)
+    heads = [Head(one.label, one.width, _kind(one.indicator)) if one is not None else _NAME for one in shown]
+    return ListBook(folder, "企业名单", heads, frozen=shown.index(None) + 1, note=f"截至 {on}", limits=limits)
+
+
+def cells_of(row: Mapping[str, Any], columns: Sequence[Column], names: Names) -> list[Any]:
+    """The cells of an enterprise."""
+    return [row["name"] if one is None else _value(one, row, names) for one in _shown(columns)]
+
+
+def _shown(columns: Sequence[Column]) -> list[Column | None]:
+    """The columns in their order; None is the name's."""
+    return [*(one for one in columns if one.id == "code"), None, *(one for one in columns if one.id != "code")]
+
+
+def _kind(indicator: Indicator | None) -> Kind:
+    return _KINDS.get(indicator.type, "text") if indicator is not None else "text"
+
+
+def _value(column: Column, row: Mapping[str, Any], names: Names) -> Any:
     value = column.of(row, names)
     return rung(str(value or "")) if column.kind == "rung" else value
-
-
-def _write(sheet: Any, line: int, place: int, value: Any, day: Any) -> None:
-    if isinstance(value, date):
-        sheet.write_datetime(line, place, value, day)
-    elif isinstance(value, Decimal | int | float):
-        sheet.write_number(line, place, value)
-    elif value:
-        sheet.write_string(line, place, value)

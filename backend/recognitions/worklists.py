@@ -4,7 +4,7 @@ A list and its count are made of one WHERE clause. Titles are looked through in 
 there is an index; the enterprises' names are looked up for the page that is shown.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -228,6 +228,27 @@ async def _rows(session: AsyncSession, view: str, source: str, values: Mapping[s
             f" LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme ORDER BY {order}"
         ),
         values,
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def title_ids(session: AsyncSession, asked: Asked, on: date, library: Library) -> list[int]:
+    """The ids of all titles that a view shows, in its order."""
+    source, values = _source(asked, on, library, await renewal_windows(session, library))
+    found = await session.execute(text(f"SELECT r.id {source} ORDER BY {VIEWS[asked.view].order}"), values)
+    return list(found.scalars())
+
+
+async def titles_by_id(session: AsyncSession, ids: Sequence[int]) -> list[dict[str, Any]]:
+    """Some titles in the order of their ids given, with their enterprise and what the rules say of it today."""
+    found = await session.execute(
+        text(
+            f"SELECT {HELD_FIELDS}, e.name, e.credit_code, e.region_code, x.outcome, x.is_likely FROM recognition r"
+            " JOIN enterprise e ON e.id = r.enterprise_id LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id"
+            " AND x.programme = r.programme WHERE r.id = ANY(CAST(:ids AS bigint[]))"
+            " ORDER BY array_position(CAST(:ids AS bigint[]), r.id)"
+        ),
+        {"ids": list(ids)},
     )
     return [dict(row) for row in found.mappings()]
 

@@ -36,6 +36,7 @@ READS: Final = {
     "/api/v1/enterprises/{code}/service-file": ("read", "enterprise", "code"),
     "/papers/{attachment_id}": ("read", "attachment", "attachment_id"),
     "/enterprises/export": ("export", "enterprise", ""),
+    "/exports/{export_id}/files/{number}": ("export", "export_job", "export_id"),
     "/enterprises/{code}/points": ("read", "enterprise", "code"),
     "/exchange/lists/{list_id}/export": ("export", "disclosure_consent", "list_id"),
     "/plans/{plan_id}/targets/{target_id}/members.{kind}": ("export", "enterprise", "target_id"),
