@@ -3,7 +3,8 @@
 StorageError
 ├── EmbeddedServerFailed    the server that comes along cannot be used
 ├── DatabaseUnreachable     the database that was named does not answer
-└── DatabaseUnfit           it answers, but lacks something Tidu needs
+├── DatabaseUnfit           it answers, but lacks something Tidu needs
+└── DatabaseBusy            others hold tables that must be changed
 """
 
 
@@ -21,3 +22,12 @@ class DatabaseUnreachable(StorageError):
 
 class DatabaseUnfit(StorageError):
     """The database is too old, lacks an extension, or its role may not do what is needed."""
+
+
+class DatabaseBusy(StorageError):
+    """Tables that must be changed are held by somebody for too long."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "数据库的表正被长时间的操作占用，没有升级，数据未动。请等正在进行的导入或备份结束后，再运行 tidu migrate。"
+        )

@@ -1,14 +1,24 @@
-"""Bringing the database's tables up to this program's version."""
+"""Bringing the database's tables up to this program's version, while the version before may go on serving.
 
+A migration works beside the old code. What it must not do either is to wait for a table that a long transaction holds:
+whoever asks for the table meanwhile would stand in line behind it, and the service with them. So it gives up after
+seconds, lets those pass, and tries again.
+"""
+
+import asyncio
+import time
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend.database.errors import DatabaseBusy
 from backend.database.trace import follow_tables
 from backend.filings.projection_tables import follow_catalogue
 from rules.catalogue import load_catalogue
@@ -18,13 +28,37 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 _LOCK = 0x74696475
 
 
-async def upgrade(engine: AsyncEngine) -> None:
+#: Seconds that others stand in line behind a migration at most, and between its attempts.
+LOCK_SECONDS: Final = 3.0
+_PAUSE_SECONDS: Final = 1.0
+#: Seconds until it gives up altogether: longer than an import of 100,000 rows holds its tables.
+PATIENCE_SECONDS: Final = 600.0
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+
+
+async def upgrade(engine: AsyncEngine, patience: float = PATIENCE_SECONDS, lock_seconds: float = LOCK_SECONDS) -> None:
     """Run the migrations that are missing, all or none. Whoever starts at the same moment waits.
 
-    Raises DatabaseUnfit.
+    Raises DatabaseUnfit, DatabaseBusy.
     """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            await _attempt(engine, lock_seconds)
+        except DBAPIError as problem:
+            if getattr(problem.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            if time.monotonic() > deadline:
+                raise DatabaseBusy from problem
+            await asyncio.sleep(_PAUSE_SECONDS)
+        else:
+            return
+
+
+async def _attempt(engine: AsyncEngine, lock_seconds: float) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        await connection.execute(text(f"SET LOCAL lock_timeout = {int(lock_seconds * 1000)}"))
         await connection.run_sync(_upgrade)
         # The projection's columns follow the catalogue, which changes with the law and not with the program.
         await connection.run_sync(follow_catalogue, load_catalogue())
