@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 #: Everybody may know it: there is nothing to protect in invented data, and the service listens on this machine only.
 DEMO_PASSWORD = "Meihua-2026-Tidu"  # noqa: S105
+#: An enterprise's own account, opened once the enterprises are there.
+OWN_LOGIN = "qiye"
 PEOPLE = (
     ("admin", "演示管理员", "administrator", ""),
     ("shi", "市级演示员", "city_officer", ""),
@@ -44,6 +46,7 @@ def demo(
     typer.echo("\n演示登录（口令均为 " + DEMO_PASSWORD + "）：")
     for login, name, role, _ in PEOPLE:
         typer.echo(f"  {login:<10} {name}（{role}）")
+    typer.echo(f"  {OWN_LOGIN:<10} 靖江一家企业自己的账号（enterprise）")
     typer.echo(f"\n接口沙箱（docs/exchange.md）：{CLIENT_ID} / {SECRET}\n")
     if not only_load:
         serve(settings, beside=practising)
@@ -51,6 +54,7 @@ def demo(
 
 async def _prepare(engine: "AsyncEngine", size: int) -> None:
     from backend.clock import today
+    from backend.demo.own_file import open_own_file
     from backend.demo.pending import leave_one_pending
     from backend.demo.service import add_people, is_demo, is_loaded, load
     from backend.exchange.sandbox import open_sandbox
@@ -64,3 +68,4 @@ async def _prepare(engine: "AsyncEngine", size: int) -> None:
     await add_people(engine, PEOPLE, DEMO_PASSWORD)
     await leave_one_pending(engine)
     await open_sandbox(engine)
+    await open_own_file(engine, DEMO_PASSWORD)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from sqlalchemy import text
@@ -12,29 +13,35 @@ from backend.cultivation.growth_path import RungAhead, growth_path
 from backend.cultivation.stages import STAGES, Stage
 from backend.cultivation.windows import Window, all_windows
 from backend.enterprises.enterprise_file import EnterpriseFile
+from backend.enterprises.labels import Names
 from backend.own_file.applications import applications_of
 from backend.own_file.bureau_side import SELF_DECLARED, as_bureau, own_id
 from backend.own_file.figures import drafts_of
 from backend.own_file.threads import unread_of
 from backend.recognitions.queries import Held
+from backend.recognitions.renewal import RenewalWindow, renewal_windows
 from rules.library import Library
 
-#: From so many days before its end on, a certificate is to be renewed.
-RENEW_DAYS = 180
+#: From so many days before its end on, a certificate is something to think of, whenever its renewal begins.
+SOON_DAYS = 90
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """A title in force, how long yet, and when applications for its renewal are taken."""
+    """A title in force, how long yet, from when on it is to be renewed, and until when applications are taken."""
 
     title: Held
     days_left: int | None
+    renewal: RenewalWindow | None
+    begins_on: date | None
     window: Window | None
+    #: Whether its renewal has begun.
+    is_due: bool
 
     @property
     def is_ending(self) -> bool:
         """Whether it is time to prepare the renewal."""
-        return self.days_left is not None and self.days_left <= RENEW_DAYS
+        return self.is_due or (self.days_left is not None and self.days_left <= SOON_DAYS)
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ async def home(session: AsyncSession, person: PersonSignedIn, file: EnterpriseFi
     on, number = file.on, own_id(person)
     windows = await all_windows(session)
     path, pools = growth_path(file, library), await pools_of(session, person)
-    certificates = _certificates(file, windows)
+    certificates = _certificates(file, windows, await renewal_windows(session, library))
     ahead = _ahead(path)
     # Deadlines that concern it: of the next rung, of its pools, of what it holds.
     concerned = {one.programme for one in pools} | {one.title.programme for one in certificates}
@@ -85,13 +92,16 @@ async def home(session: AsyncSession, person: PersonSignedIn, file: EnterpriseFi
     deadlines = [(one, one.days_left(on)) for one in windows if one.programme in concerned and one.closes_on >= on]
     applications = [one for one in await applications_of(session, number) if one["state"] == "open"]
     unread = await unread_of(session, number)
-    tasks = await _tasks(session, number, file, unread, certificates)
+    tasks = [_renew(one, library) for one in certificates if one.is_ending]
+    tasks += await _tasks(session, number, file, unread)
     return Home(
         certificates, pools, sorted(deadlines, key=lambda one: one[1]), path, ahead, tasks, applications, unread
     )
 
 
-def _certificates(file: EnterpriseFile, windows: Sequence[Window]) -> list[Certificate]:
+def _certificates(
+    file: EnterpriseFile, windows: Sequence[Window], renewals: Mapping[str, RenewalWindow]
+) -> list[Certificate]:
     """What is in force, what ends first first."""
     found: list[Certificate] = []
     for title in file.titles:
@@ -99,7 +109,11 @@ def _certificates(file: EnterpriseFile, windows: Sequence[Window]) -> list[Certi
             continue
         left = (title.valid_to - file.on).days if title.valid_to is not None else None
         taken = [one for one in windows if one.programme == title.programme and one.closes_on >= file.on]
-        found.append(Certificate(title, left, min(taken, key=lambda one: one.closes_on, default=None)))
+        renewal = renewals.get(title.programme)
+        begins_on = renewal.begins_on(title.valid_to) if renewal is not None else None
+        window = min(taken, key=lambda one: one.closes_on, default=None)
+        is_due = begins_on is not None and begins_on <= file.on
+        found.append(Certificate(title, left, renewal, begins_on, window, is_due))
     return sorted(found, key=lambda one: (one.days_left is None, one.days_left or 0))
 
 
@@ -137,15 +151,15 @@ async def pools_of(session: AsyncSession, person: PersonSignedIn) -> list[InPool
     ]  # fmt: skip
 
 
-async def _tasks(
-    session: AsyncSession, number: int, file: EnterpriseFile, unread: int, certificates: Sequence[Certificate]
-) -> list[Task]:
-    """What waits for the enterprise, the most pressing first."""
-    tasks = [
-        Task(f"证书 {one.days_left} 天后到期，请准备复核或重新认定材料", f"#title-{one.title.id}")
-        for one in certificates
-        if one.is_ending
-    ]
+def _renew(one: Certificate, library: Library) -> Task:
+    name, how = Names(library).programme(one.title.programme), one.renewal.how if one.renewal else ""
+    act = f"现在应办理{how}" if one.is_due else f"请准备{how}材料"
+    return Task(f"{name} {one.days_left} 天后到期，{act}", f"#title-{one.title.id}")
+
+
+async def _tasks(session: AsyncSession, number: int, file: EnterpriseFile, unread: int) -> list[Task]:
+    """What else waits for the enterprise, the most pressing first."""
+    tasks: list[Task] = []
     if unread:
         tasks.append(Task(f"{unread} 条科技部门的消息未读", "/me/enterprise/messages"))
     drafts = await drafts_of(session, number)

@@ -68,6 +68,8 @@ async def write(session: AsyncSession, thread_id: int, words: str, writer: Write
     enterprise = found.scalar()
     if enterprise is None:
         raise NoSuchThread
+    # Whoever answers has read.
+    await mark_read(session, thread_id, writer)
     return await _write(session, enterprise, thread_id, words, writer)
 
 

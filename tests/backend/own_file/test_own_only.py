@@ -166,7 +166,8 @@ async def test_the_first_page_says_what_ends_and_what_waits(
     client = await account_of(two.own)
     page = (await client.get("/me/enterprise")).text
     assert "还有 40 天" in page
-    assert "证书 40 天后到期" in page
+    assert "国家高新技术企业 40 天后到期" in page
+    assert f"重新认定：{ends.year}-01-01 起" in page
     assert f"{YEAR} 年度数据还没有报送" in page
     assert "发现" in page
     assert "内部研判" not in page
