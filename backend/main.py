@@ -44,6 +44,7 @@ ROUTERS: Final = (
     "backend.access.account_pages",
     "backend.access.people_pages",
     "backend.access.proposal_pages",
+    "backend.access.protection.pages",
     "backend.access.api",
     "backend.access.trace.pages",
     "backend.web.workbench",

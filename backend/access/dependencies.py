@@ -5,6 +5,7 @@
 - `Officer`: whoever may write: city officers, district officers. Which rows, row-level security says.
 - `Confirmer`: whoever may confirm what another one proposes.
 - `EnterpriseAccount`: an enterprise's own account, on its own pages.
+- `Unmasker`: whoever may ask to read one enterprise's protected data.
 - `Administrator`: whoever manages people. `Auditor`: whoever reads the trace.
 - `Settled`: anybody who signed in, whatever their work. `Authenticated`: even with a password that must be changed first.
 
@@ -137,6 +138,16 @@ def enterprise_account(person: Settled) -> PersonSignedIn:
 
 
 EnterpriseAccount = Annotated[PersonSignedIn, Depends(enterprise_account)]
+
+
+def unmasker(person: SignedIn) -> PersonSignedIn:
+    """Raises NotSignedIn, Forbidden."""
+    if not person.role.may_unmask:
+        raise Forbidden("您的角色不查看企业的涉税数据和联系人的完整信息。如工作需要，请由经办的工作人员查看。")
+    return person
+
+
+Unmasker = Annotated[PersonSignedIn, Depends(unmasker)]
 
 
 def administrator(person: Settled) -> PersonSignedIn:

@@ -43,6 +43,16 @@ class Role(StrEnum):
         return self in (Role.CITY_OFFICER, Role.REVIEWER)
 
     @property
+    def reads_tax(self) -> bool:
+        """Whether what the tax office said is shown: to those whom enterprises' consents name (docs/decisions/0012)."""
+        return self in (Role.CITY_OFFICER, Role.DISTRICT_OFFICER)
+
+    @property
+    def may_unmask(self) -> bool:
+        """Whether somebody may ask to read one enterprise's protected data."""
+        return self in (*WRITERS, Role.REVIEWER)
+
+    @property
     def needs_region(self) -> bool:
         return self in (Role.DISTRICT_OFFICER, Role.PARK_OFFICER)
 

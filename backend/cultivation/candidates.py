@@ -8,8 +8,10 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.access.protection.masking import Hiding
 from backend.eligibility.registry_facts import registry_facts
 from backend.enterprises.labels import Names
+from backend.filings.queries import hidden_facts
 from backend.web.filters import number
 from rules.answers import show, unit_of
 from rules.evaluate import Answer, Outcome, Reason
@@ -104,7 +106,8 @@ async def gaps(
             version = library.version(programme, on, facts)
         except NotInForce:
             continue
-        words[enterprise] = lacking(library.evaluator(version).answer(facts, on), names)
+        hiding = Hiding(await hidden_facts(session, enterprise), library.catalogue)
+        words[enterprise] = lacking(hiding.of(library.evaluator(version).answer(facts, on)), names)
     return words
 
 

@@ -102,7 +102,11 @@ def proposed_steps(
     steps = [_ask(keys, file.on, Names(library)) for keys in settling_sets(answer)[:1] if keys]
     if answer.outcome is Outcome.INELIGIBLE:
         found = remedies(library.evaluator(answer.version), file.facts, file.on)
+        # What would do it tells how much is lacking, and so what there is.
+        secret = {one.criterion.id or one.criterion.name for one in answer.reasons if file.hiding.touches(one)}
         for name, advices in found.items():
+            if name in secret:
+                continue
             label = criteria.get(name) or name
             if advices:
                 steps.append(

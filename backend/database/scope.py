@@ -15,7 +15,8 @@ class Scope:
     `park` narrows a district to the enterprises registered in one of its parks.
 
     `user_id` is the person in whose name it happens (for the audit log); `enterprise_id` is set for an
-    enterprise's own account, which sees itself only. `may_audit` opens the trace, and nothing else.
+    enterprise's own account, which sees itself only. `may_audit` opens the trace, and nothing else. `reads_tax` shows
+    what the tax office said of the enterprises in scope, `may_unmask` allows to ask for one enterprise's protected data.
     """
 
     region: str = NOTHING
@@ -23,22 +24,28 @@ class Scope:
     enterprise_id: int | None = None
     may_audit: bool = False
     park: str = ""
+    reads_tax: bool = False
+    may_unmask: bool = False
 
     @classmethod
     def city(cls, user_id: int | None = None) -> "Scope":
-        return cls(WHOLE_CITY, user_id)
+        return cls(WHOLE_CITY, user_id, reads_tax=True)
 
     @classmethod
     def district(cls, region: str, user_id: int | None = None) -> "Scope":
         if region in (WHOLE_CITY, NOTHING):
             raise ValueError(f"a district's scope needs the code of a region, not {region!r}")
-        return cls(region, user_id)
+        return cls(region, user_id, reads_tax=True)
+
+    def reading(self, *, tax: bool, unmasking: bool) -> "Scope":
+        """The same rows, with what is protected in them or without."""
+        return replace(self, reads_tax=tax, may_unmask=unmasking)
 
     @classmethod
     def of_park(cls, region: str, park: str, user_id: int | None = None) -> "Scope":
         if not park:
             raise ValueError("a park's scope needs the park's name")
-        return replace(cls.district(region, user_id), park=park)
+        return replace(cls.district(region, user_id), park=park, reads_tax=False)
 
     @classmethod
     def enterprise(cls, enterprise_id: int, user_id: int | None = None) -> "Scope":

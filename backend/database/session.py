@@ -1,8 +1,9 @@
 """The unit of work: one request, one transaction, one commit, under row-level security."""
 
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from asyncpg.exceptions import OperatorInterventionError, PostgresConnectionError
 from sqlalchemy import text
@@ -16,12 +17,24 @@ from backend.database.roles import APP_ROLE
 from backend.database.scope import Scope
 
 # `true`: until the transaction ends, so that the connection goes back to the pool knowing nothing of us.
-_SETTINGS = ("scope", "park", "enterprise_id", "may_audit", "user_id", "actor", "role", "address", "request_id")
+_SETTINGS = (
+    "scope",
+    "park",
+    "enterprise_id",
+    "may_audit",
+    "reads_tax",
+    "may_unmask",
+    "user_id",
+    "actor",
+    "role",
+    "address",
+    "request_id",
+)
 _ENTER = text(
     "SELECT set_config('role', :db_role, true), "
     + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS)
 )
-_ACT = text("SELECT " + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS[4:]))
+_ACT = text("SELECT " + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS[6:]))
 
 
 @asynccontextmanager
@@ -82,8 +95,56 @@ async def enter_scope(session: AsyncSession, scope: Scope) -> None:
         "park": scope.park,
         "enterprise_id": _written(scope.enterprise_id),
         "may_audit": "yes" if scope.may_audit else "",
+        "reads_tax": "yes" if scope.reads_tax else "",
+        "may_unmask": "yes" if scope.may_unmask else "",
     }
     await session.execute(_ENTER, limits | _told(scope.user_id))
+    session.info[_IS_MASKED] = not scope.reads_tax
+
+
+_IS_MASKED = "is_masked"
+_READ_TAX = text("SELECT set_config('tidu.reads_tax', :value, true)")
+
+
+@asynccontextmanager
+async def reckoning(session: AsyncSession) -> AsyncGenerator[None]:
+    """Let the block read figures that its reader may not, to work something out that is not any of them.
+
+    A count, an outcome or a projection is the same whoever asks; what the block returns must not show a figure.
+    """
+    if not session.info.get(_IS_MASKED):
+        yield
+        return
+    session.info[_IS_MASKED] = False
+    await session.execute(_READ_TAX, {"value": "yes"})
+    try:
+        yield
+    finally:
+        session.info[_IS_MASKED] = True
+        # A transaction that failed shows nothing any more, and cannot be told anything.
+        with suppress(DBAPIError):
+            await session.execute(_READ_TAX, {"value": ""})
+
+
+def is_masked(session: AsyncSession) -> bool:
+    """Whether the transaction's reader may not read tax figures as such."""
+    return bool(session.info.get(_IS_MASKED))
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Work = Callable[Concatenate[AsyncSession, P], Awaitable[T]]
+
+
+def reckons(work: Work[P, T]) -> Callable[Concatenate[AsyncSession, P], Coroutine[Any, Any, T]]:
+    """For functions that work something out of figures which their reader may not read; see `reckoning`."""
+
+    @wraps(work)
+    async def reckoned(session: AsyncSession, *args: P.args, **named: P.kwargs) -> T:
+        async with reckoning(session):
+            return await work(session, *args, **named)
+
+    return reckoned
 
 
 def _told(user_id: int | None) -> dict[str, str]:

@@ -15,6 +15,7 @@ UNTRACED: Final = {
     "trace_entry": "the trace itself",
     "trace_head": "the trace itself",
     "trace_anchor": "the trace itself; every purge leaves an entry",
+    "unmasking": "leaves an entry of its own, with the reason",
     "web_session": "touched by every click; signing in and out leave entries of their own",
     "sign_on_attempt": "somebody on the way to the single sign-on and back; what comes of it leaves an entry",
     "registry_change": "says only that something changed",
@@ -53,6 +54,8 @@ OMITTED: Final = {
     "enterprise_name": ("match_key",),
     "export_job": ("beat_at", "done", "total"),
     "exchange_system": ("next_due_at", "last_success_at", "last_error", "failures", "open_until"),
+    # What was filed stands in the filing, which nobody can change; who audits sees no figures.
+    "filing": ("values",),
     "import_run": ("report",),
     "message": ("read_at",),
     "message_thread": ("latest_at",),

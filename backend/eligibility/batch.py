@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import reckons
 from backend.eligibility.registry_facts import identity_facts, region_of, title_facts
 from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, to_column
 from backend.recognitions.queries import held_by
@@ -118,6 +119,7 @@ class _Regions:
         return region_of(Facts(current={name: texts[place] for name, texts, place in named if place >= 0}))
 
 
+@reckons
 async def read_population(
     session: AsyncSession, ids: NDArray[np.int64], library: Library, versions: Iterable[Version] | None = None
 ) -> Population:

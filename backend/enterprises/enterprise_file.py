@@ -13,10 +13,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.access.protection.masking import HIDDEN, Hiding
 from backend.eligibility.registry_facts import region_of, registry_facts
 from backend.enterprises.queries import NameUsed, chains_of, names_of
 from backend.enterprises.schemas import LONG_AGO
-from backend.filings.queries import Said, all_said
+from backend.filings.queries import Said, all_said, hidden_facts
 from backend.recognitions.ladder import NO_RUNG, Rung
 from backend.recognitions.queries import Held, held_by, rung_on
 from rules.answers import fact_value, present
@@ -34,6 +35,8 @@ class YearlyFigure:
     indicator: Indicator
     values: Mapping[int, Any]
     said: Mapping[int, Sequence[Said]]
+    #: Years whose value the reader may not see; they have none here.
+    hidden: frozenset[int] = frozenset()
 
     def disagrees(self, year: int) -> bool:
         """Whether the sources of a year differ by more than the catalogue tolerates."""
@@ -73,6 +76,8 @@ class EnterpriseFile:
     current: list[CurrentFact]
     years: list[int]
     library: Library
+    #: What the reader may not see of it; `facts` hold it all the same, for working answers out.
+    hiding: Hiding
     _answered: dict[str, Answer | None] = field(default_factory=dict[str, "Answer | None"], init=False)
 
     @cached_property
@@ -87,7 +92,8 @@ class EnterpriseFile:
     def answer(self, programme: str) -> Answer | None:
         """The answer for one programme, if it applies on the day."""
         if programme not in self._answered:
-            self._answered[programme] = answer_for(self.facts, self.library, self.on, programme)
+            answer = answer_for(self.facts, self.library, self.on, programme)
+            self._answered[programme] = answer and self.hiding.of(answer)
         return self._answered[programme]
 
     def _known(self, programmes: Iterable[str]) -> list[Answer]:
@@ -120,12 +126,13 @@ async def enterprise_file(
     facts = (await registry_facts(session, [number], library.catalogue, known_at, on))[number]
     titles = (await held_by(session, [number], known_at))[number]
     said = await all_said(session, number, known_at)
+    hiding = Hiding(await hidden_facts(session, number, known_at), library.catalogue)
     years = sorted({year for values in facts.yearly.values() for year in values}, reverse=True)
     return EnterpriseFile(
         row=row, on=on, known_at=known_at, names=await names_of(session, number), chains=await chains_of(session, number),
         identifiers=await _identifiers(session, number), regions=await _regions(session, number), titles=titles,
-        rung=NO_RUNG if _has_ended(row, on) else rung_on(titles, on, library, (row["listing_board"], row["listed_on"])), facts=facts, yearly=_yearly(facts, said, library),
-        current=_current(facts, said, library), years=years, library=library,
+        rung=NO_RUNG if _has_ended(row, on) else rung_on(titles, on, library, (row["listing_board"], row["listed_on"])), facts=facts, yearly=_yearly(facts, said, library, hiding),
+        current=_current(facts, said, library, hiding), years=years, library=library, hiding=hiding,
     )  # fmt: skip
 
 
@@ -151,23 +158,34 @@ async def _regions(session: AsyncSession, number: int) -> list[Mapping[str, Any]
     return [dict(row) for row in found.mappings()]
 
 
-def _yearly(facts: Facts, said: Mapping[FactKey, Sequence[Said]], library: Library) -> list[YearlyFigure]:
+def _yearly(
+    facts: Facts, said: Mapping[FactKey, Sequence[Said]], library: Library, hiding: Hiding
+) -> list[YearlyFigure]:
     figures: list[YearlyFigure] = []
     for indicator in library.catalogue.indicators:
         held = facts.yearly.get(indicator.id)
         if indicator.period is not Period.YEARLY or not held:
             continue
-        values = {year: fact_value(FactKey(indicator.id, year), value, library) for year, value in held.items()}
+        hidden = frozenset(year for year in held if hiding.hides(FactKey(indicator.id, year)))
+        values = {
+            year: fact_value(FactKey(indicator.id, year), value, library)
+            for year, value in held.items()
+            if year not in hidden
+        }
         told = {key.year: what for key, what in said.items() if key.indicator == indicator.id and key.year is not None}
-        figures.append(YearlyFigure(indicator, values, told))
+        figures.append(YearlyFigure(indicator, values, told, hidden))
     return figures
 
 
-def _current(facts: Facts, said: Mapping[FactKey, Sequence[Said]], library: Library) -> list[CurrentFact]:
+def _current(
+    facts: Facts, said: Mapping[FactKey, Sequence[Said]], library: Library, hiding: Hiding
+) -> list[CurrentFact]:
     return [
         CurrentFact(
             indicator,
-            fact_value(FactKey(indicator.id), facts.current[indicator.id], library),
+            HIDDEN
+            if hiding.hides(FactKey(indicator.id))
+            else fact_value(FactKey(indicator.id), facts.current[indicator.id], library),
             said.get(FactKey(indicator.id), ()),
         )
         for indicator in library.catalogue.indicators
@@ -203,11 +221,13 @@ def as_json(file: EnterpriseFile, library: Library) -> dict[str, Any]:
         "chains": file.chains,
         "recognitions": [_title(one, file.on) for one in file.titles],
         "yearly": {one.indicator.id: {str(year): value for year, value in sorted(one.values.items())} for one in file.yearly},
-        "current": {one.indicator.id: one.value for one in file.current},
+        "current": {one.indicator.id: None if one.value == HIDDEN else one.value for one in file.current},
         "sources": {
             str(key): [{"source": one.source, "value": _plain(one.value), "received_on": _day(one.received_on)} for one in what]
             for key, what in _all_sources(file).items()
         },
+        # Known, and not shown to whoever asks: tax figures (docs/decisions/0012).
+        "masked": sorted(str(key) for key in file.hiding.keys),
         "eligibility": [present(answer, library) for answer in file.answers],
     }  # fmt: skip
 

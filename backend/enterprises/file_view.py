@@ -4,6 +4,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from backend.access.protection.masking import HIDDEN
 from backend.enterprises.enterprise_file import EnterpriseFile, known_day
 from backend.enterprises.labels import Names
 from backend.recognitions.queries import Held
@@ -68,7 +69,13 @@ class FileView:
             return []
         names = {reason.criterion.id: reason.criterion.name for reason in answer.reasons}
         found = remedies(self._library.evaluator(answer.version), self.file.facts, self.file.on)
-        return [(names.get(name) or name, advices[:4]) for name, advices in found.items()]
+        # What would do it tells how much is lacking, and so what there is.
+        secret = {
+            reason.criterion.id or reason.criterion.name
+            for reason in answer.reasons
+            if self.file.hiding.touches(reason)
+        }
+        return [(names.get(name) or name, advices[:4]) for name, advices in found.items() if name not in secret]
 
     @cached_property
     def _origins(self) -> dict[FactKey, str]:
@@ -87,7 +94,7 @@ class FileView:
                 "id": one.indicator.id, "name": one.indicator.name, "unit": unit_of_indicator(one.indicator),
                 "definition": one.indicator.definition,
                 "cells": [
-                    {"year": year, "value": one.values.get(year), "said": one.said.get(year, ()),
+                    {"year": year, "value": HIDDEN if year in one.hidden else one.values.get(year), "said": one.said.get(year, ()),
                      "disagrees": one.disagrees(year)}
                     for year in self.file.years
                 ],

@@ -20,14 +20,14 @@ from backend.filings.attachments import attachments_of
 from backend.filings.conflicts import conflict_of, conflicts_of, last_decision
 from backend.filings.forms import shown_value, told, typed_value, unit_of
 from backend.filings.proposing import SETTLE, propose_settlement
-from backend.filings.queries import all_said
+from backend.filings.queries import all_said, hidden_facts
 from backend.filings.schemas import DecisionForm
 from backend.filings.service import FilingRefused, read_json
 from backend.filings.settling import ConflictMoved, Decision, settle
 from backend.filings.worklist import flags_of, history_of
 from backend.filings.worklist_pages import smells_of, told_flag
 from backend.web.dependencies import Work
-from backend.web.errors import NotFound
+from backend.web.errors import Forbidden, NotFound
 from backend.web.responses import redirect
 from backend.web.templates import render
 from rules.catalogue import Indicator, Period
@@ -144,6 +144,8 @@ async def _fact_page(
     form: DecisionForm, errors: Errors, may_write: bool, messages: list[tuple[str, str]],
 ) -> HTMLResponse:  # fmt: skip
     said = (await all_said(session, row["id"])).get(FactKey(indicator.id, year), [])
+    if not said and FactKey(indicator.id, year) in await hidden_facts(session, row["id"]):
+        raise Forbidden(f"“{indicator.name}”来自税务，须先写明理由、获得查看授权：{address_of(row)}/protected。")
     if not said:
         raise NotFound(f"这家企业{f'{year} 年' if year else ''}没有来源报过“{indicator.name}”。")
     history = await history_of(session, row["id"], indicator.id, year)

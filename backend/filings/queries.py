@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.access.protection.unmasking import reads_tax_of
+from backend.database.session import is_masked, reckoning, reckons
 from backend.filings.projection_tables import CURRENT_TABLE, NONE_TEXT, YEARLY_TABLE, from_column, indicators_of
 from backend.filings.service import WINNERS, read_json, trust
 from backend.filings.standing import filings, stands
@@ -17,6 +19,9 @@ from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import Facts, read_value
 from rules.language import FEN_PER_WAN
 from rules.values import FactKey, Value
+
+#: The source whose figures are confidential by law (税收征收管理法 第八条).
+TAX = "tax"
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Said:
     filing_id: int
 
 
+@reckons
 async def facts_of(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> dict[int, Facts]:
     """What holds now for some enterprises, out of the projection."""
     facts = {number: Facts() for number in enterprise_ids}
@@ -55,6 +61,7 @@ async def _rows(session: AsyncSession, table: str, enterprise_ids: Sequence[int]
     return [dict(row) for row in found.mappings()]
 
 
+@reckons
 async def facts_known_at(
     session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue, known_at: datetime
 ) -> dict[int, Facts]:
@@ -100,6 +107,17 @@ def _exact(value: Any, kind: Type) -> Any:
         number = Fraction(value) / (FEN_PER_WAN if kind is Type.MONEY else 1)
         return number.numerator if number.denominator == 1 else Decimal(number.numerator) / Decimal(number.denominator)
     return value
+
+
+async def hidden_facts(
+    session: AsyncSession, enterprise_id: int, known_at: datetime | None = None
+) -> frozenset[FactKey]:
+    """The facts that hold by what the tax office said, where the transaction may not read that."""
+    if not is_masked(session) or await reads_tax_of(session, enterprise_id):
+        return frozenset()
+    async with reckoning(session):
+        said = await all_said(session, enterprise_id, known_at)
+    return frozenset(key for key, told in said.items() if told[0].source == TAX)
 
 
 async def all_said(

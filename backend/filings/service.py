@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.database.session import copy_rows
+from backend.database.session import copy_rows, reckons
 from backend.exact_json import exact_json
 from backend.filings.conflicts import refresh_conflicts
 from backend.filings.consistency import refresh_flags
@@ -72,6 +72,7 @@ async def file(
     return sum(is_new)
 
 
+@reckons
 async def file_each(
     session: AsyncSession,
     drafts: Sequence[FilingDraft],
@@ -270,6 +271,7 @@ _WINNERS_TOGETHER = f"""
 """
 
 
+@reckons
 async def withdraw_import(
     session: AsyncSession, import_id: int, enterprise_ids: Sequence[int], *, withdrawn_by: int | None = None
 ) -> int:
@@ -287,6 +289,7 @@ async def withdraw_import(
     return len(list(found))
 
 
+@reckons
 async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> None:
     """Work out anew what holds now for some enterprises: the most trusted source first, then the newest.
 
@@ -344,6 +347,7 @@ async def _replace(
         await copy_rows(session, table, (*key_columns, *columns), records)
 
 
+@reckons
 async def rebuild(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> list[int]:
     """Work the projection of some enterprises out anew. Returns those for whom it had not been what it should be."""
     await _lock(session, enterprise_ids)

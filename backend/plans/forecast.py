@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import reckons
 from backend.enterprises.lineage import lived
 from backend.plans.asked_days import Asked
 from backend.plans.progress import months_gone
@@ -119,6 +120,7 @@ def can_be_forecast(target: Target, on: date) -> bool:
     )
 
 
+@reckons
 async def forecast(
     session: AsyncSession,
     target: Target,

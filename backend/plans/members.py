@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import reckons
 from backend.plans.asked_days import Asked
 from backend.plans.facets import EVERYWHERE, By, Part, Within
 from backend.plans.living import living
@@ -40,6 +41,7 @@ class Members:
     total: int
 
 
+@reckons
 async def members(
     session: AsyncSession,
     target: Target,
@@ -79,6 +81,7 @@ async def members(
     return Members(tuple(Member(*row[:4]) for row in rows), total)
 
 
+@reckons
 async def tally(
     session: AsyncSession,
     target: Target,
@@ -150,6 +153,7 @@ class Things:
     total: int
 
 
+@reckons
 async def things_behind(
     session: AsyncSession,
     target: Target,

@@ -14,6 +14,7 @@ from fractions import Fraction
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import reckons
 from backend.plans.asked_days import Asked
 from backend.plans.documents import registers
 from backend.plans.living import living
@@ -92,6 +93,7 @@ class RolledUp:
         return self.figures[target.id, day, region]
 
 
+@reckons
 async def roll_up(
     session: AsyncSession,
     targets: Sequence[Target],

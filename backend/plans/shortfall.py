@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import reckons
 from backend.plans.asked_days import Asked
 from backend.plans.breakdown import Kind, breakdown
 from backend.plans.members import Member
@@ -137,6 +138,7 @@ def _nearest(counted: str) -> str:
 _ORDER = "array_position(ARRAY['eligible', 'likely', 'missing', 'failing'], {})"
 
 
+@reckons
 async def shortfall(
     session: AsyncSession,
     plan: Plan,

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import reckons
 from backend.eligibility.service import evaluate_touched
 from backend.enterprises.naming import refresh_search
 from backend.filings.service import project, withdraw_import
@@ -45,6 +46,7 @@ class Undone:
     kept: int
 
 
+@reckons
 async def undo_import(
     session: AsyncSession, import_id: int, library: Library, on: date, *, undone_by: int | None = None
 ) -> Undone:

@@ -36,8 +36,10 @@ def scope_of(person: PersonSignedIn) -> Scope:
     if not person.role.reads_registry:
         return Scope(user_id=person.id)
     if person.role.needs_park:
-        return Scope.of_park(person.region_code, person.park, person.id)
-    return Scope.district(person.region_code, person.id) if person.region_code else Scope.city(person.id)
+        found = Scope.of_park(person.region_code, person.park, person.id)
+    else:
+        found = Scope.district(person.region_code, person.id) if person.region_code else Scope.city(person.id)
+    return found.reading(tax=person.role.reads_tax, unmasking=person.role.may_unmask)
 
 
 def engine_of(request: Request) -> AsyncEngine:

@@ -24,6 +24,7 @@ MOST: Final = 512
 # A transaction that began long ago may be the last to end: it is seen by the number of changes, not by the latest.
 _SEEN = text(
     "SELECT concat_ws('|', current_setting('role'), current_setting('tidu.scope', true), current_setting('tidu.park', true),"
+    " current_setting('tidu.reads_tax', true),"
     " current_setting('tidu.enterprise_id', true)), (SELECT jsonb_object_agg(topic, seen) FROM"
     " (SELECT topic, concat(max(id), '/', count(*)) AS seen FROM (SELECT id, topic FROM registry_change"
     " ORDER BY id DESC LIMIT 5000) AS latest GROUP BY topic) AS topics)"

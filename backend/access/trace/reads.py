@@ -22,6 +22,7 @@ READS: Final = {
     "/enterprises/{code}/accounts": ("read", "enterprise", "code"),
     "/enterprises/{code}/messages": ("read", "enterprise", "code"),
     "/enterprises/{code}/messages/{thread_id}": ("read", "enterprise", "code"),
+    "/enterprises/{code}/protected": ("read", "enterprise", "code"),
     "/enterprises/{code}/papers": ("read", "enterprise", "code"),
     "/enterprises/{code}/service": ("read", "enterprise", "code"),
     "/enterprises/{code}/service/plan": ("read", "enterprise", "code"),

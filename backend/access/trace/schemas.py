@@ -36,6 +36,8 @@ SUBJECTS: Final = {
     "enterprise_region": "企业所在区域",
     "enterprise_identifier": "企业标识",
     "enterprise_chain": "企业产业链",
+    "enterprise_contact": "企业联系人",
+    "unmasking": "查看授权",
     "filing": "填报",
     "recognition": "认定",
     "reported_figure": "上报数",

@@ -28,7 +28,7 @@ HEADS = ("管理员", "市级", "市（区）、园区", "复核", "领导", "�
 YES, NO = "●", "·"
 _PERMISSIONS = {
     dependencies.authenticated, dependencies.settled, dependencies.signed_in, dependencies.officer,
-    dependencies.confirmer, dependencies.administrator, dependencies.auditor, dependencies.enterprise_account,
+    dependencies.confirmer, dependencies.unmasker, dependencies.administrator, dependencies.auditor, dependencies.enterprise_account,
 }  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def _passes(permission: Any, role: Role, path: str) -> bool:
     try:
         found = permission(**{name: given[name] for name in inspect.signature(permission).parameters})
         # A permission that rests on another is asked after it.
-        if permission in (dependencies.officer, dependencies.confirmer):
+        if permission in (dependencies.officer, dependencies.confirmer, dependencies.unmasker):
             dependencies.signed_in(request, person)
     except Refusal:
         return False

@@ -93,10 +93,13 @@ def test_a_text_that_looks_like_a_formula_is_inert(text: str):
 
 async def test_the_page_says_whether_the_chain_is_whole(traced: AsyncEngine, client_as: ClientAs):
     auditor = await client_as("auditor")
+    assert "还没有核验过" in (await auditor.get("/audit/verify")).text
+    assert (await auditor.post("/audit/verify")).status_code == 303
     assert "留痕完整" in (await auditor.get("/audit/verify")).text
     async with traced.begin() as connection:
         await connection.execute(text("SET LOCAL session_replication_role = replica"))
         await connection.execute(text("UPDATE trace_entry SET reason = '改' WHERE position = 1"))
+    await auditor.post("/audit/verify")
     page = (await auditor.get("/audit/verify")).text
     assert "留痕不完整" in page
     assert "第 1 条" in page

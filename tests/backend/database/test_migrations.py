@@ -20,7 +20,7 @@ MADE_FROM_THE_CATALOGUE = {"fact_yearly", "fact_current", "source_rank"}
 # What the database keeps by itself.
 KEPT_BY_TRIGGERS = {"standing_state", "registry_change", "trace_entry", "trace_head", "trace_anchor", "trace_note"}
 # What only its own functions write and read; a model would be a second way in.
-KEPT_BY_FUNCTIONS = {"proposal"}
+KEPT_BY_FUNCTIONS = {"unmasking", "enterprise_contact", "proposal"}
 # Two keys and a moment, which bulk statements alone write.
 KEPT_BY_STATEMENTS = {"enterprise_officer"}
 # Written with the moment by `backend.enterprises`, and closed with it; what they mean is said in docs/decisions/0011.
