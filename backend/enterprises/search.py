@@ -19,6 +19,7 @@ from backend.enterprises.credit_code import normalise
 from backend.enterprises.lineage import lives
 from backend.enterprises.paging import Sort, beyond
 from backend.enterprises.queries import region_on
+from backend.plans.territory import Division, territory_of
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, programmes_on_ladder
 from backend.recognitions.queries import IN_FORCE, current_edition, is_standing_kept, rung_values, standing
 from backend.web.found import Found, pages_of
@@ -56,6 +57,8 @@ class Filters:
     q: str = ""
     rung: str = ""
     region: str = ""
+    #: now: the district is that of today, whatever the day; else the district of the day.
+    territory: str = ""
     #: GB/T 4754 digits that the industry begins with, several parted by commas (a section is its divisions).
     industry: tuple[str, ...] = ()
     chain: str = ""
@@ -152,6 +155,11 @@ async def _few_standing(session: AsyncSession, filters: Filters, on: date, libra
     return ids if len(ids) <= FEW else None
 
 
+def _place(territory: str, on: date) -> str:
+    """The SQL of the district that a list goes by."""
+    return "e.region_code" if territory == Division.NOW else region_on(on)
+
+
 def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> _Conditions:
     """The WHERE clause of a list and its parameters."""
     conditions = _Conditions(on, library, is_kept=looked.is_kept)
@@ -160,12 +168,16 @@ def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> _Co
     elif not filters.ids:
         # Whoever ended is found by name, and stands in no list from that day on.
         conditions.add(lives())
+    conditions.values["territory"] = filters.territory
     if filters.ids:
         conditions.add("e.id = ANY(:ids)", ids=list(filters.ids))
     if filters.within:
         conditions.add("e.region_code = :within", within=filters.within)
     if filters.region:
-        conditions.add(f"{region_on(on)} = :region", is_dear=region_on(on) != "e.region_code", region=filters.region)
+        place = _place(filters.territory, on)
+        # As then, a district is whatever codes meant it on the day.
+        meant = {filters.region} | set(territory_of(filters.region, on).codes if place != "e.region_code" else ())
+        conditions.add(f"{place} = ANY(:regions)", is_dear=place != "e.region_code", regions=sorted(meant))
     if filters.park:
         conditions.add("e.park = :park", park=filters.park)
     if filters.industry:
@@ -299,7 +311,7 @@ async def search(
         )
         if is_placed and filters.after is not None:
             there, keys = beyond(
-                filters.sort, filters.after, region_on(on), _rung_order(is_kept=looked.is_kept),
+                filters.sort, filters.after, _place(filters.territory, on), _rung_order(is_kept=looked.is_kept),
                 is_backwards=filters.is_backwards,
             )  # fmt: skip
             where, place = f"{where} AND {there}", place | keys
@@ -352,7 +364,7 @@ async def _page(
         joined = f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id"
     found = await session.execute(
         text(
-            f"SELECT {_COLUMNS}, {region_on(values['on'])} AS region_code,"
+            f"SELECT {_COLUMNS}, {_place(values['territory'], values['on'])} AS region_code,"
             f" {rung if sort == 'rung' else '0'} AS rung_order FROM enterprise e{joined} WHERE {condition} ORDER BY {order}"
             " LIMIT :limit OFFSET :offset"
         ),
@@ -402,16 +414,17 @@ async def all_ids(session: AsyncSession, filters: Filters, on: date, library: Li
 async def ids_in_order(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int]:
     """The same in the order of the list, for an export that takes them portion by portion."""
     looked = await _look(session, filters, on, library)
-    condition, values = _where(filters, on, library, looked)
+    conditions = _where(filters, on, library, looked)
+    condition = " AND ".join(conditions.counted)
     rung, joined = _rung_order(is_kept=looked.is_kept), ""
     if filters.sort == "rung" and not looked.is_kept:
         joined = f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id"
     found = await session.execute(
         text(
-            f"SELECT e.id, {region_on(on)} AS region_code FROM enterprise e{joined} WHERE {condition}"
+            f"SELECT e.id, {_place(filters.territory, on)} AS region_code FROM enterprise e{joined} WHERE {condition}"
             f" ORDER BY {_ORDER[filters.sort].format(rung=rung)}"
         ),
-        values | {"on": on, "known_at": None},
+        conditions.values,
     )
     return list(found.scalars())
 
