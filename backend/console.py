@@ -46,12 +46,14 @@ def with_database(context: typer.Context, work: "Callable[[AsyncEngine], Awaitab
     from backend.database.actor import acting_as, operator
     from backend.database.engine import open_engine
     from backend.database.migrate import upgrade
+    from backend.enterprises.divisions import follow_recorded
 
     async def run() -> T:
         with acting_as(operator()):
             async with open_engine(settings_of(context)) as engine:
                 if migrated:
                     await upgrade(engine)
+                    await follow_recorded(engine)
                 return await work(engine)
 
     return asyncio.run(run())

@@ -18,6 +18,7 @@ from backend.access.trace.sealing import sealing
 from backend.database.engine import open_engine
 from backend.database.migrate import upgrade
 from backend.demo.service import is_demo
+from backend.enterprises.divisions import following
 from backend.exchange.described import describe_bodies
 from backend.exchange.doors import Turned, turn_away
 from backend.settings import Settings
@@ -122,6 +123,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
             await upgrade(app.state.engine)
         app.state.is_demo = await is_demo(app.state.engine)
         await held.enter_async_context(sealing(app.state.engine))
+        await held.enter_async_context(following(app.state.engine))
         warm_up()
         yield
 

@@ -68,6 +68,7 @@ def read_filters(raw: Mapping[str, str], person: PersonSignedIn) -> Filters:
     page = raw.get("page", "1")
     return Filters(
         q=raw.get("q", "")[:100], rung=raw.get("rung", ""), region=raw.get("region", ""),
+        territory=raw.get("territory", ""),
         industry=divisions or ((section,) if section else ()), chain=raw.get("chain", ""), park=raw.get("park", ""),
         programme=raw.get("programme", ""), outcome=raw.get("outcome", ""), missing=raw.get("missing", ""),
         officer=str(person.id) if raw.get("officer") == "mine" else raw.get("officer", ""), within=person.region_code, sort=_SORTS.get(raw.get("sort", ""), "name"),

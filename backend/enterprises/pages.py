@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
-from backend.enterprises import editing, life_pages, list_pages, merge_pages
+from backend.enterprises import division_pages, editing, life_pages, list_pages, merge_pages
 from backend.enterprises.asking import KnownAt, OnDay, asked_day, query_of, read_filters, read_place
 from backend.enterprises.bulk import BulkRefused
 from backend.enterprises.columns import COLUMNS, USUAL_IN_WORKBOOK, add_details, chosen_columns, figure_choices
@@ -46,6 +46,7 @@ router.include_router(editing.router)
 router.include_router(list_pages.router)
 router.include_router(merge_pages.router)
 router.include_router(life_pages.router)
+router.include_router(division_pages.router)
 
 _RUNG_CHOICES = [("none", "未入梯队"), *((one.id, one.name) for one in RUNGS)]
 _OUTCOMES = [

@@ -46,6 +46,12 @@ class Region:
     is_statistical: bool = False
     also: tuple[str, ...] = ()
     locally: tuple[str, ...] = ()
+    #: What it was called before, each with the last day.
+    former_names: tuple[tuple[date, str], ...] = ()
+
+    def called(self, day: date) -> str:
+        """What people called it on a day."""
+        return next((name for last, name in self.former_names if day <= last), self.shown_as)
 
     def is_in_force(self, day: date) -> bool:
         return (self.valid_from is None or self.valid_from <= day) and (self.valid_to is None or day <= self.valid_to)
@@ -64,8 +70,18 @@ class Regions:
 
     @classmethod
     def load(cls) -> "Regions":
+        """The regions as they are today: those of the program, with what was recorded since laid over them."""
+        return _in_force[0] or _load()
+
+    @classmethod
+    def shipped(cls) -> "Regions":
         """The regions of the program; read once."""
         return _load()
+
+    @staticmethod
+    def put_in_force(regions: "Regions | None") -> None:
+        """Let `load` give these from now on; None for those of the program."""
+        _in_force[0] = regions
 
     def __iter__(self) -> Iterator[Region]:
         return iter(self._by_code.values())
@@ -87,6 +103,17 @@ class Regions:
                 region = self._by_code.get(region.succeeded_by)
             else:
                 break
+        return region
+
+    def placed(self, code: str, on: date) -> Region | None:
+        """The region in force on a day that a code means: led on by succession, or back to a single predecessor.
+
+        None where it is not known which of several predecessors it was.
+        """
+        region = self.current(code, on)
+        while region is not None and region.valid_from is not None and on < region.valid_from:
+            earlier = [one for one in self if one.succeeded_by == region.code]
+            region = earlier[0] if len(earlier) == 1 else None
         return region
 
     def on(self, day: date) -> Self:
@@ -251,6 +278,10 @@ class Regions:
 def _label(text: str) -> str:
     label = unicodedata.normalize("NFKC", text).replace("(", "（").replace(")", "）")
     return _SEPARATORS.sub("", label)
+
+
+#: What `load` gives, where it is not what the program brought along.
+_in_force: list[Regions | None] = [None]
 
 
 @lru_cache(maxsize=1)

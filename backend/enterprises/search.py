@@ -174,10 +174,7 @@ def _where(filters: Filters, on: date, library: Library, looked: _Looked) -> _Co
     if filters.within:
         conditions.add("e.region_code = :within", within=filters.within)
     if filters.region:
-        place = _place(filters.territory, on)
-        # As then, a district is whatever codes meant it on the day.
-        meant = {filters.region} | set(territory_of(filters.region, on).codes if place != "e.region_code" else ())
-        conditions.add(f"{place} = ANY(:regions)", is_dear=place != "e.region_code", regions=sorted(meant))
+        _by_region(filters, conditions)
     if filters.park:
         conditions.add("e.park = :park", park=filters.park)
     if filters.industry:
@@ -206,6 +203,16 @@ def _by_words(q: str, looked: _Looked, conditions: _Conditions) -> None:
             hit = f"({hit} OR e.search_text LIKE :code_{number})"
         conditions.add(hit, is_dear=True, **{f"word_{number}": _pattern(word)})
         conditions.values |= {f"code_{number}": _pattern(code)} if code not in ("", word) else {}
+
+
+def _by_region(filters: Filters, conditions: _Conditions) -> None:
+    """By the district of today, or by whatever codes meant the district on the day."""
+    place = _place(filters.territory, conditions.on)
+    if place == "e.region_code":
+        conditions.add("e.region_code = :region", region=filters.region)
+        return
+    meant = {filters.region, *territory_of(filters.region, conditions.on).codes}
+    conditions.add(f"{place} = ANY(:regions)", is_dear=True, regions=sorted(meant))
 
 
 def _narrow(word: str) -> str:

@@ -38,6 +38,7 @@ from backend.plans.schemas import (
 )
 from backend.plans.shortfall import as_json as shortfall_as_json
 from backend.plans.shortfall import can_be_worked_on, shortfall
+from backend.plans.territory import Division
 from backend.plans.versions import as_json as version_as_json
 from backend.plans.versions import versions_of
 from backend.subregisters.schemas import as_json as entry_as_json
@@ -54,6 +55,14 @@ class Question(BaseModel):
     on: str = Field(default="", examples=["2026-06-30"])
     known_at: str = Field(default="", examples=["2026-07-10"])
     region: str = Field(default="", examples=["321202"])
+    territory: Division = Field(
+        default=Division.THEN, description="by the districts of the day, or by today's: where each enterprise is now"
+    )
+
+    @property
+    def placed_on(self) -> date | None:
+        """The day whose districts are meant; None for today's."""
+        return (day_of(self.on, "on ") or today()) if self.territory is Division.THEN else None
 
 
 class ListQuestion(Question):
@@ -106,6 +115,7 @@ async def targets(
         day_of(question.on, "on ") or today(),
         _region(question, person),
         moment_of(question.known_at, "known_at "),
+        division=question.territory,
     )
     return targets_as_json(report)
 
@@ -117,7 +127,7 @@ async def members(
     """The enterprises (or the entries of a sub-register) behind a count; `total` is the count itself."""
     plan, found = target_named(target)
     region = _region(question, person)
-    region_of_plan(plan, region)
+    region_of_plan(plan, region, question.placed_on)
     _demand_part(question.part)
     moment = moment_of(question.known_at, "known_at ")
     day, mode = day_of(question.on, "on ") or today(), mode_of(found, question.mode)
@@ -131,6 +141,7 @@ async def members(
         mode=mode,
         part=question.part,
         within=within,
+        division=question.territory,
         limit=question.limit,
         offset=question.offset,
     )
@@ -158,12 +169,12 @@ async def target_tally(
     """A count by park, chain or industry; `asked` narrows the list of members to one of them."""
     plan, found = target_named(target)
     region = _region(question, person)
-    region_of_plan(plan, region)
+    region_of_plan(plan, region, question.placed_on)
     _demand_part(question.part)
     told = await tally(
         session, found, day_of(question.on, "on ") or today(), question.by, region=region,
         known_at=moment_of(question.known_at, "known_at "), mode=mode_of(found, question.mode), part=question.part,
-        within=within_of(question.park, question.chain, question.industry),
+        within=within_of(question.park, question.chain, question.industry), division=question.territory,
     )  # fmt: skip
     if told is None:
         raise NotFound(f"{found.id} {found.name}不是由企业名单统计的，不能按{question.by.label}分。")

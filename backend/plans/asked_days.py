@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
+from backend.plans.territory import Division
+
 #: The bits of an integer are the limit.
 MOST_DAYS = 30
 
@@ -17,6 +19,8 @@ class Asked:
 
     days: tuple[date, ...]
     known_at: datetime | None = None
+    #: Where enterprises are counted: where they were on each day, or where they are today.
+    division: Division = Division.THEN
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
@@ -33,6 +37,11 @@ class Asked:
     @property
     def last(self) -> date:
         return self.days[-1]
+
+    @property
+    def placed_on(self) -> date | None:
+        """The day whose districts are meant; None for today's."""
+        return self.last if self.division is Division.THEN else None
 
     @property
     def all(self) -> int:

@@ -14,7 +14,7 @@ from backend.clock import today
 from backend.plans.documents import plan_named, target_named
 from backend.plans.queries import concerns
 from backend.plans.schemas import day_of, moment_of
-from backend.plans.territory import territory_of
+from backend.plans.territory import Division, division_named, territory_of
 from backend.web.errors import NotFound
 from rules.plan import Plan, Target
 
@@ -31,6 +31,8 @@ class Question:
     #: None is the plan's whole territory.
     region: str | None
     written: Mapping[str, str]
+    #: By which district enterprises are counted.
+    division: Division = Division.THEN
 
     def query(self, **more: Any) -> str:
         """The question as a query string, with more to it; what is empty or None is left out."""
@@ -55,6 +57,8 @@ class Asked(BaseModel):
     chain: str = ""
     industry: str = ""
     by: str = ""
+    #: then or now: by the districts of the day, or by today's.
+    territory: str = ""
     page: int = 1
     #: What a reader assumes in the forecast: percent of ending titles that come back, newcomers a year.
     renewal: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None
@@ -73,7 +77,11 @@ def question_of(asked: Asked, person: PersonSignedIn) -> Question:
     on = day_of(asked.on, "截至日") or today()
     region = person.region_code or asked.region.strip() or None
     written = {"on": asked.on, "known_at": asked.known_at, "region": "" if person.region_code else asked.region}
-    return Question(on, moment_of(asked.known_at), region, {name: value for name, value in written.items() if value})
+    division = division_named(asked.territory)
+    if division is Division.NOW:
+        written["territory"] = asked.territory
+    told = {name: value for name, value in written.items() if value}
+    return Question(on, moment_of(asked.known_at), region, told, division)
 
 
 def plan_asked(plan_id: str, person: PersonSignedIn) -> Plan:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 On = Annotated[str | None, typer.Option("--on", help="截至日，如 2026-06-30；默认今天。")]
 KnownAt = Annotated[str | None, typer.Option("--known-at", help="数据时点：按那一天掌握的数据回答；默认现在。")]
 RegionCode = Annotated[str | None, typer.Option("--region", help="区域代码，如 321202；默认规划的全部范围。")]
+TerritoryAs = Annotated[
+    str, typer.Option("--territory", help="区划口径：then 按截至日所在市（区），now 按企业现在所在市（区）。")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON。")]
 
 
@@ -42,18 +45,23 @@ def plan(
     on: On = None,
     known_at: KnownAt = None,
     region: RegionCode = None,
+    territory: TerritoryAs = "then",
     as_json: AsJson = False,
 ) -> None:
     """一份规划的每项目标：目标值、现值、完成率、序时进度。"""
     from backend.plans.documents import plan_named
     from backend.plans.queries import plan_report
     from backend.plans.schemas import targets_as_json
+    from backend.plans.territory import division_named
 
     day, moment = _when(on, known_at)
     if plan == "list":
         _print_plans(context, as_json=as_json)
         return
-    report = knowing(context, lambda session: plan_report(session, plan_named(plan), day, region, moment))
+    division = division_named(territory)
+    report = knowing(
+        context, lambda session: plan_report(session, plan_named(plan), day, region, moment, division=division)
+    )
     if as_json:
         print_json(targets_as_json(report))
     else:
@@ -71,6 +79,7 @@ def members(
     park: Annotated[str, typer.Option(help="只列一个园区的；- 为未登记园区的。")] = "",
     chain: Annotated[str, typer.Option(help="只列一条产业链的；- 为未登记产业链的。")] = "",
     industry: Annotated[str, typer.Option(help="只列一个行业的：门类字母（C）或大类代码（35）。")] = "",
+    territory: TerritoryAs = "then",
     as_json: AsJson = False,
 ) -> None:
     """一项目标的数由哪些企业组成：名单条数总与数相等。"""
@@ -80,18 +89,20 @@ def members(
     from backend.plans.members import members as list_members
     from backend.plans.queries import region_of_plan, titles_of
     from backend.plans.schemas import members_as_json, mode_of
+    from backend.plans.territory import Division, division_named
 
+    division = division_named(territory)
     day, moment = _when(on, known_at)
     if part not in PARTS:
         raise typer.BadParameter(f"--part 应为 {'、'.join(PARTS)} 之一，实为 {part}")
 
     async def read(session: "AsyncSession") -> "tuple[Target, list[dict[str, Any]]]":
         of_plan, found = target_named(target)
-        region_of_plan(of_plan, region)
+        region_of_plan(of_plan, region, day if division is Division.THEN else None)
         chosen = mode_of(found, mode)
         listed = await list_members(
             session, found, day, region=region, known_at=moment, mode=chosen, part=part,
-            within=within_of(park, chain, industry),
+            within=within_of(park, chain, industry), division=division,
         )  # fmt: skip
         if listed is None:
             raise Refused(f"{found.id} {found.name}不是由企业名单统计的，没有名单。可用 tidu plan 查看数值和来源。")

@@ -14,7 +14,7 @@ from backend.plans.living import living
 from backend.plans.register_sets import things, wanted_of
 from backend.plans.rollup import moved_sql
 from backend.plans.sets import Sets, sets_of
-from backend.plans.territory import territory_of
+from backend.plans.territory import Division, territory_of
 from backend.subregisters.queries import entries_of_things
 from backend.subregisters.schemas import Entry
 from rules.plan import Mode, Target
@@ -52,6 +52,7 @@ async def members(
     mode: Mode | None = None,
     part: str = "counted",
     within: Within = EVERYWHERE,
+    division: Division = Division.THEN,
     limit: int | None = None,
     offset: int = 0,
 ) -> Members | None:
@@ -59,7 +60,7 @@ async def members(
 
     The list is read from the very subquery that the number is counted from.
     """
-    listed = _listed(target, Asked((on,), known_at), region, mode, part, within)
+    listed = _listed(target, Asked((on,), known_at, division), region, mode, part, within)
     if listed is None:
         return None
     source, parameters = listed
@@ -75,7 +76,16 @@ async def members(
     if not rows and offset:
         # Beyond the last page the window has nothing to stand on.
         first = await members(
-            session, target, on, region=region, known_at=known_at, mode=mode, part=part, within=within, limit=1
+            session,
+            target,
+            on,
+            region=region,
+            known_at=known_at,
+            mode=mode,
+            part=part,
+            within=within,
+            division=division,
+            limit=1,
         )
         total = first.total if first is not None else 0
     return Members(tuple(Member(*row[:4]) for row in rows), total)
@@ -93,9 +103,10 @@ async def tally(
     mode: Mode | None = None,
     part: str = "counted",
     within: Within = EVERYWHERE,
+    division: Division = Division.THEN,
 ) -> list[Part] | None:
     """The same list counted by park, chain or industry, the most first; None where no enterprises are counted."""
-    listed = _listed(target, Asked((on,), known_at), region, mode, part, within, by)
+    listed = _listed(target, Asked((on,), known_at, division), region, mode, part, within, by)
     if listed is None:
         return None
     source, parameters = listed
@@ -118,7 +129,7 @@ def _listed(
     sets = sets_of(target, asked, mode)
     if sets is None:
         return None
-    territory = territory_of(region or target.region)
+    territory = territory_of(region or target.region, asked.placed_on)
     chains = " LEFT JOIN enterprise_chain c ON c.enterprise_id = e.id" if by is By.CHAIN else ""
     source = (
         f" FROM ({living(_part(sets, part), asked)}) s JOIN enterprise e ON e.id = s.enterprise_id{chains}"

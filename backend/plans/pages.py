@@ -1,5 +1,6 @@
 """Pages about plans: all of them, one with its targets, one target with the enterprises behind it."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -8,7 +9,7 @@ from fastapi.responses import HTMLResponse
 from backend.access.dependencies import SignedIn
 from backend.clock import today
 from backend.plans import queries
-from backend.plans.asking import XLSX, Asking, Question, kept_under, plan_asked, question_of, regions_of, target_asked
+from backend.plans.asking import XLSX, Asking, kept_under, plan_asked, question_of, regions_of, target_asked
 from backend.plans.chain_table import chain_rows
 from backend.plans.documents import findings, findings_on, registers
 from backend.plans.export import as_csv, as_workbook, rows_of
@@ -23,7 +24,7 @@ from backend.plans.rollup import State
 from backend.plans.schemas import amount_in_words, counting_in_words, mode_of, number, region_name
 from backend.plans.sets import is_countable
 from backend.plans.shortfall import can_be_worked_on
-from backend.plans.territory import territory_of
+from backend.plans.territory import Division, territory_of
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.responses import download
@@ -53,7 +54,7 @@ async def plans(request: Request, session: Work, person: SignedIn, asked: Asking
     """All plans: how many of their targets are met, open, behind, not reported."""
     question = question_of(asked, person)
     if question.region is not None and not person.region_code:
-        question = Question(question.on, question.known_at, None, {**question.written, "region": ""})
+        question = replace(question, region=None, written={**question.written, "region": ""})
     reports = await all_reports(session, question.on, question.region, question.known_at)
     return render(
         request, "plans/plans.html", page_title="规划目标", reports=reports, asked=question, light_rules=LIGHT_RULES,
@@ -67,7 +68,9 @@ async def plan(request: Request, session: Work, person: SignedIn, plan_id: str, 
     """One plan: every target with its value, and the districts."""
     question = question_of(asked, person)
     found = plan_asked(plan_id, person)
-    report = await plan_report(session, found, question.on, question.region, question.known_at)
+    report = await plan_report(
+        session, found, question.on, question.region, question.known_at, division=question.division
+    )
     return render(
         request, "plans/plan.html", page_title=found.title, breadcrumb=[("规划目标", "/plans"), (found.id, None)],
         plan=found, report=report, asked=question, light_rules=LIGHT_RULES, findings=findings_on(found),
@@ -88,16 +91,18 @@ async def target(
     mode, part = mode_of(wanted, asked.mode), _part(asked.part)
     within, by = within_of(asked.park, asked.chain, asked.industry), by_named(asked.by)
     modes = {wanted.id: mode} if mode is not None else {}
-    report = await plan_report(session, found, question.on, question.region, question.known_at, modes, [wanted])
+    report = await plan_report(
+        session, found, question.on, question.region, question.known_at, modes, [wanted], question.division
+    )
     row = report.rows[0]
     page = max(asked.page, 1)
     listed = await members(
         session, wanted, question.on, region=question.region, known_at=question.known_at, mode=mode, part=part,
-        within=within, limit=MEMBERS_A_PAGE, offset=(page - 1) * MEMBERS_A_PAGE,
+        within=within, division=question.division, limit=MEMBERS_A_PAGE, offset=(page - 1) * MEMBERS_A_PAGE,
     )  # fmt: skip
     told_apart = await tally(
         session, wanted, question.on, by, region=question.region, known_at=question.known_at, mode=mode, part=part,
-        within=within,
+        within=within, division=question.division,
     ) if by is not None else None  # fmt: skip
     behind = await things_behind(
         session, wanted, question.on, region=question.region, known_at=question.known_at,
@@ -153,11 +158,11 @@ async def members_file(
     """The list behind a number, as CSV or as a workbook."""
     question = question_of(asked, person)
     found, wanted = target_asked(plan_id, target_id, person)
-    queries.region_of_plan(found, question.region)
+    queries.region_of_plan(found, question.region, question.on if question.division is Division.THEN else None)
     within = within_of(asked.park, asked.chain, asked.industry)
     listed = await members(
         session, wanted, question.on, region=question.region, known_at=question.known_at,
-        mode=mode_of(wanted, asked.mode), part=_part(asked.part), within=within,
+        mode=mode_of(wanted, asked.mode), part=_part(asked.part), within=within, division=question.division,
     )  # fmt: skip
     if listed is None or kind not in ("csv", "xlsx"):
         raise NotFound(f"{wanted.id} 没有这样的名单文件。可导出的是由企业名单统计的目标，格式为 csv 或 xlsx。")

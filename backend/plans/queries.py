@@ -13,7 +13,7 @@ from backend.plans.documents import plan_named, plans
 from backend.plans.progress import Light, Progress, judge, last_quarter_end, quarter_ends, ranks
 from backend.plans.rollup import Figure, RolledUp, roll_up
 from backend.plans.sets import is_countable
-from backend.plans.territory import Territory, territory_of
+from backend.plans.territory import Division, Territory, territory_of
 from backend.plans.versions import know_plans
 from backend.recognitions.queries import IN_FORCE
 from backend.web.errors import Refusal
@@ -112,18 +112,18 @@ class Report:
         return found
 
 
-def region_of_plan(plan: Plan, region: str | None) -> Territory:
-    """The territory asked about: the plan's own, or a part of it.
+def region_of_plan(plan: Plan, region: str | None, on: date | None = None) -> Territory:
+    """The territory asked about: the plan's own, or a part of it; with a day by that day's districts.
 
     Raises:
         RegionOutside: the region is no part of the plan's territory.
     """
-    territory = territory_of(plan.territory.code)
+    territory = territory_of(plan.territory.code, on)
     if not region or region == territory.code:
         return territory
     if not any(district.code == region for district in territory.districts):
         raise RegionOutside(plan, region)
-    return territory_of(region)
+    return territory_of(region, on)
 
 
 async def plan_report(
@@ -134,6 +134,7 @@ async def plan_report(
     known_at: datetime | None = None,
     modes: Mapping[str, Mode] | None = None,
     targets: Sequence[Target] | None = None,
+    division: Division = Division.THEN,
 ) -> Report:
     """What is said of a plan's targets (or of some of them) on a day.
 
@@ -141,7 +142,7 @@ async def plan_report(
         RegionOutside: the region is no part of the plan's territory.
     """
     chosen = {plan.id: plan.targets if targets is None else tuple(targets)}
-    return (await _reports(session, [plan], on, region, known_at, modes or {}, chosen))[0]
+    return (await _reports(session, [plan], on, region, known_at, modes or {}, chosen, division=division))[0]
 
 
 async def all_reports(
@@ -167,12 +168,17 @@ async def _reports(
     modes: Mapping[str, Mode],
     targets: Mapping[str, Sequence[Target]],
     quarters: int = QUARTERS,
+    *,
+    division: Division = Division.THEN,
 ) -> list[Report]:
     """Reports on plans, counted together: what several plans ask for is counted once."""
-    territories = [region_of_plan(plan, region) for plan in chosen]
+    by_day = on if division is Division.THEN else None
+    territories = [region_of_plan(plan, region, by_day) for plan in chosen]
     days = (*quarter_ends(on, quarters), last_quarter_end(on), on)
     wanted = [target for plan in chosen for target in targets[plan.id]]
-    rolled = await roll_up(session, wanted, days, region=region or None, known_at=known_at, modes=modes)
+    rolled = await roll_up(
+        session, wanted, days, region=region or None, known_at=known_at, modes=modes, division=division
+    )
     return [
         Report(
             plan,

@@ -20,7 +20,7 @@ from backend.plans.documents import registers
 from backend.plans.living import living
 from backend.plans.register_sets import kept_types, things, wanted_of
 from backend.plans.sets import Sets, sets_of
-from backend.plans.territory import Territory, territory_of
+from backend.plans.territory import Division, Territory, territory_of
 from backend.subregisters.queries import declarations, kept_register_types
 from rules.plan import (
     Basis,
@@ -102,6 +102,7 @@ async def roll_up(
     region: str | None = None,
     known_at: datetime | None = None,
     modes: Mapping[str, Mode] | None = None,
+    division: Division = Division.THEN,
 ) -> RolledUp:
     """The figures of targets on days, for a territory and each of its districts.
 
@@ -111,8 +112,9 @@ async def roll_up(
         region: the territory's code; None is each target's own.
         known_at: the moment whose knowledge answers; None is now.
         modes: by target id, where another way of counting holders is wanted than the plan's.
+        division: as then, by the districts of the last of the days; or as now.
     """
-    asked = Asked(tuple(sorted(set(days))), known_at)
+    asked = Asked(tuple(sorted(set(days))), known_at, division)
     counts = await _count_targets(session, targets, asked, modes or {})
     in_registers = await _count_things(session, targets, asked)
     counts |= in_registers
@@ -121,7 +123,7 @@ async def roll_up(
     figures: dict[tuple[str, date, str], Figure] = {}
     unplaced: dict[str, int] = {}
     for target in targets:
-        territory = territory_of(region or target.region)
+        territory = territory_of(region or target.region, asked.placed_on)
         tallies = counts.get(target.id)
         for place in ("", *(district.code for district in territory.districts)):
             for number, day in enumerate(asked.days):
@@ -174,6 +176,8 @@ class _Tallies:
 
 def moved_sql(asked: Asked) -> str:
     """Where enterprises that ever moved were on each of the days; whoever never did is where it is now."""
+    if asked.division is Division.NOW:
+        return "SELECT CAST(NULL AS bigint) AS enterprise_id, CAST(NULL AS text[]) AS regions WHERE FALSE"
     of_day = ", ".join(
         "(array_agg(er.region_code ORDER BY er.valid_from DESC NULLS LAST) FILTER (WHERE"
         f" (er.valid_from IS NULL OR er.valid_from <= (CAST(:days AS date[]))[{number}])"

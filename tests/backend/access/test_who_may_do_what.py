@@ -58,6 +58,7 @@ def test_no_role_but_officers_writes_to_the_registry():
         "/logout",
         "/me",
         "/people",
+        "/divisions",
         "/invitations",
         "/activate",
         "/enterprises/export",
