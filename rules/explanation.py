@@ -13,7 +13,7 @@ from rules.library import Library
 from rules.programme import Criterion
 from rules.translation import enumerated, marked, say
 from rules.values import FactKey, Growth, Unknown, Value
-from rules.wording import fact_name, operator, unit_of_indicator, yes_or_no
+from rules.wording import fact_name, node_in_words, operator, unit_of_indicator, yes_or_no
 
 _JOINED = {"any_of": marked("满足其一"), "all_of": marked("同时满足")}
 
@@ -28,7 +28,9 @@ def title_of(criterion: Criterion, facts: Sequence[str] = ()) -> str:
         return say("综合得分")
     if criterion.form in _JOINED:
         return say(_JOINED[criterion.form])
-    return enumerated(dict.fromkeys(facts)) or criterion.expression
+    if facts or criterion.test is None:
+        return enumerated(dict.fromkeys(facts)) or criterion.expression
+    return node_in_words(criterion.test)
 
 
 def explain(answer: Answer, library: Library, origins: Mapping[FactKey, str] | None = None) -> list[dict[str, Any]]:

@@ -100,6 +100,11 @@ def measure_in_words(node: Node, version: Version) -> str:
     return _words(node, _Names({one.id: one.name for one in version.measures}))
 
 
+def node_in_words(node: Node) -> str:
+    """An expression by itself, outside of any version."""
+    return _words(node, _Names())
+
+
 def _words(node: Node, names: _Names) -> str:
     return _WORDS[type(node)](node, names)
 

@@ -21,13 +21,28 @@ PAIRS = [(one, HELD[path].get(one, "")) for path, texts in CATALOGUES for one in
 DOCUMENT = re.compile(r"[\u4e00-\u9fff]*〔\d{4}〕\d+号|\d+号")
 _SCALES = {"万": 10**4, "亿": 10**8, "万亿": 10**12, "million": 10**6, "billion": 10**9}
 _NUMBER = re.compile(r"(\d[\d,]*(?:\.\d+)?)\s*(?:(万亿|万|亿|million|billion)(?![a-z]))?")
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 
 
 @pytest.mark.parametrize(("path", "texts"), CATALOGUES, ids=[str(path.relative_to(ROOT)) for path, _ in CATALOGUES])
 def test_the_catalogue_holds_exactly_the_texts_of_today(path: Path, texts: list[Text]) -> None:
     held, needed = set(HELD[path]), set(texts)
-    assert (needed - held, held - needed) == (set(), set()), "run `python -m tests.write_translations` and translate what is new"
+    assert (needed - held, held - needed) == (set(), set()), (
+        "run `python -m tests.write_translations` and translate what is new"
+    )
     assert path.read_bytes() == written(texts, HELD[path]), "run `python -m tests.write_translations`"
 
 

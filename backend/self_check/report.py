@@ -21,7 +21,7 @@ from rules.evaluate import Answer
 from rules.explanation import explain, in_words
 from rules.library import Library
 from rules.receipt import receipt
-from rules.translation import enumerated, marked, say, sentences
+from rules.translation import enumerated, language, marked, say, sentences
 from rules.wording import unit_of_indicator
 
 STATEMENT: Final = marked(
@@ -50,12 +50,27 @@ def report(check: SelfCheck, show: str, made_on: date, library: Library) -> dict
     main = next((one for one in check.by_nearness if one.version.source.programme == show), None)
     main = main or (check.by_nearness[0] if check.by_nearness else None)
     return {
-        "title": say("资格自测报告"), "target": check.target.name, "as_of": check.sheet.as_of.isoformat(),
+        "language": language(), "words": _words(), "title": say("资格自测报告"), "target": check.target.name, "as_of": check.sheet.as_of.isoformat(),
         "made_on": made_on.isoformat(), "statement": say(STATEMENT), "name": str(check.sheet.facts.get("enterprise_name", "")),
         "results": [_result(one) for one in check.by_nearness],
         "main": _explained(main, check, library) if main is not None else None,
         "facts": _facts(check, library), "more_facts": max(0, len(check.answered()) - _MOST_FACTS),
         "not_in_force": check.not_in_force,
+    }  # fmt: skip
+
+
+def _words() -> dict[str, str]:
+    """What the paper says besides: the data's own words come with them."""
+    return {
+        "as_of": say("截至"), "page": say("第 {page} 页，共 {pages} 页"), "about": say("测评内容：{target}　测评日：{day}　出具日：{made_on}"),
+        "conclusion": say("结论"), "programme": say("项目"), "failed": say("不符合"), "unknown": say("待补数据"),
+        "version": say("规则版本（施行日）"), "of_version": say("（{x}）"), "count": say("{n} 条"), "by_criterion": say("{name}：逐条判定"),
+        "documents": say("依据：{documents}"), "criterion": say("条件"), "outcome": say("判定"), "figure": say("测算值"),
+        "threshold": say("要求"), "gap": say("差距"), "cite": say("依据"), "settling": say("补齐哪些数据即可判定"),
+        "mending": say("怎样补上"), "or": say("；或者"), "colon": say("："),
+        "no_way": say("没有单靠数据能补上的办法：须取得相应资格，或待下一会计年度的数据。"),
+        "facts": say("所用数据（企业自行填报）"), "more": say("另有 {n} 项数据未列出。"), "receipt": say("测评回执"),
+        "again": say("{receipt}。凭此回执和同一份数据可重算出同一结果。"),
     }  # fmt: skip
 
 
@@ -86,7 +101,7 @@ def _result(answer: Answer) -> dict[str, Any]:
         "name": answer.version.programme.name.said, "version": answer.version.id,
         "in_force": answer.version.source.in_force.from_.isoformat(),
         "outcome": outcome("likely" if answer.is_likely else str(answer.outcome)),
-        "failed": len(answer.failed), "unknown": len(answer.unknown),
+        "tone": "likely" if answer.is_likely else str(answer.outcome), "failed": len(answer.failed), "unknown": len(answer.unknown),
     }  # fmt: skip
 
 
@@ -132,7 +147,7 @@ def _row(reason: Mapping[str, Any]) -> dict[str, str]:
 
     has_figure = reason["has_figure"]
     return {
-        "name": f"{reason['id']} {reason['name']}".strip(), "outcome": outcome(reason["outcome"]),
+        "name": f"{reason['id']} {reason['name']}".strip(), "outcome": outcome(reason["outcome"]), "tone": reason["outcome"],
         "figure": shown(reason["figure"]) if has_figure else "",
         "threshold": f"{reason['op']} {shown(reason['threshold'])}" if has_figure else "",
         "gap": shown(reason["gap"]), "cite": reason["cite"],
