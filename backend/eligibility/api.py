@@ -108,7 +108,7 @@ _BODY = {
         "application/json": {
             "schema": {"oneOf": [
                 CheckRequest.model_json_schema(),
-                {"type": "array", "maxItems": MOST_CHECKS, "items": CheckRequest.model_json_schema()},
+                {"type": "array", "maxItems": MOST_CHECKS, "items": {**CheckRequest.model_json_schema(), "title": "OneOfChecks"}},
             ]},
             "examples": {"one": {"value": _CHECK}, "several": {"value": [_CHECK, {**_CHECK, "id": 2, "programme": "tech_sme"}]}},
         }

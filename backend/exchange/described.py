@@ -9,13 +9,13 @@ from backend.exchange.bodies import MOST_ITEMS
 
 _REF: Final = "#/components/schemas/{model}"
 _EXAMPLES: Final[dict[str, Any]] = {
-    "FilingItem": {"id": "row 17", "credit_code": "91321202DEM000010T", "year": 2025, "values": {"operating_revenue": 3000.25}},
+    "FilingItem": {"id": "row 17", "credit_code": "91321283DEM000014X", "year": 2025, "values": {"operating_revenue": 3000.25}},
     "RecognitionItem": {
-        "id": "GR202532000001", "credit_code": "91321202DEM000010T", "programme": "hnte", "granted_on": "2025-11-19",
+        "id": "GR202532000001", "credit_code": "91321283DEM000014X", "programme": "hnte", "granted_on": "2025-11-19",
         "number": "GR202532000001",
     },
     "EventItem": {
-        "id": "scjg-2026-0001873", "type": "renamed", "credit_code": "91321202DEM000010T", "on": "2026-05-28",
+        "id": "scjg-2026-0001873", "type": "renamed", "credit_code": "91321283DEM000014X", "on": "2026-05-28",
         "name": "泰州云岚生物医药有限公司",
     },
 }  # fmt: skip

@@ -1,7 +1,8 @@
 """The way in for systems: the token, the quota, the signature, the key, and one transaction for all that follows.
 
 Problems by RFC 9457, in the house's form; `errors` name pointer and remedy. Who may do what stands in the routes'
-signatures: `FilingWriter`, `RecognitionWriter`, `EventWriter`, `ChangeReader`, `Subscriber`, `ListReader`.
+signatures: `FilingWriter`, `RecognitionWriter`, `EventWriter`, `ChangeReader`, `Subscriber`,
+`EnterpriseReader`, `ListReader`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -115,6 +116,7 @@ RecognitionWriter = Annotated[Caller, Depends(_may("recognition:write"))]
 EventWriter = Annotated[Caller, Depends(_may("event:write"))]
 ChangeReader = Annotated[Caller, Depends(_may("change:read"))]
 Subscriber = Annotated[Caller, Depends(_may("event:subscribe"))]
+EnterpriseReader = Annotated[Caller, Depends(_may("enterprise:read"))]
 ListReader = Annotated[Caller, Depends(_may("list:read"))]
 
 

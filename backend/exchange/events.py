@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.ending import LifeRefused
-from backend.enterprises.moving import move
+from backend.enterprises.moving import Move, MoveRefused, register_move
 from backend.enterprises.naming import rename
 from backend.enterprises.regions import Regions
 from backend.exact_json import exact_json
@@ -40,7 +40,7 @@ class _Event(BaseModel):
 
     #: The sender's own number of the event; the same one never means another event.
     id: Annotated[str, Field(min_length=1, max_length=100, examples=["scjg-2026-0001873"])]
-    credit_code: Annotated[str, Field(max_length=60, examples=["91321202DEM000010T"])]
+    credit_code: Annotated[str, Field(max_length=60, examples=["91321283DEM000014X"])]
     #: The day from which it counts.
     on: _Day
 
@@ -190,7 +190,13 @@ async def _apply(session: AsyncSession, caller: Caller, one: Judged, event: Even
         case Renamed():
             await rename(session, number, event.name, day)
         case Moved():
-            await move(session, number, event.region_code, event.town, event.park, day)
+            stated = Move(
+                number, event.region_code, day, event.town, event.park, reason=f"{caller.name}事件 {event.id}"
+            )
+            try:
+                await register_move(session, stated)
+            except MoveRefused as refusal:
+                one.object_to("/region_code", "no-move", str(refusal), "已在那里的不必再报；有误请与科技部门核对。")
         case Ended():
             await _end(session, one, number)
         case Listed():

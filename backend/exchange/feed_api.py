@@ -35,7 +35,7 @@ class ChangeEvent(BaseModel):
     id: str = Field(examples=["chg-1024"])
     source: str = "/tidu"
     type: str = Field(examples=["cn.gov.sti.registry.filing.recorded.v1"])
-    subject: str | None = Field(examples=["91321202DEM0000014"], description="The enterprise's credit code.")
+    subject: str | None = Field(examples=["91321283DEM000014X"], description="The enterprise's credit code.")
     time: datetime
 
 

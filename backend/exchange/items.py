@@ -33,7 +33,7 @@ class FilingItem(BaseModel):
 
     #: The sender's own mark, given back with the result.
     id: Annotated[str, Field(max_length=100)] | int | None = None
-    credit_code: Annotated[str, Field(max_length=60, examples=["91321202DEM0000014"])]
+    credit_code: Annotated[str, Field(max_length=60, examples=["91321283DEM000014X"])]
     year: Annotated[int, Field(ge=FIRST_YEAR, le=2999, examples=[2025])] | None = None
     #: The day on which it was said; without it, today.
     received_on: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-05-28"])] | None = None
@@ -48,7 +48,7 @@ class RecognitionItem(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     id: Annotated[str, Field(max_length=100)] | int | None = None
-    credit_code: Annotated[str, Field(max_length=60, examples=["91321202DEM0000014"])]
+    credit_code: Annotated[str, Field(max_length=60, examples=["91321283DEM000014X"])]
     programme: Annotated[str, Field(max_length=60, examples=["hnte"])]
     granted_on: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2025-11-19"])]
     number: Annotated[str, Field(max_length=60, examples=["GR202532000001"])] = ""

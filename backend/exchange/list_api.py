@@ -50,7 +50,7 @@ class DisclosedPage(BaseModel):
     as_of: str = Field(examples=["2026-11-22"])
     rows: list[dict[str, Any]] = Field(
         examples=[
-            [{"credit_code": "91321202DEM000010T", "name": "泰州云岚生物医药有限公司（演示）", "points_total": 86.4}]
+            [{"credit_code": "91321283DEM000014X", "name": "江苏景云达模具科技有限公司（演示）", "points_total": 86.4}]
         ]
     )
     next: str | None = Field(description="Give it as `cursor` for the next page; null on the last one.")

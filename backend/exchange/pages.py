@@ -1,6 +1,7 @@
 """Pages of the exchange, for the city's officers: how it goes, what is stuck, on whose authorisation, the proof."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -35,12 +36,28 @@ STATUSES: Final = {"running": ("进行中", "open"), "done": ("完成", "good"),
 async def exchange(request: Request, session: Work, person: OfTheCity) -> HTMLResponse:
     """Every system, its last success and its lag; runs; what is stuck; endpoints and dead letters."""
     return render(
-        request, "exchange/exchange.html", page_title="数据交换", systems=await queries.systems(session),
+        request, "exchange/exchange.html", page_title="数据交换", systems=[_with_lag(one) for one in await queries.systems(session)],
         runs=[_shown(run) for run in await queries.recent_runs(session)], fates=await queries.fates(session),
         unknown=await queries.unknown_fields(session), endpoints=await queries.endpoints(session),
         dead=await queries.dead_letters(session), fate_names=FATES, statuses=STATUSES, types=TYPES,
         connectors=connectors(), may_write=person.role.may_write,
     )  # fmt: skip
+
+
+def _with_lag(system: Mapping[str, Any]) -> dict[str, Any]:
+    """A system with how long ago it was read to the end; late is what missed its schedule by more than one turn."""
+    last, every = system["last_success_at"], system["every_seconds"]
+    seconds = None if last is None else (datetime.now(UTC) - last).total_seconds()
+    is_late = bool(every) and not system["is_paused"] and (seconds is None or seconds > 2 * every)
+    return dict(system) | {"lag": "—" if seconds is None else in_words(seconds), "is_late": is_late}
+
+
+def in_words(seconds: float) -> str:
+    """How long, in the largest unit that is full: 3 天, 5 小时, 12 分钟."""
+    for size, unit in ((86_400, "天"), (3_600, "小时"), (60, "分钟")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "不到 1 分钟"
 
 
 def _shown(run: Mapping[str, Any]) -> dict[str, Any]:

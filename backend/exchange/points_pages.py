@@ -7,14 +7,16 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from backend.access.dependencies import SignedIn
+from backend.access.protection.masking import Hiding
 from backend.clock import today
 from backend.enterprises.forms import ChosenEnterprise, address_of
 from backend.exchange.list_queries import points_of_enterprise
-from backend.exchange.scheme import FOLDER, Result, Scheme, compare, load_scheme, rounded, work_out
-from backend.filings.queries import facts_of
+from backend.exchange.scheme import FOLDER, Result, Scheme, SchemeIndicator, compare, load_scheme, rounded, work_out
+from backend.filings.queries import facts_of, hidden_facts
 from backend.web.dependencies import Work
 from backend.web.templates import render
 from rules.library import library
+from rules.values import FactKey
 
 router = APIRouter()
 ISSUERS: Final = {
@@ -37,10 +39,11 @@ async def points(
     shown = year if year is not None and year in years else years[0]
     facts = (await facts_of(session, [row["id"]], library().catalogue))[row["id"]]
     worked_out = [work_out(one, facts, shown, row["established_on"], library().catalogue) for one in schemes()]
+    hiding = Hiding(await hidden_facts(session, row["id"]), library().catalogue)
     issued = _issued([one for one in given if one["year"] == shown])
     return render(
         request, "exchange/points.html", page_title=f"创新积分：{row['name']}", row=row, years=years, year=shown,
-        issued=issued, ours=[_ours(one, issued) for one in worked_out], history=_history(given), issuers=ISSUERS,
+        issued=issued, ours=[_ours(one, issued, shown, hiding) for one in worked_out], history=_history(given), issuers=ISSUERS,
         breadcrumb=[("企业", "/enterprises"), (row["name"], address_of(row)), ("创新积分", None)], address=address_of(row),
     )  # fmt: skip
 
@@ -53,16 +56,23 @@ def _issued(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{**revisions[0], "before": revisions[1:]} for revisions in by_system.values()]
 
 
-def _ours(result: Result, issued: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _ours(result: Result, issued: Sequence[Mapping[str, Any]], year: int, hiding: Hiding) -> dict[str, Any]:
+    secret = {one.id for one in result.scheme.indicators if _is_hidden(one, year, hiding)}
     other = next((one for one in issued if one["points_system"] == result.scheme.id), None)
     return {
         "scheme": result.scheme, "result": result, "coverage": f"{rounded(result.coverage * 100)}%",
         "compared": compare(result, other) if other is not None and result.is_computable else "",
         "points": [
-            {"name": one.name, "category": one.category, "weight": rounded(one.weight), "points": rounded(one.points),
-             "reason": one.reason, "is_missing": one.is_missing} for one in result.points
+            {"name": one.name, "category": one.category, "weight": rounded(one.weight), "points": "—" if one.id in secret else rounded(one.points),
+             "reason": "受保护的数，未显示" if one.id in secret else one.reason, "is_missing": one.is_missing} for one in result.points
         ],
     }  # fmt: skip
+
+
+def _is_hidden(one: SchemeIndicator, year: int, hiding: Hiding) -> bool:
+    """Whether what the indicator is scored by is not shown to whoever looks."""
+    used = [name for name in (one.indicator, one.to) if name]
+    return any(hiding.hides(FactKey(name, when)) for name in used for when in (year, year - 1))
 
 
 def _history(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ ANYTHING = st.recursive(
 ITEMS = st.fixed_dictionaries(
     {},
     optional={
-        "id": ANYTHING, "credit_code": st.just("91321202DEM000010T") | ANYTHING, "year": st.integers(1900, 3000) | ANYTHING,
+        "id": ANYTHING, "credit_code": st.just("91321283DEM000014X") | ANYTHING, "year": st.integers(1900, 3000) | ANYTHING,
         "received_on": st.dates().map(str) | ANYTHING, "note": ANYTHING, "programme": st.just("hnte") | ANYTHING,
         "granted_on": st.dates().map(str) | ANYTHING, "valid_to": st.dates().map(str) | ANYTHING,
         "values": st.dictionaries(

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.database.session import owner_unit_of_work
 from backend.exchange.connectors import connectors
+from backend.exchange.pages import in_words
 from backend.exchange.reconciling import reconcile
 from backend.exchange.simulation import Simulator
 from tests.backend.conftest import ClientAs
@@ -155,3 +156,19 @@ async def test_the_comparison_is_kept_and_shown(tax: Simulator, tax_url: str, pu
     await reconcile(pull, "A100000", 2025)
     shown = await page_text(await client_as("city_officer"), "/exchange/reconciliations")
     assert "一致" in shown and "A100000" in shown
+
+
+def test_how_long_ago_is_told_in_the_largest_full_unit():
+    assert [in_words(one) for one in (59, 60, 7199, 3 * 86_400 + 5)] == ["不到 1 分钟", "1 分钟", "1 小时", "3 天"]
+
+
+async def test_a_system_that_missed_its_turn_is_marked(app: FastAPI, engine: AsyncEngine, client_as: ClientAs):
+    async with owner_unit_of_work(engine) as session:
+        await session.execute(
+            text(
+                "INSERT INTO exchange_system (id, name, every_seconds, last_success_at) VALUES"
+                " ('tax', '税务', 3600, now() - interval '5 hours'), ('ip', '知识产权', 86400, now() - interval '5 hours')"
+            )
+        )
+    shown = await page_text(await client_as("city_officer"), "/exchange")
+    assert shown.count("5 小时") == 2 and shown.count('<span class="badge tone-open">5 小时') == 1
