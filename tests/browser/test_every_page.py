@@ -6,6 +6,7 @@ from playwright.async_api import Page
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from tests.browser.conftest import PageAs
 from tests.browser.watching import complaints_of
@@ -16,7 +17,8 @@ PAGES = (
     "/", "/enterprises", "/enterprises?q=科技&sort=rung", "/enterprises?q=没有", "{enterprise}",
     "{enterprise}?programme=hnte&on=2025-12-31", "/recognitions", "/recognitions?view=lapsed", "/plans", "/plans/P000",
     "/plans/P000/targets/T000-01", "/rules", "/rules/hnte", "/rules/tech_sme", "/me", "/no-such-page",
-    "/pool", "/pool?view=list", "/conflicts", "{enterprise}/service",
+    "/pool", "/pool?view=list", "/conflicts", "{enterprise}/service", "{enterprise}/accounts", "{enterprise}/messages",
+    "/from-enterprises",
 )  # fmt: skip
 WRITERS_PAGES = ("/imports",)
 ADMINISTRATORS_PAGES = ("/people", "/people/new")
@@ -27,8 +29,14 @@ PEOPLE = {
     "jingjiang": WRITERS_PAGES,
     "lingdao": (),
 }
-#: Login → its pages, of those who have to do with no enterprise.
-APART = {"shenji": ("/audit", "/audit/entries/1", "/audit/verify", "/me", "/me/second-factor")}
+#: Login → its pages, of those who do not look at the registry.
+APART = {
+    "shenji": ("/audit", "/audit/entries/1", "/audit/verify", "/me", "/me/second-factor"),
+    "qiye": (
+        "/me/enterprise", "/me/enterprise/facts", "/me/enterprise/figures", f"/me/enterprise/figures/{today().year - 1}",
+        "/me/enterprise/pool", "/me/enterprise/messages", "/me/enterprise/messages/1", "/me/enterprise/needs",
+    ),
+}  # fmt: skip
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -98,6 +106,17 @@ async def test_no_page_has_a_serious_barrier(page_as: PageAs, enterprise: str) -
 async def test_no_page_has_a_serious_barrier_on_a_telephone(page_as: PageAs, enterprise: str) -> None:
     page = await page_as("shi", width=390)
     assert await _barriers_on(page, ["/", "/enterprises", enterprise, "/plans/P000/targets/T000-01"]) == []
+
+
+async def test_no_page_of_an_enterprises_own_is_wide_or_has_a_barrier_on_a_telephone(page_as: PageAs) -> None:
+    page = await page_as("qiye", width=390)
+    assert await _barriers_on(page, list(APART["qiye"])) == []
+    too_wide: list[str] = []
+    for path in APART["qiye"]:
+        await page.goto(path)
+        if await page.evaluate(_OVERFLOW):
+            too_wide.append(path)
+    assert too_wide == []
 
 
 async def _barriers_on(page: Page, paths: list[str]) -> list[str]:
