@@ -88,11 +88,7 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
     chains, parks = await memory.recall(
         ("choices",), (await seen_by(session)).of(("enterprise",)), lambda: _choices(session)
     )
-    following = (
-        write_cursor(request, place_of(chosen.sort, found.rows[-1]))
-        if found.page < found.pages or found.is_more
-        else ""
-    )
+    following = write_cursor(request, place_of(chosen.sort, found.rows[-1])) if not found.is_last else ""
     preceding = write_cursor(request, place_of(chosen.sort, found.rows[0])) if found.page > 2 else ""
     return render(
         request, "enterprises/enterprises.html", block="results" if is_htmx(request) else None, page_title="企业",

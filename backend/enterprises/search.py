@@ -314,7 +314,7 @@ async def search(
     async def rows_of(page: int, *, is_placed: bool = False) -> list[Mapping[str, Any]]:
         where, place = (
             " AND ".join(conditions.parts),
-            {"limit": PAGE_SIZE, "offset": 0 if is_placed else (page - 1) * PAGE_SIZE},
+            {"limit": PAGE_SIZE + 1, "offset": 0 if is_placed else (page - 1) * PAGE_SIZE},
         )
         if is_placed and filters.after is not None:
             there, keys = beyond(
@@ -328,16 +328,20 @@ async def search(
         return found[::-1] if order is _BACKWARDS else found
 
     page = max(1, filters.page)
-    rows = await rows_of(page, is_placed=filters.after is not None)
-    is_counted = filters.after is None and (0 < len(rows) < PAGE_SIZE or (not rows and page == 1))
+    found = await rows_of(page, is_placed=filters.after is not None)
+    # One row more than is shown says whether the list goes on; a page before another has it in front.
+    goes_on = len(found) > PAGE_SIZE or filters.is_backwards
+    rows = found[-PAGE_SIZE:] if filters.is_backwards else found[:PAGE_SIZE]
+    is_counted = filters.after is None and not goes_on and (rows or page == 1)
     if is_counted:
         return Found(rows, (page - 1) * PAGE_SIZE + len(rows), page, PAGE_SIZE)
     total, is_more = await _total(session, filters, conditions, memory)
     if rows:
-        return Found(rows, total, page, PAGE_SIZE, is_more=is_more)
+        return Found(rows, total, page, PAGE_SIZE, is_more=is_more, goes_on=goes_on)
     # What was before the place is gone, or what was behind it.
     last = 1 if filters.is_backwards else pages_of(total, PAGE_SIZE)
-    return Found(await rows_of(last), total, last, PAGE_SIZE, is_more=is_more)
+    found = await rows_of(last)
+    return Found(found[:PAGE_SIZE], total, last, PAGE_SIZE, is_more=is_more, goes_on=len(found) > PAGE_SIZE)
 
 
 async def _total(

@@ -25,8 +25,15 @@ class Found:
     a_page: int
     #: There are more than `total`, and nobody counted how many.
     is_more: bool = False
+    #: Where nobody counted, whether anything comes after this page.
+    goes_on: bool = False
 
     @property
     def pages(self) -> int:
         """How many pages there are, at least one."""
         return pages_of(self.total, self.a_page)
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing comes after this page."""
+        return not self.goes_on if self.is_more else self.page >= self.pages
