@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from backend.spreadsheets.fates import Fate, Importer, RowFate, problem_of
+from backend.spreadsheets.packed import FigureColumn, PackedFigures
 from backend.spreadsheets.records import (
     Figure,
     FigureValue,
@@ -28,12 +30,20 @@ _PLAIN_NUMBER = Decimal(10) ** 10
 def first_look(row: ReadRow, importer: Importer) -> RowFate:
     """The row as it stands, refused where the file, the catalogue or the calendar contradict it."""
     problems = [*row.problems]
-    for figure in row.figures:
-        problems += _problems_of_figure(row, figure, importer)
+    figures = row.figures
+    if not (isinstance(figures, PackedFigures) and _are_over(figures.columns, importer.today.year)):
+        for figure in figures:
+            problems += _problems_of_figure(row, figure, importer)
     for one in row.recognitions:
         problems += _problems_of_title(row, one, importer)
     is_bad = any(problem.severity is Severity.ERROR for problem in problems)
     return RowFate(row, Fate.REFUSED if is_bad else Fate.UNCHANGED, problems)
+
+
+@lru_cache(maxsize=256)
+def _are_over(columns: tuple[FigureColumn, ...], this_year: int) -> bool:
+    """Whether the years of some columns are not to come: of plain numbers nothing else can be wrong."""
+    return all(one.year is None or one.year <= this_year for one in columns)
 
 
 def as_filed(value: FigureValue) -> Any:

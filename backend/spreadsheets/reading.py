@@ -71,6 +71,8 @@ class ReadOptions:
     #: What an officer said that columns mean, by their stems: see `column_choices`.
     columns: Mapping[str, str] = field(default_factory=dict[str, str])
     progress: Progress = field(default_factory=Progress, compare=False)
+    #: Whether rows keep their cells, to be handed back; without them a large file takes far less room.
+    keeps_cells: bool = True
 
 
 @dataclass
@@ -152,8 +154,11 @@ def _read_sheet(
                 )
             )
             continue
-        reader = TableReader(table, context, progress=options.progress)
-        reading.rows += [replace(row, layout=layout.id) for row in layout.read(reader)]
+        reader = TableReader(table, context, progress=options.progress, keeps_cells=options.keeps_cells)
+        rows = layout.read(reader)
+        for position, row in enumerate(rows):
+            rows[position] = replace(row, layout=layout.id)
+        reading.rows += rows
         reading.skipped_rows += table.skipped
         reading.notes += [*reader.notes, *_notes_on(table, layout)]
         reading.tables.append(_described(table, layout, context))
@@ -238,12 +243,9 @@ def _compared(rows: Sequence[ReadRow]) -> tuple[list[ReadRow], list[SkippedRow]]
     """Leave out a row that says again what another says, and name rows that contradict each other."""
     kept: list[ReadRow] = []
     duplicates: list[SkippedRow] = []
-    seen: dict[tuple[object, ...], ReadRow] = {}
+    earlier: dict[str, list[ReadRow]] = {}
     for row in rows:
-        keys = list(_keys(row))
-        first = next((seen[key] for key in keys if key in seen), None)
-        for key in keys:
-            seen.setdefault(key, row)
+        first = _first_alike(row, earlier)
         if first is None or not row.is_good:
             kept.append(row)
         elif difference := _difference(first, row):
@@ -254,6 +256,23 @@ def _compared(rows: Sequence[ReadRow]) -> tuple[list[ReadRow], list[SkippedRow]]
             text = f"{row.enterprise.name}：与{_place(first, row)}相同"
             duplicates.append(SkippedRow(row.sheet, row.row, SkipReason.DUPLICATE, text))
     return kept, duplicates
+
+
+def _first_alike(row: ReadRow, earlier: dict[str, list[ReadRow]]) -> ReadRow | None:
+    """The first of the earlier rows that says something that this one says, too; this one is then one of them."""
+    who = _who(row.enterprise)
+    if who is None:
+        return None
+    others = earlier.setdefault(who, [])
+    first = None
+    if others:
+        # Only rows of one enterprise can say the same, and mostly there is one of each.
+        said = [set(_keys(other)) for other in others]
+        first = next(
+            (other for key in _keys(row) for other, keys in zip(others, said, strict=True) if key in keys), None
+        )
+    others.append(row)
+    return first
 
 
 def _keys(row: ReadRow) -> Iterable[tuple[object, ...]]:

@@ -5,7 +5,7 @@ it to an enterprise is the import's business.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -181,9 +181,9 @@ class ReadRow:
     sheet: str
     row: int
     enterprise: EnterpriseRecord
-    figures: tuple[Figure, ...] = ()
+    figures: Sequence[Figure] = ()
     recognitions: tuple[RecognitionRecord, ...] = ()
-    #: The raw cells from column A on, merged regions and 〃 filled in.
+    #: The raw cells from column A on, merged regions and 〃 filled in; none where only the record is wanted.
     cells: tuple[Cell, ...] = ()
     problems: tuple[RowProblem, ...] = ()
     is_hidden: bool = False

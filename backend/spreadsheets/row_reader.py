@@ -4,7 +4,7 @@ All layouts read their rows through here, so that a date, a code or an amount me
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -19,6 +19,7 @@ from backend.spreadsheets.cells import CellProblem, MoneyUnit
 from backend.spreadsheets.columns import Column, Field, is_yearly
 from backend.spreadsheets.context import Context, in_section, read_batch, region_named
 from backend.spreadsheets.header import Row, Table
+from backend.spreadsheets.packed import FigureColumn, PackedFigures
 from backend.spreadsheets.programme_names import (
     BY_EDITION,
     find_event,
@@ -50,6 +51,68 @@ _TOLD_EVERY: Final = 500
 _FIGURES_OF_IDENTITY: Final = {"enterprise_name", "uscc"}
 
 
+#: Types of indicators whose cells are plain numbers in the indicator's own unit.
+_PLAIN_TYPES: Final = frozenset({Type.MONEY, Type.NUMBER, Type.HEADCOUNT, Type.COUNT, Type.PERCENT})
+#: Below this a number needs no question about its unit.
+_PLAIN_BELOW: Final = 1_000_000_000
+#: Six decimals of 万元 are whole fen; with the point.
+_MOST_DECIMALS: Final = 7
+
+
+@dataclass(frozen=True, slots=True)
+class PlainColumn:
+    """A column of figures in which a number means itself: a quick way for what most cells of a large ledger are."""
+
+    index: int
+    kept: FigureColumn
+    is_whole: bool
+    least: float
+    most: float
+
+    @classmethod
+    def of(cls, column: Column, reader: "TableReader") -> "PlainColumn | None":
+        """The column as one of plain numbers; None where its year, its unit or its type needs a closer look."""
+        indicator = column.indicator
+        if (
+            indicator is None
+            or indicator.type not in _PLAIN_TYPES
+            or column.index in reader.suspicious | reader.fractions
+        ):
+            return None
+        if reader.table.has(Field.YEAR) or (column.unit or reader.context.unit or MoneyUnit.WAN) is not MoneyUnit.WAN:
+            return None
+        if indicator.type is not Type.MONEY and column.unit is not None:
+            return None
+        year = reader.year_of(column) if is_yearly(column) else None
+        if is_yearly(column) and year is None:
+            return None
+        low, high = indicator.range or (None, None)
+        if low is None and indicator.type in (Type.COUNT, Type.HEADCOUNT):
+            low = 0
+        kept = FigureColumn(indicator.id, year, column.letter, reader.context.as_of)
+        least, most = (-_PLAIN_BELOW if low is None else float(low)), (_PLAIN_BELOW if high is None else float(high))
+        return cls(column.index, kept, indicator.type is Type.COUNT, max(least, -_PLAIN_BELOW), min(most, _PLAIN_BELOW))
+
+    def number(self, cell: Cell) -> Decimal | None:
+        """The number of a cell; None where it is no plain one."""
+        kind = type(cell)
+        if kind is float:
+            assert isinstance(cell, float)
+            if not self.least <= cell <= self.most:
+                return None
+            if cell.is_integer():
+                return Decimal(int(cell))
+            if self.is_whole:
+                return None
+            # As Excel shows it; more decimals than a fen has are rounded by the long way.
+            text = f"{cell:.15g}"
+            return Decimal(text) if "e" not in text and len(text) - text.index(".") <= _MOST_DECIMALS else None
+        if kind is int:
+            assert isinstance(cell, int)
+            return Decimal(cell) if self.least <= cell <= self.most else None
+        return None
+
+
 @dataclass
 class TableReader:
     """A table with its context, and what is true of its columns as a whole."""
@@ -59,11 +122,15 @@ class TableReader:
     wrong_code: Severity = Severity.ERROR
     notes: list[TableNote] = field(default_factory=list[TableNote])
     progress: Progress = field(default_factory=Progress)
+    #: Whether good rows keep their cells; they do not where only the records are wanted of a very large file.
+    keeps_cells: bool = True
 
     def __post_init__(self) -> None:
         self.fractions = {column.index for column in self.table.figures if self._holds_fractions(column)}
         self.suspicious: set[int] = set()
         self.figure_columns = tuple(column for column in self.table.figures if self._is_usable(column))
+        self.plain_columns = self._plain_columns()
+        self.kept_columns = tuple(one.kept for one in self.plain_columns or ())
 
     def note(self, column: Column | None, text: str) -> None:
         """Remember something about a column, or the table."""
@@ -80,9 +147,19 @@ class TableReader:
                 sections[row.section] = in_section(self.context, row.section)
             reader = RowReader(self, row, sections[row.section])
             result.append(reader.damaged() or read(reader))
+            if not self.keeps_cells:
+                # The sheet is read once; what was read of it need not be held beside what was made of it.
+                self.table.sheet.rows[row.number - 1] = []
         return result
 
     # What is decided for a column once ---------------------------------------------------------------
+
+    def _plain_columns(self) -> "tuple[PlainColumn, ...] | None":
+        """The columns of figures, if numbers in all of them can be taken as they stand; None where one needs a look."""
+        columns = [PlainColumn.of(column, self) for column in self.figure_columns]
+        found = tuple(one for one in columns if one is not None)
+        places = {(one.kept.indicator, one.kept.year) for one in found}
+        return found if len(found) == len(columns) == len(places) and found else None
 
     def _holds_fractions(self, column: Column) -> bool:
         """Whether a column of percentages holds shares of one: all its numbers are at most 1."""
@@ -205,7 +282,7 @@ class RowReader:
     def done(
         self,
         enterprise: EnterpriseRecord,
-        figures: tuple[Figure, ...] = (),
+        figures: Sequence[Figure] = (),
         recognitions: tuple[RecognitionRecord, ...] = (),
     ) -> ReadRow:
         """The record as read."""
@@ -215,7 +292,7 @@ class RowReader:
             enterprise=enterprise,
             figures=figures,
             recognitions=recognitions,
-            cells=self.row.cells,
+            cells=self.row.cells if self.reader.keeps_cells else (),
             problems=tuple(self.problems),
             is_hidden=self.row.is_hidden,
         )
@@ -344,10 +421,33 @@ class RowReader:
 
     # Figures -----------------------------------------------------------------------------------------
 
-    def figures(self) -> tuple[Figure, ...]:
+    def figures(self) -> Sequence[Figure]:
         """The values of the indicator columns."""
         if not self.reader.figure_columns:
             return ()
+        if self.reader.plain_columns is not None:
+            packed = self._plain_figures(self.reader.plain_columns)
+            if packed is not None:
+                return packed
+        return self._figures_looked_at()
+
+    def _plain_figures(self, columns: "tuple[PlainColumn, ...]") -> PackedFigures | None:
+        """The figures of a row of plain numbers; None where a cell needs a closer look."""
+        numbers: list[Decimal | None] = []
+        cells_of_row = self.row.cells
+        width = len(cells_of_row)
+        for column in columns:
+            cell = cells_of_row[column.index] if column.index < width else ""
+            if cell == "":
+                numbers.append(None)
+                continue
+            number = column.number(cell)
+            if number is None:
+                return None
+            numbers.append(number)
+        return PackedFigures(self.reader.kept_columns, numbers)
+
+    def _figures_looked_at(self) -> tuple[Figure, ...]:
         year_of_row = self.take(self.table.column(Field.YEAR), cells.read_year)
         found: dict[tuple[str, int | None], Figure] = {}
         for column in self.reader.figure_columns:

@@ -6,7 +6,7 @@ transaction.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -16,6 +16,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.engine import make_engine
 from backend.database.errors import StorageError
@@ -36,6 +37,8 @@ from backend.spreadsheets.workbook import WorkbookError
 log: Final = structlog.stdlib.get_logger(__name__)
 #: Seconds between two looks at how far it is, and whether it is to stop.
 _PULSE: Final = 0.5
+#: Enterprises that are evaluated at once.
+_PORTION: Final = 5_000
 
 
 @dataclass(frozen=True)
@@ -198,7 +201,8 @@ _Work = Callable[[AsyncEngine, Run, _Reporter], Awaitable[None]]
 async def _read(engine: AsyncEngine, run: Run, progress: Progress) -> ReadResult:
     async with reached(unit_of_work(engine, run.scope)) as session:
         content = await content_of(session, run.import_id)
-    options = replace(run.options, progress=progress)
+    # What is refused is read again when it is handed back.
+    options = replace(run.options, progress=progress, keeps_cells=False)
     # In yet another thread, so that the wish to stop is heard meanwhile.
     return await asyncio.to_thread(read_file, content, run.importer.catalogue, options, run.file_name)
 
@@ -220,13 +224,18 @@ async def _write(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
     importer = replace(run.importer, import_id=run.import_id, progress=progress)
     async with reached(unit_of_work(engine, run.scope)) as session:
         report = await run_import(session, result, importer, good_rows_only=run.good_rows_only)
-        progress.tell(Stage.EVALUATING, 0, len(report.touched))
-        if report.touched:
-            await evaluate_touched(session, report.touched, importer.library, importer.today)
+        await evaluate_portions(session, report.touched, importer)
         progress.tell(Stage.REPORTING)
         await reporter.end()
         await keep_outcome(session, run.import_id, report, run.entered)
         await note_carried_out(session, run.import_id)
+
+
+async def evaluate_portions(session: AsyncSession, touched: Sequence[int], importer: Importer) -> None:
+    """Evaluate whom an import wrote of, some thousands at a time: all at once would need room for all their figures."""
+    for start in range(0, len(touched), _PORTION):
+        importer.progress.tell(Stage.EVALUATING, start, len(touched))
+        await evaluate_touched(session, touched[start : start + _PORTION], importer.library, importer.today)
 
 
 async def _write_decided(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
@@ -236,7 +245,6 @@ async def _write_decided(engine: AsyncEngine, run: Run, reporter: _Reporter) -> 
     importer = replace(run.importer, import_id=run.import_id, progress=progress)
     async with reached(unit_of_work(engine, run.scope)) as session:
         report = await run_import(session, replace(result, rows=tuple(chosen)), importer, good_rows_only=True)
-        if report.touched:
-            await evaluate_touched(session, report.touched, importer.library, importer.today)
+        await evaluate_portions(session, report.touched, importer)
         await reporter.end()
         await keep_decided(session, run.import_id, report)

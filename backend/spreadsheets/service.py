@@ -16,6 +16,7 @@ from backend.spreadsheets.checks import as_filed, first_look
 from backend.spreadsheets.fates import Fate, Importer, Report, RowFate
 from backend.spreadsheets.identifying import identify
 from backend.spreadsheets.journal import note_touched
+from backend.spreadsheets.packed import PackedFigures
 from backend.spreadsheets.progress import Stage
 from backend.spreadsheets.records import ReadResult
 from backend.spreadsheets.titles import take_titles
@@ -111,7 +112,6 @@ async def _import_rows(
     importer.progress.tell(Stage.MATCHING, 0, len(rest))
     touched = await identify(session, rest, importer)
     identified = [one for one in rest if one.fate is not Fate.REFUSED]
-    importer.progress.tell(Stage.FILING, 0, len(identified))
     touched |= await _file(session, identified, importer)
     importer.progress.tell(Stage.TITLES, 0, len(identified))
     touched |= await take_titles(session, identified, importer)
@@ -126,7 +126,15 @@ def _looked_at(result: ReadResult, importer: Importer) -> Iterator[RowFate]:
 
 
 async def _file(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> set[int]:
-    """Each row's figures, a filing for each year."""
+    """Each row's figures, a filing for each year; some thousand rows at a time, so that not all are held as filings."""
+    touched: set[int] = set()
+    for start in range(0, len(fates), _PORTION):
+        importer.progress.tell(Stage.FILING, start, len(fates))
+        touched |= await _file_some(session, fates[start : start + _PORTION], importer)
+    return touched
+
+
+async def _file_some(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> set[int]:
     owned = [(one, draft) for one in fates for draft in _drafts(one, importer)]
     if not owned:
         return set()
@@ -142,8 +150,13 @@ async def _file(session: AsyncSession, fates: Sequence[RowFate], importer: Impor
 
 def _drafts(one: RowFate, importer: Importer) -> Sequence[FilingDraft]:
     by_year: dict[int | None, dict[str, Any]] = {}
-    for figure in one.row.figures:
-        by_year.setdefault(figure.year, {})[figure.indicator] = as_filed(figure.value)
+    figures = one.row.figures
+    if isinstance(figures, PackedFigures):
+        for column, number in figures.values():
+            by_year.setdefault(column.year, {})[column.indicator] = number
+    else:
+        for figure in figures:
+            by_year.setdefault(figure.year, {})[figure.indicator] = as_filed(figure.value)
     assert one.enterprise_id is not None or not by_year
     return [
         FilingDraft(one.enterprise_id or 0, SOURCE, year, values, importer.today, one.row.sheet)

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
@@ -137,6 +138,7 @@ def is_blank(cell: Cell) -> bool:
     return not cell or cell.isspace() or (cell[0] in _INVISIBLE and not cell.strip(_INVISIBLE_OR_BLANK))
 
 
+@cache
 def column_letter(index: int) -> str:
     """The letter of a 0-based column: 0 → A, 26 → AA."""
     letters = ""

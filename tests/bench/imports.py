@@ -24,10 +24,10 @@ from backend.database.engine import make_engine
 from backend.database.migrate import upgrade
 from backend.database.session import owner_unit_of_work
 from backend.demo.population import population
-from backend.eligibility.service import evaluate_touched
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.keeping import begin_run, keep_checked, keep_outcome
 from backend.spreadsheets.reading import ReadOptions, read_file
+from backend.spreadsheets.running import evaluate_portions
 from backend.spreadsheets.service import digest, dry_run, run_import
 from backend.spreadsheets.undoing import undo_import
 from rules.library import library
@@ -120,7 +120,9 @@ async def _import(url: str, file: Path, postmaster: int) -> Took:
     content = file.read_bytes()
     measured = _measuring(postmaster)
     with measured(took.reading):
-        result = read_file(content, rules.catalogue, ReadOptions(within="321200", year=2025), "台账.xlsx")
+        result = read_file(
+            content, rules.catalogue, ReadOptions(within="321200", year=2025, keeps_cells=False), "台账.xlsx"
+        )
     with measured(took.trying):
         async with owner_unit_of_work(engine) as session:
             number = await begin_run(session, "台账.xlsx", content, digest(content), {}, by, "checking")
@@ -130,7 +132,7 @@ async def _import(url: str, file: Path, postmaster: int) -> Took:
     with measured(took.writing):
         async with owner_unit_of_work(engine) as session:
             report = await run_import(session, result, replace(by, import_id=number), good_rows_only=True)
-            await evaluate_touched(session, report.touched, rules, today())
+            await evaluate_portions(session, report.touched, by)
             await keep_outcome(session, number, report, {})
     counts = report.counts
     del result, report
