@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 import structlog
+from asyncpg.exceptions import OperatorInterventionError, PostgresConnectionError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -102,7 +103,8 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_malformed)
     # A server that is not there makes itself known below SQLAlchemy, as a refused connection.
-    for unreachable in (StorageError, OperationalError, InterfaceError, PoolTimeout, ConnectionError):
+    away = (ConnectionError, TimeoutError, PostgresConnectionError, OperatorInterventionError)
+    for unreachable in (StorageError, OperationalError, InterfaceError, PoolTimeout, *away):
         app.add_exception_handler(unreachable, _on_no_database)
     app.add_exception_handler(DBAPIError, _on_database_error)
     app.add_exception_handler(Exception, _on_the_unexpected)
@@ -199,9 +201,16 @@ async def _on_no_database(request: Request, error: Exception) -> Response:
 _NO_ROOM: Final = frozenset({"22000", "22003", "22007", "22008", "22021", "22P02", "22P05"})
 
 
+#: What a server says that shuts down, has crashed or is not up yet; and that a connection has gone.
+_AWAY: Final = ("57P01", "57P02", "57P03", "08")
+
+
 async def _on_database_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DBAPIError)
-    if getattr(error.orig, "sqlstate", None) not in _NO_ROOM:
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    if error.connection_invalidated or state.startswith(_AWAY):
+        return await _on_no_database(request, error)
+    if state not in _NO_ROOM:
         raise error
     log.warning("value_without_room", trace_id=trace_id(request), path=request.url.path, error=str(error.orig))
     detail = "填写的内容里有数据库不能保存的字符，或超出范围的数字、日期，本次没有保存。请核对后重新提交。"
