@@ -42,6 +42,8 @@ class Section:
 
     title: str
     lines: Sequence[Line]
+    #: Lines that only one of the two says anything of; many, and nothing to weigh.
+    others: Sequence[Line] = ()
 
 
 async def compare(
@@ -56,10 +58,16 @@ async def compare(
         Section("身份", _pair([_identity(one, names) for one in files])),
         Section("认定", _pair([_titles(one, names) for one in files])),
         Section("培育库与台账", _pair(entries)),
-        Section("数据（按来源）", _pair([_facts(one, names) for one in files])),
+        _of_facts(_pair([_facts(one, names) for one in files])),
         Section("其他记录（条）", _pair(counts)),
     ]
-    return [one for one in sections if one.lines]
+    return [one for one in sections if one.lines or one.others]
+
+
+def _of_facts(lines: Sequence[Line]) -> Section:
+    """What both say, differences first; the rest apart."""
+    both = sorted((one for one in lines if one.left and one.right), key=lambda one: not one.differs)
+    return Section("数据（按来源）", both, [one for one in lines if not (one.left and one.right)])
 
 
 def _pair(sides: Sequence[Mapping[str, str]]) -> list[Line]:
@@ -101,11 +109,16 @@ def _facts(file: EnterpriseFile, names: Names) -> dict[str, str]:
             told[names.fact(FactKey(figure.indicator.id, year))] = words
     for one in file.current:
         if one.said:
-            told[one.indicator.name] = "；".join(f"{_short(s.value)}（{names.source(s.source)}）" for s in one.said)
+            told[one.indicator.name] = "；".join(
+                f"{_short(one.indicator.choices.get(str(s.value), s.value))}（{names.source(s.source)}）"
+                for s in one.said
+            )
     return told
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return "是" if value else "否"
     return f"{len(value)} 条记录" if isinstance(value, list) else str(value)
 
 

@@ -23,6 +23,13 @@ from rules.plan import Mode, Target
 PARTS = {"counted": "已计入", "whole": "分母", "missing": "分母中未计入"}
 
 
+#: The code, of a file that has become part of another since too.
+_CODE = (
+    "coalesce(e.credit_code, (SELECT g.before -> 'absorbed' ->> 'credit_code' FROM enterprise_merge g"
+    " WHERE g.absorbed_id = e.id AND g.undone_at IS NULL ORDER BY g.id DESC LIMIT 1))"
+)
+
+
 @dataclass(frozen=True)
 class Member:
     """An enterprise on a target's list, with where it was registered on the day."""
@@ -66,7 +73,8 @@ async def members(
     source, parameters = listed
     found = await session.execute(
         text(
-            "SELECT e.id, e.credit_code, e.name, p.region_code, count(*) OVER () AS total"
+            f"SELECT e.id, {_CODE if known_at is not None else 'e.credit_code'} AS credit_code, e.name, p.region_code,"
+            " count(*) OVER () AS total"
             f"{source} ORDER BY p.region_code, e.name, e.id LIMIT :limit OFFSET :offset"
         ),
         {**parameters, "limit": limit, "offset": offset},

@@ -18,10 +18,10 @@ PAGES = (
     "{enterprise}?programme=hnte&on=2025-12-31", "/recognitions", "/recognitions?view=lapsed", "/plans", "/plans/P000",
     "/plans/P000/targets/T000-01", "/rules", "/rules/hnte", "/rules/tech_sme", "/me", "/no-such-page",
     "/pool", "/pool?view=list", "/conflicts", "{enterprise}/service", "{enterprise}/accounts", "{enterprise}/messages",
-    "/from-enterprises",
+    "/from-enterprises", "/enterprises/duplicates",
 )  # fmt: skip
-WRITERS_PAGES = ("/imports",)
-ADMINISTRATORS_PAGES = ("/people", "/people/new")
+WRITERS_PAGES = ("/imports", "{enterprise}/split", "{enterprise}/end")
+ADMINISTRATORS_PAGES = ("/people", "/people/new", "/divisions")
 #: Login → its pages beyond those for all.
 PEOPLE = {
     "admin": (*WRITERS_PAGES, *ADMINISTRATORS_PAGES),

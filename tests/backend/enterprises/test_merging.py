@@ -22,6 +22,9 @@ from backend.enterprises.queries import find
 from backend.enterprises.schemas import Draft
 from backend.enterprises.service import register
 from backend.filings.queries import facts_known_at, facts_of
+from backend.plans.documents import target_named
+from backend.plans.members import members
+from backend.plans.rollup import roll_up
 from backend.recognitions.queries import held_by
 from rules.library import library
 from tests.factories import TODAY, column, make_code, make_enterprise, make_filing, make_recognition
@@ -216,6 +219,17 @@ async def test_a_past_day_s_knowledge_still_has_two(merged: dict[str, Any]):
     assert [len(held[number]) for number in both] == [1, 2]
     assert facts[merged["absorbed"]].yearly["sales_revenue"] == {2025: 3_000_000_000}
     assert facts[merged["survivor"]].yearly["sales_revenue"] == {2025: 1_000_000_000}
+
+
+async def test_a_past_day_s_count_and_list_still_have_two(merged: dict[str, Any]):
+    _, target = target_named("T000-01")
+    async with merged["open"]() as session:
+        for moment, many in ((merged["before"], 2), (None, 1)):
+            counted = (await roll_up(session, [target], [TODAY], known_at=moment)).of(target, TODAY).counted
+            listed = await members(session, target, TODAY, known_at=moment)
+            assert listed is not None
+            assert (counted, listed.total) == (many, many)
+            assert all(one.credit_code for one in listed.rows)
 
 
 async def test_what_came_in_after_a_merge_stays_where_it_was_filed_unless_it_is_given_back(merged: dict[str, Any]):
