@@ -52,13 +52,27 @@ async def simulate_registry(session: AsyncSession, patch: Patch, library: Librar
         RuleError: the patch is wrong.
         UnknownProgramme: it names no version of the library.
     """
-    before = library.programme(patch.programme).pinned(patch.version)
-    after = apply_patch(patch, library)
+    return (await simulate_several(session, [patch], library, as_of))[0]
+
+
+async def simulate_several(
+    session: AsyncSession, patches: Sequence[Patch], library: Library, as_of: date
+) -> list[RegistrySimulation]:
+    """Run several patches over the same enterprises, whose facts are read once.
+
+    Raises:
+        RuleError: a patch is wrong.
+        UnknownProgramme: one names no version of the library.
+    """
+    pairs = [(library.programme(one.programme).pinned(one.version), apply_patch(one, library)) for one in patches]
     found = await session.execute(
         text("SELECT id, credit_code, name, region_code FROM enterprise WHERE status = 'active' ORDER BY id")
     )
     rows = [dict(row) for row in found.mappings()]
     ids = np.array([row["id"] for row in rows], dtype=np.int64)
-    population = await read_population(session, ids, library, (before, after))
-    simulation = await asyncio.to_thread(simulate, before, after, population, as_of, Engine(library.environment))
-    return RegistrySimulation(simulation, rows)
+    population = await read_population(session, ids, library, [version for pair in pairs for version in pair])
+    engine = Engine(library.environment)
+    return [
+        RegistrySimulation(await asyncio.to_thread(simulate, before, after, population, as_of, engine), rows)
+        for before, after in pairs
+    ]

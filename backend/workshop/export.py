@@ -6,10 +6,10 @@ from typing import Any
 
 import xlsxwriter
 
-from backend.workshop.scenarios import Outcome, as_yaml
+from backend.workshop.scenarios import Outcome, as_yaml, compared
 
 _OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-_GROUPS = (("region", "按市（区）"), ("industry", "按行业"), ("size", "按规模"))
+GROUPS = (("region", "市（区）"), ("industry", "行业"), ("size", "规模"), ("deciding", "决定条件"))
 
 
 def outcomes_workbook(outcomes: Sequence[Outcome]) -> bytes:
@@ -24,11 +24,14 @@ def outcomes_workbook(outcomes: Sequence[Outcome]) -> bytes:
         )  # fmt: skip
         heads = ("方案", "现行版本", "企业数", "现行符合", "方案符合", "新进", "退出", "补丁")
         _write(book.add_worksheet("比较"), heads, totals, head)
+        moves = [f"方案{number} {word}" for number in range(1, len(outcomes) + 1) for word in ("新进", "退出")]
+        beside = (
+            (label, row.name, *(count for pair in row.moves for count in pair))
+            for group, label in GROUPS
+            for row in compared(outcomes, group)
+        )
+        _write(book.add_worksheet("对照"), ("分类", "名称", *moves), beside, head)
         for number, one in enumerate(outcomes, start=1):
-            groups = [
-                (label, name, more, less) for group, label in _GROUPS for name, more, less in one.by(group)
-            ] + [("决定条件", name, more, less) for name, more, less in one.deciding()]  # fmt: skip
-            _write(book.add_worksheet(f"方案{number} 汇总"), ("分类", "名称", "新进", "退出"), groups, head)
             rows = (
                 ("新进" if moved.enters else "退出", moved.name, moved.credit_code, moved.region, moved.industry, moved.size,
                  "；".join(one.criterion(name) for name in moved.deciding))

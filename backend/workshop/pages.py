@@ -15,14 +15,15 @@ from backend.web.dependencies import Work
 from backend.web.errors import NotFound, Refusal
 from backend.web.responses import download
 from backend.web.templates import render
-from backend.workshop.export import outcomes_workbook
+from backend.workshop.export import GROUPS, outcomes_workbook
 from backend.workshop.scenarios import (
     MOST_SCENARIOS,
     Outcome,
     as_yaml,
+    compared,
     patch_of_form,
     read_scenario,
-    run_scenario,
+    run_scenarios,
     settings_of,
 )
 from rules.facts import read_date
@@ -79,7 +80,7 @@ async def run(request: Request, session: Work, officer: Officer, form: Posted) -
     try:
         as_of = _day(form)
         patches = await _patches(form, version)
-        outcomes = [await run_scenario(session, one, library(), as_of) for one in patches]
+        outcomes = await run_scenarios(session, patches, library(), as_of)
     except RuleError as error:
         return _page(request, version, texts, problem=str(error))
     return _page(request, version, texts, outcomes=outcomes)
@@ -91,7 +92,7 @@ async def export(session: Work, officer: Officer, form: Posted) -> Response:
     with _told():
         as_of = _day(form)
         patches = [read_scenario(one) for one in _carried(form)[:MOST_SCENARIOS]]
-        outcomes = [await run_scenario(session, one, library(), as_of) for one in patches]
+        outcomes = await run_scenarios(session, patches, library(), as_of)
     return download(outcomes_workbook(outcomes), f"政策推演_{as_of}.xlsx")
 
 
@@ -172,5 +173,6 @@ def _page(
         "scenarios": [as_yaml(one.patch) for one in outcomes], "as_of": texts.get("as_of") or today().isoformat(),
         "errors": [{"field": "", "message": problem}] if problem else [], "most": MOST_SCENARIOS, "listed": MOST_LISTED,
         "groups": (("region", "市（区）"), ("industry", "行业"), ("size", "规模")),
+        "beside": [(title, compared(outcomes, group)) for group, title in GROUPS] if len(outcomes) > 1 else [],
     }  # fmt: skip
     return render(request, "workshop/workshop.html", page_title=_TITLE, status_code=422 if problem else 200, **context)

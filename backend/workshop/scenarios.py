@@ -3,7 +3,7 @@
 A scenario is the patch that `tidu simulate` takes. It is kept as a file by whoever thought of it, and nowhere else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,10 +12,10 @@ import yaml
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.eligibility.registry_facts import registry_facts
-from backend.eligibility.simulation import RegistrySimulation, simulate_registry
+from backend.eligibility.simulation import RegistrySimulation, simulate_several
 from backend.enterprises.industries import Industries
 from backend.enterprises.regions import Regions
+from backend.workshop.sizes import sizes_of
 from rules.library import Library, UnknownProgramme
 from rules.programme import CriterionSource, RuleError, Version, walk_criteria
 from rules.simulation import Patch, patch_from_text
@@ -23,8 +23,6 @@ from rules.wording import criterion_in_words, measure_in_words
 
 #: Scenarios compared at once; each is a run over the registry.
 MOST_SCENARIOS = 4
-#: Enterprises whose size is worked out, which takes all their facts.
-MOST_SIZED = 3_000
 _SIZES = {"large": "大型", "medium": "中型", "small": "小型", "micro": "微型"}
 UNKNOWN = "未知"
 
@@ -170,47 +168,66 @@ def as_yaml(patch: Patch) -> str:
     return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=120)
 
 
-async def run_scenario(session: AsyncSession, patch: Patch, library: Library, as_of: date) -> Outcome:
-    """Run a scenario over every enterprise that the session may see; nothing is written.
+async def run_scenarios(
+    session: AsyncSession, patches: Sequence[Patch], library: Library, as_of: date
+) -> list[Outcome]:
+    """Run scenarios over every enterprise that the session may see; nothing is written.
 
     Raises:
-        RuleError: the patch does not fit the version.
+        RuleError: a patch does not fit its version.
     """
     try:
-        run = await simulate_registry(session, patch, library, as_of)
+        runs = await simulate_several(session, patches, library, as_of)
     except UnknownProgramme as error:
         raise RuleError(str(error)) from error
-    simulation = run.simulation
-    rows = dict.fromkeys(simulation.entering, True) | dict.fromkeys(simulation.leaving, False)
-    ids = [int(run.enterprises[row]["id"]) for row in rows]
+    ids = sorted({number for run in runs for number in _moving(run)})
     industries = await _industries(session, ids)
-    sizes = await _sizes(session, ids, library, as_of)
-    regions = Regions.load()
-    moved: list[Moved] = []
+    sizes = await sizes_of(session, ids, library, as_of)
+    return [
+        Outcome(patch, run, tuple(_moved(run, industries, sizes))) for patch, run in zip(patches, runs, strict=True)
+    ]
+
+
+def _moving(run: RegistrySimulation) -> Iterator[int]:
+    rows = (*run.simulation.entering, *run.simulation.leaving)
+    return (int(run.enterprises[row]["id"]) for row in rows)
+
+
+def _moved(run: RegistrySimulation, industries: Mapping[int, str], sizes: Mapping[int, str]) -> Iterator[Moved]:
+    simulation, regions = run.simulation, Regions.load()
+    rows = dict.fromkeys(simulation.entering, True) | dict.fromkeys(simulation.leaving, False)
     for row, enters in rows.items():
         one = run.enterprises[row]
         found = regions.find(str(one["region_code"]))
-        why = (simulation.entering if enters else simulation.leaving)[row]
-        moved.append(
-            Moved(
-                enters, str(one["name"]), str(one["credit_code"] or ""), found.name if found else UNKNOWN,
-                industries.get(int(one["id"]), UNKNOWN), sizes.get(int(one["id"]), UNKNOWN), why,
-            )
+        number = int(one["id"])
+        yield Moved(
+            enters, str(one["name"]), str(one["credit_code"] or ""), found.name if found else UNKNOWN,
+            industries.get(number, UNKNOWN), _SIZES.get(sizes.get(number, ""), UNKNOWN),
+            (simulation.entering if enters else simulation.leaving)[row],
         )  # fmt: skip
-    return Outcome(patch, run, tuple(moved))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One group beside itself in every scenario: how many enter and leave."""
+
+    name: str
+    #: A pair for each scenario, in their order.
+    moves: tuple[tuple[int, int], ...]
+
+
+def compared(outcomes: Sequence[Outcome], group: str) -> list[Compared]:
+    """Every `region`, `industry`, `size` or `deciding` criterion that any scenario touches, the most affected first."""
+    found = [
+        {name: (more, less) for name, more, less in (one.deciding() if group == "deciding" else one.by(group))}
+        for one in outcomes
+    ]
+    names = {name for one in found for name in one}
+    rows = [Compared(name, tuple(one.get(name, (0, 0)) for one in found)) for name in names]
+    return sorted(rows, key=lambda row: (-sum(more + less for more, less in row.moves), row.name))
 
 
 async def _industries(session: AsyncSession, ids: list[int]) -> dict[int, str]:
     found = await session.execute(text("SELECT id, industry_code FROM enterprise WHERE id = ANY(:ids)"), {"ids": ids})
     divisions = Industries.load().divisions
     return {row[0]: divisions.get(str(row[1])[:2], UNKNOWN) for row in found}
-
-
-async def _sizes(session: AsyncSession, ids: list[int], library: Library, as_of: date) -> dict[int, str]:
-    """The size class by 工信部联企业〔2011〕300号, of as many enterprises as it takes no longer than a page."""
-    if len(ids) > MOST_SIZED:
-        return {}
-    evaluator = library.evaluator(library.version("sme_size", as_of))
-    facts = await registry_facts(session, ids, library.catalogue, None, as_of)
-    labels = {number: evaluator.answer(held, as_of).labels.get("size_class") for number, held in facts.items()}
-    return {number: _SIZES[label] for number, label in labels.items() if isinstance(label, str) and label in _SIZES}

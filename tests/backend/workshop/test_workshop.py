@@ -1,15 +1,19 @@
 """The workshop: a threshold changed, and who enters and leaves by it, counted against the reference engine."""
 
 import io
+import re
 from datetime import date
 from typing import Any
 
 import pytest
 from python_calamine import CalamineWorkbook
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.database.session import owner_unit_of_work
+from backend.eligibility.registry_facts import registry_facts
 from backend.workshop.scenarios import as_yaml, patch_of_form, read_scenario, settings_of
+from backend.workshop.sizes import sizes_of
 from rules.cases import baseline
 from rules.library import library
 from rules.programme import RuleError
@@ -83,6 +87,11 @@ async def test_scenarios_are_compared_and_carried_along(client_as: ClientAs, reg
     assert "方案 1" in page and "方案 2" in page
     assert "丙科技有限公司" in page.partition('id="scenario-1"')[2].partition('id="scenario-2"')[0]
     assert page.count('name="scenario"') == 4  # for the export, and for the next run
+    beside = page.partition('id="beside"')[2].partition("</section>")[0]
+    row = re.search(r'<th scope="row">泰兴市</th>(.*?)</tr>', beside)
+    assert row is not None
+    # Of 321283 nobody has 4 % of scientific staff; without the criterion one enters.
+    assert re.findall(r">(\d+)<", row[1]) == ["1", "0", "0", "0"]
 
 
 async def test_a_district_officer_simulates_the_own_district(client_as: ClientAs, registry: None) -> None:
@@ -97,6 +106,7 @@ async def test_the_export_lists_everybody_with_what_decided(client_as: ClientAs,
     made = await officer.post("/workshop/export", data=form(scenario=as_yaml(patch_of_form(HNTE, LOWER, ""))))
     book = CalamineWorkbook.from_filelike(io.BytesIO(made.content))
     assert book.get_sheet_by_name("比较").to_python()[1][3:7] == [1, 2, 1, 0]
+    assert ["市（区）", "靖江市", 1, 0] in book.get_sheet_by_name("对照").to_python()
     (row,) = book.get_sheet_by_name("方案1 企业").to_python()[1:]
     assert (row[0], row[1], row[6]) == ("新进", "乙科技有限公司", "H4 科技人员占比")
 
@@ -147,3 +157,26 @@ def test_every_setting_of_a_version_can_be_set(name: str) -> None:
 def test_a_scenario_without_changes_is_none() -> None:
     with pytest.raises(RuleError, match="没有任何改动"):
         read_scenario("programme: hnte\nversion: '2016'\n")
+
+
+async def test_sizes_worked_out_for_all_at_once_are_those_of_the_reference(engine: AsyncEngine, registry: None) -> None:
+    rules, on = library(), date.fromisoformat(ON)
+    async with owner_unit_of_work(engine) as session:
+        # By revenue large, by staff small; no figures but the class that was reported; nothing at all.
+        for name, facts in (
+            ("丁", {"employees": {"2025": 2000}, "operating_revenue": {"2025": 90_000}}),
+            ("戊", {"employees": {"2025": 25}, "operating_revenue": {"2025": 90_000}}),
+            ("己", {"size_class": {"2025": "medium"}}),
+            ("庚", {}),
+        ):
+            number = await make_enterprise(session, name=f"{name}有限公司", region_code="321282", industry_code="3484")
+            await file_facts(session, number, facts)
+    async with owner_unit_of_work(engine) as session:
+        ids = [row[0] for row in await session.execute(text("SELECT id FROM enterprise"))]
+        held = await registry_facts(session, ids, rules.catalogue, None, on)
+        found = await sizes_of(session, ids, rules, on)
+    evaluator = rules.evaluator(rules.version("sme_size", on))
+    labels = {number: evaluator.answer(facts, on).labels["size_class"] for number, facts in held.items()}
+    assert found == {number: label for number, label in labels.items() if isinstance(label, str)}
+    assert set(found.values()) >= {"large", "small", "medium"}
+    assert len(found) < len(ids)
