@@ -13,7 +13,7 @@ from rules.library import Library
 from rules.programme import Criterion
 from rules.translation import enumerated, marked, say
 from rules.values import FactKey, Growth, Unknown, Value
-from rules.wording import fact_name, node_in_words, operator, unit_of_indicator, yes_or_no
+from rules.wording import beside_figure, fact_name, node_in_words, operator, unit_of_indicator, yes_or_no
 
 _JOINED = {"any_of": marked("满足其一"), "all_of": marked("同时满足")}
 
@@ -53,7 +53,7 @@ def _explain(
     return {
         "id": criterion.id, "name": title_of(criterion, [one["indicator"] for one in used]),
         "outcome": str(reason.outcome), "cite": criterion.cite, "certainty": str(criterion.certainty),
-        "op": operator(reason.op), "unit": unit_of(criterion.shown), "is_route_choice": criterion.is_route_choice,
+        "op": operator(reason.op), "unit": beside_figure(unit_of(criterion.shown)), "is_route_choice": criterion.is_route_choice,
         "has_figure": bool(reason.op) and not isinstance(reason.threshold, bool | str | None),
         "figure": _shown(reason.figure, criterion.shown), "threshold": _shown(reason.threshold, criterion.shown),
         "gap": show(reason.gap, criterion.shown) if reason.gap is not None else None, "note": reason.note,
@@ -73,7 +73,7 @@ def _facts_used(reason: Reason, library: Library, origins: Mapping[FactKey, str]
         indicator = library.catalogue.by_name[key.indicator]
         used[key] = {
             "key": key, "name": fact_name(key, indicator), "indicator": indicator.name, "value": in_words(value, indicator),
-            "unit": unit_of_indicator(indicator), "is_missing": isinstance(value, Unknown), "source": origins.get(key, ""),
+            "unit": beside_figure(unit_of_indicator(indicator)), "is_missing": isinstance(value, Unknown), "source": origins.get(key, ""),
         }  # fmt: skip
     return list(used.values())
 

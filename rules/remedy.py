@@ -17,7 +17,7 @@ from rules.facts import MOST_MONEY_FEN, Facts
 from rules.language import FEN_PER_WAN
 from rules.translation import say
 from rules.values import FactKey, Number, Unknown, Value, bounds, simple
-from rules.wording import fact_name, unit_of_indicator, yes_or_no
+from rules.wording import beside_figure, fact_name, unit_of_indicator, yes_or_no
 
 #: How far ahead a remedy that only time brings is looked for.
 MOST_DAYS = 6 * 366
@@ -74,7 +74,7 @@ class Change:
         assert isinstance(self.held, int | Fraction)
         assert isinstance(self.needed, int | Fraction)
         scale = FEN_PER_WAN if self.indicator.type is Type.MONEY else 1
-        unit = unit_of_indicator(self.indicator)
+        unit = beside_figure(unit_of_indicator(self.indicator))
         held, needed = Fraction(self.held) / scale, Fraction(self.needed) / scale
         written = {
             "by": _plain(abs(needed - held)),

@@ -140,6 +140,11 @@ def unit_of_indicator(indicator: Indicator) -> str:
     return indicator.unit or ("%" if indicator.type is Type.PERCENT else "")
 
 
+def beside_figure(unit: str) -> str:
+    """A unit as it stands behind a figure: where its name begins with a number itself, 200 × 10,000 yuan."""
+    return f"× {unit}" if unit[:1].isdigit() else unit
+
+
 def yes_or_no(value: bool) -> str:
     """是 or 否."""
     return say("是") if value else say("否")
@@ -210,7 +215,7 @@ def _unit_beside(left: Node, right: Node) -> str:
     if isinstance(right.value, bool) or not isinstance(right.value, int | Fraction):
         return ""
     unit = inner.indicator.unit or ("%" if inner.indicator.type == "percent" else "")
-    return unit if unit == "%" else f" {unit}" if unit else ""
+    return unit if unit == "%" else f" {beside_figure(unit)}" if unit else ""
 
 
 def _choices(node: Node, names: _Names) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ from rules.facts import Facts
 from rules.library import Library
 from rules.translation import say
 from rules.values import Growth
-from rules.wording import operator
+from rules.wording import beside_figure, operator
 
 #: Criteria named for each programme; the rest is counted.
 _MOST_NAMED = 4
@@ -80,7 +80,7 @@ def gap_in_words(reason: Reason) -> str:
     if reason.gap is None:
         return name
     shown = reason.criterion.shown
-    unit = unit_of(shown)
+    unit = beside_figure(unit_of(shown))
 
     def written(value: Any) -> str:
         figure = show(value, "percent" if isinstance(value, Growth) else shown)

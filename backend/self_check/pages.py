@@ -31,6 +31,7 @@ from rules.library import library
 from rules.questions import Question
 from rules.translation import marked, say
 from rules.values import FactKey
+from rules.wording import beside_figure
 
 router = APIRouter(prefix="/check")
 _TITLE: Final = marked("资格自测")
@@ -272,7 +273,7 @@ def _answered(check: SelfCheck) -> list[dict[str, Any]]:
         {
             "name": explaining.fact_name(key, rules),
             "value": in_words(check.facts.get(key), rules.catalogue.by_name[key.indicator]),
-            "unit": entry(key, check.sheet, rules).unit,
+            "unit": beside_figure(entry(key, check.sheet, rules).unit),
         }
         for key in check.answered()
         if key in known

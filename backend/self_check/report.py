@@ -22,7 +22,7 @@ from rules.explanation import explain, in_words
 from rules.library import Library
 from rules.receipt import receipt
 from rules.translation import enumerated, language, marked, say, sentences
-from rules.wording import unit_of_indicator
+from rules.wording import beside_figure, unit_of_indicator
 
 STATEMENT: Final = marked(
     "本报告由企业自行填报的数据按公开的认定标准测算，供企业参考，不是任何部门的审查意见或认定决定；"
@@ -161,6 +161,6 @@ def _facts(check: SelfCheck, library: Library) -> list[dict[str, str]]:
         if key in known:
             indicator = library.catalogue.by_name[key.indicator]
             value = figure(in_words(check.facts.get(key), indicator))
-            unit = unit_of_indicator(indicator)
+            unit = beside_figure(unit_of_indicator(indicator))
             rows.append({"name": explaining.fact_name(key, library), "value": f"{value} {unit}".strip()})
     return rows

@@ -153,7 +153,7 @@ async def test_pages_behind_the_door_stay_chinese(reader: AsyncClient) -> None:
 def test_an_english_template_is_read_as_it_was_made() -> None:
     with speaking("en"):
         made = template("hnte", read_date(ON), library())
-    with pytest.raises(Exception, match="No|no|row 2|第 2 行"):
+    with pytest.raises(Exception, match="fill in one row"):
         read_book(made, "a.xlsx")  # nothing is filled in, and that is all that is wrong with it
 
 
