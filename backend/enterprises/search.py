@@ -96,8 +96,10 @@ class _Conditions:
         self.values: dict[str, Any] = {"on": on, "known_at": None}
         #: The same as `parts` in words that a count of very many is better off with.
         self.counted: list[str] = list(self.parts)
-        #: Whether an index alone tells how many there are.
+        #: Whether no index alone tells how many there are.
         self.is_dear = False
+        #: The first of very many who stand to a programme as asked, for a count that may stop early.
+        self.first: tuple[int, ...] = ()
 
     def add(self, condition: str, *, counted: str = "", is_dear: bool = False, **values: Any) -> None:
         self.parts.append(condition)
@@ -116,12 +118,17 @@ class _Looked:
     meant: list[int] | None = None
     #: The ids of those that stand to the programme as asked, where they are few; None for many.
     standing: list[int] | None = None
+    #: Where they are many, the first of them, one more than a list is counted.
+    first_standing: tuple[int, ...] = ()
 
 
 async def _look(session: AsyncSession, filters: Filters, on: date, library: Library) -> _Looked:
     is_about_rungs = bool(filters.rung) or filters.sort == "rung"
     is_kept = is_about_rungs and await is_standing_kept(session, on, library)
-    return _Looked(is_kept, await _few_meant(session, filters), await _few_standing(session, filters, on, library))
+    meant, standing = await _few_meant(session, filters), await _some_standing(session, filters, on, library)
+    if standing is not None and len(standing) > FEW:
+        return _Looked(is_kept, meant, None, tuple(standing))
+    return _Looked(is_kept, meant, standing)
 
 
 async def _few_meant(session: AsyncSession, filters: Filters) -> list[int] | None:
@@ -144,15 +151,15 @@ def _typed(q: str) -> list[tuple[str, str]]:
     return [(_narrow(word), normalise(word).lower()) for word in q.split()]
 
 
-async def _few_standing(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int] | None:
+async def _some_standing(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int] | None:
     if not filters.programme or filters.outcome == "not_held":
         return None
     found = await session.execute(
         text(f"SELECT ARRAY(SELECT {_STANDING_SO})"),
-        {**_standing_values(filters, on, library), "within": filters.within, "most": FEW + 1},
+        {**_standing_values(filters, on, library), "most": FEW + 1},
     )
     ids: list[int] = found.scalar_one()
-    return ids if len(ids) <= FEW else None
+    return ids
 
 
 def _place(territory: str, on: date) -> str:
@@ -200,7 +207,9 @@ def _by_words(q: str, looked: _Looked, conditions: _Conditions) -> None:
     for number, (word, code) in enumerate(_typed(q)):
         hit = f"e.search_text LIKE :word_{number}"
         if code not in ("", word):
-            hit = f"({hit} OR e.search_text LIKE :code_{number})"
+            hit = f"{hit} OR e.search_text LIKE :code_{number}"
+        # Behind row-level security the planner takes any word for a rare one, and would sort whom it finds everywhere.
+        hit = f"CASE WHEN {hit} THEN true ELSE false END"
         conditions.add(hit, is_dear=True, **{f"word_{number}": _pattern(word)})
         conditions.values |= {f"code_{number}": _pattern(code)} if code not in ("", word) else {}
 
@@ -240,9 +249,9 @@ def _by_rung(rung: str, conditions: _Conditions) -> None:
     )
 
 
-#: The ids of those that stand to a programme as asked, of a district or all the city, for the list itself says who may
-#: see whom; at most so many, all of them, and whether one does.
-_STANDING_SO = "enterprises_standing(:programme, :outcome, :on, :by_edition, :within, :most)"
+#: The ids of those that stand to a programme as asked, of all the city, for the list itself says who may see whom: at
+#: most so many, and all of them; and whether one does.
+_STANDING_SO = "enterprises_standing(:programme, :outcome, :on, :by_edition, '', :most)"
 _STANDING = "enterprises_standing(:programme, :outcome, :on, :by_edition)"
 _STANDS = "stands_to(e.id, :programme, :outcome, :on, :by_edition)"
 
@@ -265,6 +274,7 @@ def _by_outcome(filters: Filters, looked: _Looked, conditions: _Conditions) -> N
     among = f"(e.id IN (SELECT {_STANDING})) IS {answer}"
     values = _standing_values(filters, conditions.on, conditions.library)
     conditions.add(_STANDS, counted=among, is_dear=True, **values)
+    conditions.first = looked.first_standing
 
 
 def _by_missing(indicator: str, conditions: _Conditions) -> None:
@@ -355,6 +365,8 @@ async def _total(
         counted = f"SELECT count(*) FROM enterprise e WHERE {condition}"
         if most is not None:
             counted = f"SELECT count(*) FROM (SELECT FROM enterprise e WHERE {condition} LIMIT {most + 1}) AS counted"
+            if await _reaches(session, conditions, most):
+                return most, True
         total = (await session.execute(text(counted), conditions.values)).scalar_one()
         return (most, True) if most is not None and total > most else (total, False)
 
@@ -363,6 +375,18 @@ async def _total(
     asked = replace(filters, sort="name", page=1, after=None, is_backwards=False)
     state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
     return await memory.recall(("enterprises", asked, conditions.on), state, count)
+
+
+async def _reaches(session: AsyncSession, conditions: _Conditions, most: int) -> bool:
+    """Whether those found first already are more than are counted: then nobody needs to find all."""
+    if len(conditions.first) <= most:
+        return False
+    kept = [one for one in conditions.counted if _STANDING not in one]
+    found = await session.scalar(
+        text(f"SELECT count(*) FROM enterprise e WHERE {' AND '.join(kept)} AND e.id = ANY(:first)"),
+        {**conditions.values, "first": list(conditions.first)},
+    )
+    return int(found or 0) > most
 
 
 async def _page(
