@@ -150,3 +150,23 @@ async def test_an_officer_tries_a_policy_out(page_as: PageAs) -> None:
     assert await page.evaluate(_OVERFLOW) == 0
     assert await barriers_on(page) == []
     assert complaints_of(page) == []
+
+
+async def test_ten_figures_are_enough_to_begin_with_and_english_takes_them_along(
+    page_as: PageAs, tmp_path: Path
+) -> None:
+    page = await page_as("", width=390)
+    figures = [name for name, value in FACTS.items() if isinstance(value, dict | int) and value is not True][:10]
+    await open_file(page, tmp_path, {name: FACTS[name] for name in figures})
+    await page.get_by_role("button", name="接着一问一答").click()
+    said, asked = int(await page.locator("#left").inner_text()), 0
+    while await page.locator('[name="asked"]').count():
+        await answer_one(page, FACTS)
+        asked += 1
+    assert asked == said  # the least that the engine had proved
+    await expect(page.locator("#hnte .card-header .badge")).to_have_text("符合")
+    await page.get_by_role("button", name="English").click()
+    await expect(page.locator("#hnte .card-header .badge")).to_have_text("Eligible")
+    assert await page.evaluate(_OVERFLOW) == 0
+    assert await barriers_on(page) == []
+    assert complaints_of(page) == []

@@ -230,3 +230,38 @@ async def _answer_of(browser: AsyncClient, target: str, facts: dict[str, Any]) -
     page = await browser.post("/check/answer", data={"state": line})
     assert page.status_code == 200, page.text
     return page
+
+
+async def test_ten_figures_lead_to_a_settled_answer_in_the_fewest_questions_there_are(browser: AsyncClient) -> None:
+    known = facts_of("hnte@2016")
+    ten = {name: value for name, value in known.items() if isinstance(value, dict | int) and value is not True}
+    ten = dict(list(ten.items())[:10])
+    state = json.dumps({"target": "hnte", "as_of": "2026-07-15", "facts": ten}, default=str)
+    page = await browser.post("/check/question", data={"state": state})
+    said = re.search(r'<b id="left">(\d+)</b>', page.text)
+    assert len(ten) == 10 and said is not None
+    asked = 0
+    while 'name="asked"' in page.text:
+        filled = typed(fields(page, "/check/question")["asked"], known)
+        page = await send(browser, page, "/check/question", filled, button="" if filled else "decline=1")
+        asked += 1
+    # As many as the engine had proved at the start to be the least.
+    assert asked == int(said[1])
+    assert outcomes(page)[0] == "eligible"
+
+
+async def test_doubtful_figures_are_asked_about_and_left_as_typed(browser: AsyncClient) -> None:
+    form = await begin(browser, "hnte", whole=True)
+    filled = {
+        "f.sales_revenue.2025": "４８，０００，０００", "f.sales_revenue.2024": "4,000", "f.employee_total.2025": "20人",
+        "f.sci_tech_staff.2025": "３０", "f.total_assets_year_end.2025": "5000",
+    }  # fmt: skip
+    filled = {name: value for name, value in filled.items() if name in fields(form, "/check/answer")}
+    page = await send(browser, form, "/check/answer", filled)
+    assert page.status_code == 200
+    doubts = page.text.partition("hint-list")[2].partition("</ul>")[0]
+    assert "是否把元当成了万元？如是，应填 4,800" in doubts  # a factor of ten thousand
+    assert "科技人员多于职工总数" in doubts
+    kept = json.loads(fields(page, "/check/answer")["state"])["facts"]
+    assert kept["sales_revenue"] == {"2025": 48_000_000, "2024": 4000}
+    assert (kept["sci_tech_staff"], kept["employee_total"]) == ({"2025": 30}, {"2025": 20})
