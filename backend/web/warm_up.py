@@ -3,14 +3,17 @@
 import gc
 
 from rules.library import library
+from rules.translation import LANGUAGES, speaking
 
 
 def warm_up() -> None:
-    """Read the rules, and let the garbage collector know that they stay.
+    """Read the rules in every language, and let the garbage collector know that they stay.
 
     They are some hundred thousand objects. Looking through them in each full collection would hold up one request in
     fifty for a fifth of a second.
     """
-    library()
+    for one in LANGUAGES:
+        with speaking(one):
+            library()
     gc.collect()
     gc.freeze()
