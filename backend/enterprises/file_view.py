@@ -7,6 +7,7 @@ from typing import Any
 from backend.access.protection.masking import HIDDEN
 from backend.enterprises.enterprise_file import EnterpriseFile, known_day
 from backend.enterprises.labels import Names
+from backend.filings.queries import TAX
 from backend.recognitions.queries import Held
 from rules.evaluate import Answer, Outcome
 from rules.explanation import explain
@@ -82,7 +83,7 @@ class FileView:
         found = {FactKey(one.indicator.id): one.said[0].source for one in self.file.current if one.said}
         for figure in self.file.yearly:
             found |= {FactKey(figure.indicator.id, year): said[0].source for year, said in figure.said.items() if said}
-        return found
+        return found | dict.fromkeys(self.file.hiding.keys, TAX)
 
     # Figures ---------------------------------------------------------------------------------------
 
@@ -94,7 +95,8 @@ class FileView:
                 "id": one.indicator.id, "name": one.indicator.name, "unit": unit_of_indicator(one.indicator),
                 "definition": one.indicator.definition,
                 "cells": [
-                    {"year": year, "value": HIDDEN if year in one.hidden else one.values.get(year), "said": one.said.get(year, ()),
+                    {"year": year, "value": HIDDEN if year in one.hidden else one.values.get(year),
+                     "said": () if year in one.hidden else one.said.get(year, ()),
                      "disagrees": one.disagrees(year)}
                     for year in self.file.years
                 ],

@@ -65,9 +65,15 @@ def _tell(scope: Scope, status: int, seconds: float) -> None:
     if not scope["path"].startswith(_UNTOLD):
         visitor = scope.get("state", {}).get("visitor")
         log.info(
-            "request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1000, 1),
+            "request", method=scope["method"], path=_told(scope["path"]), status=status, ms=round(seconds * 1000, 1),
             person_id=getattr(visitor, "id", None),
         )  # fmt: skip
 
 
+def _told(path: str) -> str:
+    """The path without what opens something for whoever knows it."""
+    return f"{_INVITATIONS}…" if path.startswith(_INVITATIONS) else path
+
+
+_INVITATIONS: Final = "/invitations/"
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -144,7 +144,7 @@ async def test_what_stands_in_a_file_stays_text(officer: AsyncClient):
 async def test_what_is_sent_as_a_header_is_not_obeyed(officer: AsyncClient, stranger: AsyncClient):
     for attempt in CORPUS:
         sent = attempt.encode("utf-8").translate(None, b"\r\n\0")[:2000]
-        headers = [(name, sent) for name in HEADERS]
+        headers = [(name.encode(), sent) for name in HEADERS]
         stays_harmless(await stranger.get("/login", headers=headers), attempt)
         answer = await officer.get("/me", headers=headers)
         stays_harmless(answer, attempt)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
 
 from backend.access import invitations, service
 from backend.access.passwords import Profile, fault_of
@@ -111,3 +112,10 @@ async def test_all_other_browsers_are_signed_out_at_once(engine: AsyncEngine, br
     assert (await browser.get("/me")).status_code == 200
     browser.cookies.set("tidu-session", elsewhere, domain="tidu.test", path="/")
     assert (await browser.get("/me")).status_code == 303
+
+
+async def test_the_log_tells_of_an_invitation_without_what_opens_it(link: str, browser: AsyncClient):
+    with capture_logs() as written:
+        await choose(browser, link)
+    assert {one["path"] for one in written} == {"/invitations/…"}
+    assert link.rpartition("/")[2] not in str(written)
