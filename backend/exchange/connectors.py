@@ -20,8 +20,8 @@ class Connector:
     #: So long before the last change read the next run begins: what was entered late is read again.
     window: timedelta = timedelta(days=7)
     #: Enterprises in one question, and records on one page.
-    portion: int = 200
-    page: int = 500
+    portion: int = 500
+    page: int = 1_000
 
 
 def connectors() -> dict[str, Connector]:

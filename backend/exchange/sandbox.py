@@ -101,7 +101,7 @@ async def _serving(simulator: Simulator) -> AsyncGenerator[str]:
     """The simulator as a server within this process; gives its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         config = uvicorn.Config(simulator_app(simulator), log_config=None, lifespan="off", server_header=False)
-        server = _Quiet(config)
+        server = Quiet(config)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -110,7 +110,7 @@ async def _serving(simulator: Simulator) -> AsyncGenerator[str]:
             await task
 
 
-class _Quiet(uvicorn.Server):
+class Quiet(uvicorn.Server):
     """A server beside the real one, which alone hears the signals."""
 
     @contextmanager
