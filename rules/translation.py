@@ -87,11 +87,15 @@ def sentences(parts: Iterable[str]) -> str:
     return say("；").join(parts)
 
 
-@cache
 def texts_of(wanted: str) -> Mapping[str, str]:
     """All translations into a language, of every folder; texts not translated yet are left out."""
+    return _texts(wanted, tuple(FOLDERS))
+
+
+@cache
+def _texts(wanted: str, folders: tuple[Path, ...]) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for folder in FOLDERS:
+    for folder in folders:
         for path in sorted((folder / wanted).glob("*.po")):
             with path.open("rb") as file:
                 for message in read_po(file, locale=wanted):
