@@ -30,8 +30,9 @@ async def results_of(session: AsyncSession, enterprise_id: int) -> dict[str, dic
 
 
 async def newly_eligible(session: AsyncSession, programmes: list[str], limit: int = 50) -> list[dict[str, Any]]:
-    """Enterprises that a run of the last 90 days found eligible for a title they do not hold, the latest first.
+    """Enterprises that a run of the last 90 days found eligible for titles they do not hold, the latest first.
 
+    Each stands there once, with all its `programmes`; `programme` is the one found last.
     Looked for among the latest changes only, so that the answer takes as long after a year as after a week.
     """
     found = await session.execute(
@@ -48,10 +49,14 @@ async def newly_eligible(session: AsyncSession, programmes: list[str], limit: in
             " ORDER BY c.id DESC LIMIT :limit"
         ),
         # Who came and went and came again stands there more than once.
-        {"programmes": programmes, "latest": LATEST_CHANGES, "limit": 3 * limit},
+        {"programmes": programmes, "latest": LATEST_CHANGES, "limit": 6 * limit},
     )
-    rows = {(row["id"], row["programme"]): dict(row) for row in reversed(list(found.mappings()))}
-    return list(reversed(rows.values()))[:limit]
+    rows: dict[int, dict[str, Any]] = {}
+    for row in found.mappings():
+        held = rows.setdefault(row["id"], {**row, "programmes": []})
+        if row["programme"] not in held["programmes"]:
+            held["programmes"].append(row["programme"])
+    return list(rows.values())[:limit]
 
 
 async def most_missing(session: AsyncSession, programmes: list[str], limit: int = 12) -> list[dict[str, Any]]:

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.clock import today
+from backend.enterprises.lineage import lives
+
 
 async def officers(session: AsyncSession, region: str = "") -> list[tuple[str, str]]:
     """The officers one may choose from: the city's, and the district's own, as (id, name)."""
@@ -39,5 +42,17 @@ async def those_outside(session: AsyncSession, officer_id: int, enterprise_ids: 
             " AND (o.region_code = '' OR o.region_code = e.region_code))"
         ),
         {"ids": list(enterprise_ids), "officer": officer_id},
+    )
+    return int(found or 0)
+
+
+async def count_of_officer(session: AsyncSession, officer_id: int) -> int:
+    """How many enterprises of the list somebody answers for."""
+    found = await session.scalar(
+        text(
+            "SELECT count(*) FROM enterprise_officer a JOIN enterprise e ON e.id = a.enterprise_id"
+            f" WHERE a.officer_id = :officer AND e.status NOT IN ('withdrawn', 'merged') AND {lives()}"
+        ),
+        {"officer": officer_id, "on": today()},
     )
     return int(found or 0)

@@ -282,6 +282,7 @@ def _by_missing(indicator: str, conditions: _Conditions) -> None:
     conditions.add(
         f"e.id IN (SELECT enterprise_id FROM eligibility WHERE {NEARLY_SETTLED} AND programme = ANY(:on_ladder)"
         " AND EXISTS (SELECT FROM unnest(missing) AS fact WHERE split_part(fact, '[', 1) = :missing))",
+        is_dear=True,
         on_ladder=list(programmes_on_ladder(conditions.library)),
         missing=indicator,
     )
@@ -289,7 +290,7 @@ def _by_missing(indicator: str, conditions: _Conditions) -> None:
 
 def _by_officer(officer: str, conditions: _Conditions) -> None:
     if officer == "none":
-        conditions.add("NOT EXISTS (SELECT FROM enterprise_officer a WHERE a.enterprise_id = e.id)")
+        conditions.add("NOT EXISTS (SELECT FROM enterprise_officer a WHERE a.enterprise_id = e.id)", is_dear=True)
     elif officer.isascii() and officer.isdecimal():
         answered_for = "e.id IN (SELECT enterprise_id FROM enterprise_officer WHERE officer_id = :officer)"
         conditions.add(answered_for, officer=int(officer[:9]))

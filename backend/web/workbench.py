@@ -16,6 +16,7 @@ from backend.cultivation.service_file import due_items
 from backend.cultivation.stages import ACTION_KINDS
 from backend.eligibility.queries import most_missing, newly_eligible
 from backend.enterprises.labels import Names
+from backend.enterprises.officers import count_of_officer
 from backend.own_file.in_tray import waiting as came_in
 from backend.plans.queries import workbench_plans
 from backend.plans.tasks import tasks_to_look_at
@@ -51,13 +52,14 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
     counts, total = found["counts"]
     # An officer's own day is a handful of rows, and never another's: it is asked for each time.
     mine = await due_items(session, day + timedelta(days=DAYS_AHEAD), person.id) if person.role.may_write else None
+    own = await count_of_officer(session, person.id) if person.role.may_write else 0
     waiting = await waiting_for(session, person)
     tasks = await tasks_to_look_at(session, day, person.region_code)
     return render(
         request, "workbench.html", page_title="工作台", on=day, names=Names(rules),
         steps=[{"rung": one.id, "name": one.name, "count": counts[one.id], "note": "", "href": f"/enterprises?rung={one.id}"} for one in RUNGS],
         total=total, ending=found["ending"], days=SOON_DAYS, newly=found["newly"], missing=found["missing"],
-        plans=found["plans"], last_run=await _last_run(session), mine=mine, tasks=tasks, waiting=waiting, came_in=await came_in(session), shown=SHOWN, days_ahead=DAYS_AHEAD,
+        plans=found["plans"], last_run=await _last_run(session), mine=mine, own=own, tasks=tasks, waiting=waiting, came_in=await came_in(session), shown=SHOWN, days_ahead=DAYS_AHEAD,
         kinds={"step": "步骤"} | ACTION_KINDS,
     )  # fmt: skip
 

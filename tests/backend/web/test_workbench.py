@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 from httpx import AsyncClient
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.clock import today
 from backend.cultivation.actions import StepDraft, plan_steps
 from backend.database.session import copy_rows, owner_unit_of_work
 from backend.eligibility.service import evaluate
+from backend.enterprises.bulk import assign_officer
 from rules.library import library
 from tests.backend.conftest import ClientAs
 from tests.factories import column, make_enterprise, make_recognition
@@ -114,3 +116,39 @@ async def test_an_officer_sees_the_own_due_items_and_not_anothers(registry: Asyn
 
 async def test_a_viewer_has_no_day_of_ones_own(registry: AsyncEngine, client_as: ClientAs):
     assert "我的待办" not in (await (await client_as("viewer")).get("/")).text
+
+
+async def test_an_officers_day_begins_with_the_own_enterprises(registry: AsyncEngine, client_as: ClientAs):
+    mine, other = await client_as("city_officer"), await client_as("city_officer")
+    async with owner_unit_of_work(registry) as session:
+        _, officer = list(await column(session, "SELECT id FROM person ORDER BY id DESC LIMIT 2"))
+        own = await column(session, "SELECT id FROM enterprise ORDER BY id LIMIT 2")
+        await assign_officer(session, own, officer)
+    page = (await mine.get("/")).text
+    assert '<a class="soft" href="/enterprises?officer=mine">我的企业 2 家</a>' in page
+    assert await total_of(mine, "/enterprises?officer=mine") == 2
+    assert "我的企业" not in (await other.get("/")).text
+
+
+async def test_who_is_newly_eligible_for_two_titles_is_listed_once(registry: AsyncEngine, client_as: ClientAs):
+    async with owner_unit_of_work(registry) as session:
+        number = await make_enterprise(session, name="双优企业有限公司")
+        run = await session.scalar(
+            text(
+                "INSERT INTO eligibility_run (as_of, library_digest, enterprises, changes, is_whole) VALUES"
+                " (current_date, '', 1, 2, false) RETURNING id"
+            )
+        )
+        both = ("hnte", "tech_sme")
+        rows = [(number, programme, "eligible", False, "x", [], [], [], today(), run) for programme in both]
+        await copy_rows(session, "eligibility", _RESULT, rows)
+        changes = [(run, number, programme, "", "eligible") for programme in both]
+        await copy_rows(
+            session, "eligibility_change", ("run_id", "enterprise_id", "programme", "before", "after"), changes
+        )
+    page = (await (await client_as("city_officer")).get("/")).text
+    assert page.count("双优企业有限公司") == 1
+    names = {library().by_name[programme].source.name.zh for programme in both}
+    cell = re.search(r'双优企业有限公司</a></td>\s*<td data-label="项目">([^<]+)</td>', page)
+    assert cell is not None
+    assert set(cell[1].split("、")) == names
