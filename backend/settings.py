@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 #: Acts that wait for a second person, as `backend.access.proposals` knows them.
 FourEyesKind = Literal[
     "recognition.grant", "recognition.revoke", "recognition.extend", "conflict.settle", "plan.change", "import.undo",
-    "enterprise.merge", "enterprise.split",
+    "enterprise.merge", "enterprise.unmerge", "enterprise.split", "enterprise.end", "enterprise.revive",
 ]  # fmt: skip
 
 

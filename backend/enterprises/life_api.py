@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
-from backend.access.proposals import accepted
+from backend.access.proposals import WAITS, accepted
 from backend.clock import today
 from backend.database.session import because
 from backend.eligibility.service import evaluate
@@ -97,7 +97,7 @@ async def lineage(session: Work, person: SignedIn, code: str) -> dict[str, Any]:
     return as_json(await lineage_of(session, (await _row(session, code))["id"]))
 
 
-@router.post("/enterprises/{code}/merges", status_code=201)
+@router.post("/enterprises/{code}/merges", status_code=201, responses=WAITS)
 async def merge(request: Request, session: Work, person: Officer, once: Once, code: str, body: MergeBody) -> Response:
     """Let another file of the same enterprise be part of this one."""
 
@@ -119,7 +119,7 @@ async def since(session: Work, person: SignedIn, code: str, merge_id: int) -> li
     ]  # fmt: skip
 
 
-@router.post("/enterprises/{code}/merges/{merge_id}/undo")
+@router.post("/enterprises/{code}/merges/{merge_id}/undo", responses=WAITS)
 async def part(
     request: Request, session: Work, person: Officer, once: Once, code: str, merge_id: int, body: PartBody
 ) -> Response:
@@ -139,7 +139,7 @@ async def part(
     return await once.answer(work)
 
 
-@router.post("/enterprises/{code}/end")
+@router.post("/enterprises/{code}/end", responses=WAITS)
 async def end(request: Request, session: Work, person: Officer, once: Once, code: str, body: EndBody) -> Response:
     """Let an enterprise be none any more from a day on."""
 
@@ -153,7 +153,7 @@ async def end(request: Request, session: Work, person: Officer, once: Once, code
     return await once.answer(work)
 
 
-@router.post("/enterprises/{code}/revival")
+@router.post("/enterprises/{code}/revival", responses=WAITS)
 async def revive(request: Request, session: Work, person: Officer, once: Once, code: str, body: ReviveBody) -> Response:
     """Take an end back."""
 
@@ -164,7 +164,7 @@ async def revive(request: Request, session: Work, person: Officer, once: Once, c
     return await once.answer(work)
 
 
-@router.post("/enterprises/{code}/moves", status_code=201)
+@router.post("/enterprises/{code}/moves", status_code=201, responses=WAITS)
 async def move(request: Request, session: Work, person: Officer, once: Once, code: str, body: MoveBody) -> Response:
     """Register that an enterprise moved to another district on a day."""
 
@@ -183,7 +183,7 @@ async def move(request: Request, session: Work, person: Officer, once: Once, cod
     return await once.answer(work)
 
 
-@router.post("/enterprises/{code}/splits", status_code=201)
+@router.post("/enterprises/{code}/splits", status_code=201, responses=WAITS)
 async def split(request: Request, session: Work, person: Officer, once: Once, code: str, body: SplitBody) -> Response:
     """Let another enterprise have come of this one on a day, with the titles that passed to it."""
 

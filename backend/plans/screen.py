@@ -11,7 +11,7 @@ from backend.plans.breakdown import Kind, breakdown
 from backend.plans.documents import plans
 from backend.plans.forecast import Forecast, can_be_forecast, forecast
 from backend.plans.progress import Progress, months_gone
-from backend.plans.queries import Report, concerns, first_counted, plan_report, region_of_plan, still_runs
+from backend.plans.queries import Report, concerns, first_counted, plan_report, still_runs
 from backend.recognitions.ladder import RUNGS
 from backend.recognitions.queries import ladder_counts
 from backend.web.errors import NotFound
@@ -98,7 +98,6 @@ def screen_plan(on: date, region: str, wanted: str = "") -> Plan:
 
 async def screen(session: AsyncSession, plan: Plan, on: date, region: str = "", target: str = "") -> Screen:
     """The screen of a plan on a day, led by one of its counted targets."""
-    territory = region_of_plan(plan, region or None)
     targets = first_counted(plan, MOST_BARS)
     report = await plan_report(session, plan, on, region or None, targets=targets)
     chosen = next((one for one in targets if one.id == target), targets[0])
@@ -109,7 +108,6 @@ async def screen(session: AsyncSession, plan: Plan, on: date, region: str = "", 
     tiles = _tiles(
         [(one.code, one.name, one.figure.value, one.rank, shares.share_of(one.code)) for one in row.districts]
     )
-    assert report.territory == territory
     return Screen(
         plan, report, row.progress, _funnel(counts), tiles, tuple(one.progress for one in report.rows), outlook,
         draw_trend(row.progress, outlook),

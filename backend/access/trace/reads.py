@@ -33,6 +33,8 @@ READS: Final = {
     "/api/v1/enterprises/{code}/threads": ("read", "enterprise", "code"),
     "/api/v1/threads/{thread_id}": ("read", "message_thread", "thread_id"),
     "/conflicts": ("read", "filing", ""),
+    "/proposals": ("read", "proposal", ""),
+    "/api/v1/proposals/{proposal_id}": ("read", "proposal", "proposal_id"),
     "/api/v1/conflicts": ("read", "filing", ""),
     "/api/v1/enterprises/{code}/service-file": ("read", "enterprise", "code"),
     "/papers/{attachment_id}": ("read", "attachment", "attachment_id"),
