@@ -12,7 +12,7 @@ from backend.clock import today
 from backend.cultivation.schemas import WindowForm
 from backend.cultivation.windows import Window, all_windows, set_window
 from backend.enterprises.forms import Errors, typed_day
-from backend.enterprises.labels import Names, programme_choices
+from backend.enterprises.labels import Names, is_open_here, programme_choices
 from backend.web.dependencies import Work
 from backend.web.errors import Forbidden
 from backend.web.responses import redirect
@@ -92,10 +92,18 @@ async def _windows_page(
     request: Request, session: AsyncSession, person: PersonSignedIn, form: WindowForm, errors: Errors,
     messages: list[tuple[str, str]],
 ) -> HTMLResponse:  # fmt: skip
+    known = await all_windows(session)
+    names, there = Names(library()), {one.programme for one in known}
+    unknown = [
+        names.programme(name)
+        for name, one in library().programmes.items()
+        if name not in there and one.source.sort == "title" and one.source.subject == "enterprise"
+        and is_open_here(one.source)
+    ]  # fmt: skip
     return render(
         request, "cultivation/windows.html", status_code=422 if errors else 200, page_title="申报窗口",
-        breadcrumb=[("培育库", "/pool"), ("申报窗口", None)], windows=await all_windows(session), on=today(), form=form,
+        breadcrumb=[("培育库", "/pool"), ("申报窗口", None)], windows=known, unknown=unknown, on=today(), form=form,
         errors=[{"field": field, "message": message} for field, message in errors.items()], error_of=errors,
-        certainties=CERTAINTIES, programmes=programme_choices(library()), names=Names(library()), messages=messages,
+        certainties=CERTAINTIES, programmes=programme_choices(library()), names=names, messages=messages,
         may_write=person.role.may_write and not person.region_code,
     )  # fmt: skip

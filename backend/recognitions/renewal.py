@@ -26,7 +26,7 @@ DEFAULT_DAYS: Final = 180
 Begins = Literal["year_of_expiry", "days_before", "next_year", "next_list", "none"]
 BEGINS: Final[dict[Begins, str]] = {
     "year_of_expiry": "到期当年 1 月 1 日起", "days_before": "到期前若干天起", "next_year": "到期次年重新评价",
-    "next_list": "由下一期名单决定", "none": "没有接续的办法",
+    "next_list": "由下一期名单决定", "none": "没有查到接续的规定",
 }  # fmt: skip
 
 

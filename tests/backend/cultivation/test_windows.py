@@ -12,6 +12,7 @@ from backend.cultivation.windows import Window, all_windows, set_window, shipped
 from backend.database.scope import Scope
 from rules.catalogue import Certainty
 from rules.library import library
+from tests.backend.conftest import ClientAs
 from tests.factories import column
 
 Scoped = Callable[[Scope], AbstractAsyncContextManager[AsyncSession]]
@@ -68,3 +69,10 @@ async def test_a_district_reads_windows_and_sets_none(app_session_factory: Scope
     with pytest.raises(DBAPIError, match="row-level security"):
         async with app_session_factory(Scope.district("321282")) as district:
             await set_window(district, NEW.model_copy(update={"label": "本区"}), by=1)
+
+
+async def test_programmes_of_which_no_filing_time_is_known_are_named_as_such(client_as: ClientAs):
+    page = (await (await client_as("city_officer")).get("/pool/windows")).text
+    told = next(line for line in page.splitlines() if "没有查到申报时间的项目" in line)
+    assert "国家高新技术企业" in told
+    assert "科技型中小企业、" not in told
