@@ -36,10 +36,7 @@ async def measure_filings(engine: AsyncEngine) -> dict[str, list[float]]:
     library()
     async with owner_unit_of_work(engine) as session:
         found = await session.execute(
-            text(
-                "SELECT id FROM enterprise TABLESAMPLE bernoulli(1) REPEATABLE (1)"
-                " WHERE region_code = :region AND status = 'active' LIMIT 500"
-            ),
+            text("SELECT id FROM enterprise WHERE region_code = :region AND status = 'active' ORDER BY id LIMIT 5000"),
             {"region": DISTRICT},
         )
         numbers = random.Random(SEED).sample(list(found.scalars()), TIMES + 3)
