@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 
@@ -14,8 +15,14 @@ def exact_json(value: Any) -> str:
     if isinstance(value, date):
         return json.dumps(value.isoformat())
     if isinstance(value, Mapping):
-        members = (f"{json.dumps(str(name), ensure_ascii=False)}: {exact_json(one)}" for name, one in value.items())  # type: ignore[reportUnknownVariableType]
+        members = (f"{_name(str(name))}: {exact_json(one)}" for name, one in value.items())  # type: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         return "{" + ", ".join(members) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ", ".join(exact_json(one) for one in value) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+@lru_cache(maxsize=4096)
+def _name(name: str) -> str:
+    """A member's name as JSON; millions of filings have the same few hundred of them."""
+    return json.dumps(name, ensure_ascii=False)

@@ -18,9 +18,9 @@ PAGES = (
     "{enterprise}?programme=hnte&on=2025-12-31", "/recognitions", "/recognitions?view=lapsed", "/plans", "/plans/P000",
     "/plans/P000/targets/T000-01", "/rules", "/rules/hnte", "/rules/tech_sme", "/me", "/no-such-page",
     "/pool", "/pool?view=list", "/conflicts", "{enterprise}/service", "{enterprise}/accounts", "{enterprise}/messages",
-    "/from-enterprises", "/enterprises/duplicates",
+    "/from-enterprises", "/enterprises/duplicates", "/recognitions/windows", "/recognitions/never-applied", "/exports",
 )  # fmt: skip
-WRITERS_PAGES = ("/imports", "{enterprise}/split", "{enterprise}/end")
+WRITERS_PAGES = ("/imports", "/imports/waiting", "{enterprise}/split", "{enterprise}/end")
 ADMINISTRATORS_PAGES = ("/people", "/people/new", "/divisions")
 #: Login → its pages beyond those for all.
 PEOPLE = {
