@@ -56,7 +56,8 @@ async def session_of(
         region_code=acting.region_code,
         region_name=acting.region_name,
         park=acting.park,
-        must_change_password=person.must_change_password or is_old,
+        # Whoever came by the single sign-on used no password of ours, and may have none to change.
+        must_change_password=(person.must_change_password or is_old) and not web_session.is_sign_on,
         session_id=token_hash[:SESSION_ID_LENGTH],
         roles=frozenset(one.role for one in roles),
         enterprise_id=person.enterprise_id,

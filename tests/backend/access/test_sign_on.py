@@ -371,6 +371,19 @@ async def test_an_own_second_factor_is_asked_for_all_the_same(
     assert (await browser.get("/me")).status_code == 303
 
 
+async def test_who_has_no_password_here_need_not_change_it(
+    browser: AsyncClient, officer: int, there_and_back: ThereAndBack, engine: AsyncEngine
+):
+    async with owner_unit_of_work(engine) as work:
+        await work.execute(
+            text(
+                "UPDATE person SET must_change_password = true, password_hash = '!', password_changed_at = '2020-01-01'"
+            )
+        )
+    await there_and_back()
+    assert (await browser.get("/enterprises")).status_code == 200
+
+
 async def test_leaving_says_that_the_session_goes_on_there_and_where_to_end_it(
     browser: AsyncClient, elsewhere: Elsewhere, officer: int, there_and_back: ThereAndBack, engine: AsyncEngine
 ):
