@@ -48,7 +48,7 @@ def _with_lag(system: Mapping[str, Any]) -> dict[str, Any]:
     """A system with how long ago it was read to the end; late is what missed its schedule by more than one turn."""
     last, every = system["last_success_at"], system["every_seconds"]
     seconds = None if last is None else (datetime.now(UTC) - last).total_seconds()
-    is_late = bool(every) and not system["is_paused"] and (seconds is None or seconds > 2 * every)
+    is_late = bool(every) and not system["is_paused"] and seconds is not None and seconds > 2 * every
     return dict(system) | {"lag": "—" if seconds is None else in_words(seconds), "is_late": is_late}
 
 

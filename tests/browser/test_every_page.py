@@ -18,13 +18,15 @@ PAGES = (
     "{enterprise}?programme=hnte&on=2025-12-31", "/recognitions", "/recognitions?view=lapsed", "/plans", "/plans/P000",
     "/plans/P000/targets/T000-01", "/rules", "/rules/hnte", "/rules/tech_sme", "/me", "/no-such-page",
     "/pool", "/pool?view=list", "/conflicts", "{enterprise}/service", "{enterprise}/accounts", "{enterprise}/messages",
+    "{enterprise}/points",
     "/from-enterprises", "/enterprises/duplicates", "/recognitions/windows", "/recognitions/never-applied", "/exports",
 )  # fmt: skip
 WRITERS_PAGES = ("/imports", "/imports/waiting", "{enterprise}/split", "{enterprise}/end")
+CITY_PAGES = ("/exchange", "/exchange/lists", "/exchange/lists/points-loan", "/exchange/mappings/tax")
 ADMINISTRATORS_PAGES = ("/people", "/people/new", "/divisions")
 #: Login → its pages beyond those for all.
 PEOPLE = {
-    "admin": (*WRITERS_PAGES, *ADMINISTRATORS_PAGES),
+    "admin": (*WRITERS_PAGES, *CITY_PAGES, *ADMINISTRATORS_PAGES),
     "shi": WRITERS_PAGES,
     "jingjiang": WRITERS_PAGES,
     "lingdao": (),

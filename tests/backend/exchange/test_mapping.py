@@ -16,6 +16,7 @@ from backend.exchange.mapping import (
     map_in,
     map_out,
 )
+from backend.exchange.wire import canonical
 from rules.library import library
 
 CATALOGUE = library().catalogue
@@ -149,3 +150,9 @@ def test_a_row_against_the_catalogue_is_refused_with_its_reason(row: dict[str, A
 def test_a_row_without_indicator_must_say_why():
     with pytest.raises(ValueError, match="为何不采用"):
         FieldRow.model_validate({"from": "1", "name": "栏"})
+
+
+@pytest.mark.parametrize("flat", [{}, {"b": "1.50", "a": None, "ä": True, "10": 7, "9": "“甲”\n"}, {"x": 10**30}])
+def test_a_flat_record_is_written_as_any_other(flat: dict[str, Any]):
+    # The nested one takes the long way.
+    assert canonical({"in": flat}) == f'{{"in": {canonical(flat)}}}'
