@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.proposals import Change
+from backend.access.trace.service import Deed, note
 from backend.database.session import because
 from backend.enterprises.comparing import compare
 from backend.enterprises.duplicates import RULES, suspects
@@ -121,6 +122,9 @@ async def _merge_page(
     errors: Errors,
 ) -> Response:
     sections = await compare(session, row, other, library()) if other is not None else []
+    if other is not None:
+        # That the one of the address was looked at is noted with the address.
+        await note(session, Deed("read", "enterprise", str(other["id"]), other["id"]))
     return form_page(
         request, "enterprises/merge.html", "合并重复档案", row, errors, form=form, other=other, sections=sections
     )
