@@ -26,8 +26,12 @@ _DONE: Final = {
 
 
 async def deciding_work(engine: Engine, person: Confirmer) -> AsyncGenerator[AsyncSession]:
-    """A unit of work that writes, for somebody who otherwise only reads: what is confirmed is done in it."""
-    async with reached(unit_of_work(engine, scope_of(person))) as session:
+    """A unit of work that writes, for somebody who otherwise only reads: what is confirmed is done in it.
+
+    It is done as its author saw it, tax figures too; whoever confirms is shown none of them for that.
+    """
+    scope = scope_of(person).reading(tax=True, unmasking=False)
+    async with reached(unit_of_work(engine, scope)) as session:
         yield session
 
 

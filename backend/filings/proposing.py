@@ -18,6 +18,9 @@ from backend.filings.settling import Decision, settle
 from rules.library import library
 
 SETTLE: Final = "conflict.settle"
+#: What the tax office said is not copied to where people read who may not know it.
+_TAX: Final = "tax"
+_UNSAID: Final = "（有权限者见数据核对）"
 
 
 async def propose_settlement(session: AsyncSession, decision: Decision, person_id: int) -> int:
@@ -53,7 +56,10 @@ async def _said(session: AsyncSession, decision: Decision) -> str:
     indicator, names = library().catalogue.indicator(decision.indicator), Names(library())
     conflict = await conflict_of(session, decision.enterprise_id, decision.indicator, decision.year)
     said = conflict["said"] if conflict is not None else []
-    return "；".join(f"{names.source(one['source'])} {shown_value(indicator, one['value'])}" for one in said)
+    return "；".join(
+        f"{names.source(one['source'])} {_UNSAID if one['source'] == _TAX else shown_value(indicator, one['value'])}"
+        for one in said
+    )
 
 
 async def _settle(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
