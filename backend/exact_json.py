@@ -5,7 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
+
+#: `json.dumps` makes an encoder for each value that it is not to escape.
+_encode: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def exact_json(value: Any) -> str:
@@ -19,7 +22,7 @@ def exact_json(value: Any) -> str:
         return "{" + ", ".join(members) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ", ".join(exact_json(one) for one in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
+    return _encode(value)
 
 
 @lru_cache(maxsize=4096)

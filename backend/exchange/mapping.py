@@ -8,7 +8,7 @@ record and reported; nothing is ever dropped in silence.
     MappingError      a table that contradicts itself or the catalogue; names system, form and row
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -108,6 +108,16 @@ class Total(Record):
     ratio: tuple[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A row in one layout: what it becomes, the label it is told by, and every label that must be there."""
+
+    row: FieldRow
+    to: str
+    label: str
+    needs: tuple[str, ...]
+
+
 class Form(Record):
     """One form or message of the system, in all its layouts."""
 
@@ -131,10 +141,25 @@ class Form(Record):
                 seen.add((label or "", row.to))
         return self
 
-    def known(self, layout: str) -> frozenset[str]:
-        """Every label that the table knows in a layout."""
-        labels = {label for row in self.fields if (label := row.label(layout))}
-        return frozenset(labels | {label for row in self.fields for label in row.terms})
+    @cached_property
+    def known(self) -> dict[str, frozenset[str]]:
+        """Every label that the table knows, by layout."""
+        summed = {label for row in self.fields for label in row.terms}
+        return {
+            layout: frozenset(summed | {label for row in self.fields if (label := row.label(layout))})
+            for layout in self.layouts
+        }
+
+    @cached_property
+    def taken(self) -> dict[str, tuple["Taken", ...]]:
+        """The rows that come in, by layout, with where each is found."""
+        return {layout: tuple(self._taken(layout)) for layout in self.layouts}
+
+    def _taken(self, layout: str) -> Iterator["Taken"]:
+        for row in self.fields:
+            label = row.label(layout) if not row.terms else next(iter(row.terms))
+            if row.to is not None and row.direction != "out" and label is not None:
+                yield Taken(row, row.to, label, tuple(row.terms) or (label,))
 
 
 class MappingTable(Record):
@@ -229,13 +254,11 @@ def _against(row: FieldRow, form: Form, table: MappingTable, catalogue: Catalogu
 def map_in(form: Form, sent: Incoming, catalogue: Catalogue) -> Mapped:
     """What a message says, under the catalogue's names and in its units."""
     mapped = Mapped()
-    for row in form.fields:
-        if row.to is None or row.direction == "out":
+    for taken in form.taken[sent.layout]:
+        row, label = taken.row, taken.label
+        if any(sent.fields.get(one) is None for one in taken.needs):
             continue
-        indicator = catalogue.by_name[row.to]
-        label = row.label(sent.layout) if not row.terms else next(iter(row.terms))
-        if label is None or any(sent.fields.get(one) is None for one in row.terms or (label,)):
-            continue
+        indicator = catalogue.by_name[taken.to]
         try:
             value = _turned(row, label, sent, indicator)
             read_value(indicator, value)  # a figure that the registry could not read is told here, not in the middle
@@ -244,7 +267,7 @@ def map_in(form: Form, sent: Incoming, catalogue: Catalogue) -> Mapped:
             continue
         year = None if row.period == "current" else _year(row, sent)
         mapped.values.setdefault(year, {})[indicator.id] = value
-    known = form.known(sent.layout)
+    known = form.known[sent.layout]
     mapped.unknown = {label: value for label, value in sent.fields.items() if label not in known}
     mapped.doubts = _doubts(form, sent)
     return mapped

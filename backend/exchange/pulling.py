@@ -5,6 +5,7 @@ before the last change that was read, so that what was entered late is read agai
 registered meanwhile are asked about from the beginning. Three runs that fail one after the other open the breaker.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,23 +75,44 @@ class Pull:
             return run
 
     async def _read_form(self, run: Run, form: str) -> None:
-        while True:
-            async with owner_unit_of_work(self.engine) as session:
-                place = await _place(session, self.connector, form, run)
-                portion = await self.portion(session, form, place, run)
-            if portion is None:
+        async with owner_unit_of_work(self.engine) as session:
+            place = await _place(session, self.connector, form, run)
+        asked = await self._ask_ahead(form, place, run)
+        try:
+            while asked is not None:
+                brought = await asked.answer
+                place, portion = asked.place, asked.portion
+                # The other side works on the next page while this one is stored; killed, it is asked for again.
+                asked = await self._ask_ahead(form, self._after(place, portion, brought), run)
                 async with owner_unit_of_work(self.engine) as session:
-                    run.done.append(form)
-                    await _leave(session, self.connector, form, run)
-                return
-            brought = await self.ask(form, place, portion)
-            async with owner_unit_of_work(self.engine) as session:
-                stored = await store_page(
-                    session, self.connector, self.table, brought.records, self.library.catalogue, today(), run.id
-                )
-                _add(run, stored)
-                await _move(session, self.connector, form, run, place, portion, brought)
-                await save(session, run)
+                    stored = await store_page(
+                        session, self.connector, self.table, brought.records, self.library.catalogue, today(), run.id
+                    )
+                    _add(run, stored)
+                    await _move(session, self.connector, form, run, self._after(place, portion, brought))
+                    await save(session, run)
+        finally:
+            if asked is not None:
+                asked.answer.cancel()
+                await asyncio.gather(asked.answer, return_exceptions=True)
+        async with owner_unit_of_work(self.engine) as session:
+            run.done.append(form)
+            await _leave(session, self.connector, form, run)
+
+    async def _ask_ahead(self, form: str, place: "Place", run: Run) -> "Asked | None":
+        """Ask for what stands at a place, without waiting for it; None where nobody is left."""
+        async with owner_unit_of_work(self.engine) as session:
+            portion = await self.portion(session, form, place, run)
+        if portion is None:
+            return None
+        return Asked(place, portion, asyncio.create_task(self.ask(form, place, portion)))
+
+    def _after(self, place: "Place", portion: "Portion", brought: "Brought") -> "Place":
+        """Further on within the portion, or at the next one."""
+        if brought.following:
+            return Place(place.after_id, brought.following, brought.etags)
+        is_listing = self.connector.by == "listing"
+        return Place(portion.last_id, _END if is_listing else "", brought.etags, is_listing)
 
     async def portion(self, session: AsyncSession, form: str, place: "Place", run: Run) -> "Portion | None":
         """Of whom is asked next; None where nobody is left."""
@@ -174,6 +196,15 @@ class Brought:
     etags: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """A question under way, and from where it was asked."""
+
+    place: Place
+    portion: Portion
+    answer: asyncio.Task[Brought]
+
+
 #: A listing's cursor when nothing is left of it.
 _END: Final = "\x7f"
 
@@ -202,12 +233,8 @@ async def _has_waiting(session: AsyncSession, connector: Connector) -> bool:
     return found.scalar_one()
 
 
-async def _move(
-    session: AsyncSession, connector: Connector, form: str, run: Run, place: Place, portion: Portion, brought: "Brought"
-) -> None:
-    """Move on within the portion, or to the next one."""
-    is_over = not brought.following
-    remote = brought.following or (_END if connector.by == "listing" else "")
+async def _move(session: AsyncSession, connector: Connector, form: str, run: Run, place: Place) -> None:
+    """Move on to a place."""
     await session.execute(
         text(
             "INSERT INTO exchange_cursor (system, form, run_id, after_id, remote, etags) VALUES (:system, :form, :run,"
@@ -216,7 +243,7 @@ async def _move(
         ),
         {
             "system": connector.system, "form": form, "run": run.id,
-            "after": portion.last_id if is_over else place.after_id, "remote": remote, "etags": exact_json(brought.etags),
+            "after": place.after_id, "remote": place.remote, "etags": exact_json(place.etags),
         },
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,7 +24,7 @@ from backend.exchange.mapping import Form, Incoming, Mapped, MappingTable, map_i
 from backend.exchange.points import note_points
 from backend.exchange.wire import RemoteRecord, digest_of
 from backend.filings.service import FilingDraft, file_each, project
-from rules.catalogue import Catalogue, Period
+from rules.catalogue import Catalogue, Indicator, Period
 from rules.facts import FactError, read_facts
 
 
@@ -159,10 +160,15 @@ def _map(fate: _Fate, form: Form, catalogue: Catalogue, on: date) -> None:
 def _drop_impossible(mapped: Mapped, catalogue: Catalogue, on: date) -> None:
     """Take out figures that cannot be true, as a check of the rules would."""
     for year, values in mapped.values.items():
-        raw = {
-            name: {str(year): value} if catalogue.by_name[name].period is Period.YEARLY else value
-            for name, value in values.items()
-        }
+        raw: dict[str, Any] = {}
+        for name, value in values.items():
+            indicator = catalogue.by_name[name]
+            if indicator.period is not Period.YEARLY:
+                raw[name] = value
+            elif not _is_within(indicator, value):  # the others were read when mapped, and are of a past year
+                raw[name] = {str(year): value}
+        if not raw:
+            continue
         try:
             problems = read_facts(raw, catalogue, on).dropped
         except FactError as error:
@@ -170,6 +176,13 @@ def _drop_impossible(mapped: Mapped, catalogue: Catalogue, on: date) -> None:
         for one in problems:
             values.pop(one.name, None)
             mapped.unusable[one.name] = one.message
+
+
+def _is_within(indicator: Indicator, value: Any) -> bool:
+    if indicator.range is None or not isinstance(value, int | Decimal):
+        return indicator.range is None
+    low, high = indicator.range
+    return (low is None or value >= low) and (high is None or value <= high)
 
 
 async def _file(

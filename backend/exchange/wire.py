@@ -74,13 +74,14 @@ def digest_of_all(digests: dict[str, str]) -> str:
 
 #: What the standard encoder writes as `exact_json` does.
 _PLAIN: Final = (str, int, bool, NoneType)
+_encode: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 
 
 def canonical(value: Any) -> str:
     """A value as JSON in one form only."""
     # Most records are flat and their amounts texts: those need no walk.
     if isinstance(value, dict) and all(type(one) in _PLAIN for one in value.values()):  # type: ignore[reportUnknownVariableType,reportUnknownArgumentType]
-        return json.dumps({str(name): one for name, one in value.items()}, ensure_ascii=False, sort_keys=True)  # type: ignore[reportUnknownVariableType,reportUnknownArgumentType]
+        return _encode({str(name): one for name, one in value.items()})  # type: ignore[reportUnknownVariableType,reportUnknownArgumentType]
     return exact_json(_sorted(value))
 
 

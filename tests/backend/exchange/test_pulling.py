@@ -1,5 +1,6 @@
 """Pulling from a system that misbehaves ends in the state of a run in which it does not."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
@@ -16,6 +17,7 @@ from backend.exchange.connectors import CULTIVATION, connectors
 from backend.exchange.pulling import Pull, PullRefused, Run
 from backend.exchange.rehearsal import rehearse
 from backend.exchange.simulation import Simulator
+from backend.exchange.storing import store_page
 from rules.library import library
 from tests.backend.exchange.conftest import DAY, ClientOf, faulty
 from tests.factories import column, make_enterprise
@@ -342,3 +344,43 @@ async def test_a_dry_run_tells_what_would_change_and_changes_nothing(tax: Simula
     assert rehearsal.counts["applied"] == run.counts["applied"]
     assert any(one.indicator == "operating_revenue" and one.before is None and one.after for one in rehearsal.changes)
     assert (await rehearse(pull)).changes == []
+
+
+async def test_the_other_side_works_on_the_next_page_while_one_is_stored(
+    tax: Simulator, tax_url: str, pull_of: PullOf, monkeypatch: pytest.MonkeyPatch
+):
+    pull = pull_of(tax_url)
+    asked, second, stored = list[str](), asyncio.Event(), list[int]()
+
+    class Counting(SystemClient):
+        async def search(self, form: str, question: Any) -> Any:
+            asked.append(form)
+            if len(asked) == 2:
+                second.set()
+            return await super().search(form, question)
+
+    async def storing(*given: Any, **named: Any) -> Any:
+        await asyncio.wait_for(second.wait(), 10)
+        stored.append(len(asked))
+        return await store_page(*given, **named)
+
+    pull.client = Counting(pull.client.http, pull.client.credentials, pull.client.patience, pull.client.listener)
+    monkeypatch.setattr("backend.exchange.pulling.store_page", storing)
+    await pull.run()
+    assert stored[0] == 2
+
+
+async def test_a_page_that_cannot_be_stored_leaves_no_question_under_way(
+    tax: Simulator, tax_url: str, pull_of: PullOf, monkeypatch: pytest.MonkeyPatch
+):
+    pull = pull_of(tax_url)
+
+    async def storing(*given: Any, **named: Any) -> Any:
+        raise OSError("the database is gone")
+
+    monkeypatch.setattr("backend.exchange.pulling.store_page", storing)
+    with pytest.raises(OSError, match="gone"):
+        await pull.run()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    monkeypatch.undo()
+    assert (await pull.run()).counts["applied"] > 0
