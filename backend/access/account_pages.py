@@ -20,18 +20,19 @@ from backend.settings import Settings
 from backend.web.dependencies import CurrentSettings, OwnerWork
 from backend.web.responses import redirect
 from backend.web.templates import render
+from rules.translation import marked, say
 
 router = APIRouter()
 
 _DONE: Final = {
-    "password": "口令已修改，其他浏览器上的登录已全部退出。",
-    "session": "已让那个浏览器退出登录。",
-    "others": "其他浏览器上的登录已全部退出。",
-    "second-factor-off": "动态口令已停用。",
+    "password": marked("口令已修改，其他浏览器上的登录已全部退出。"),
+    "session": marked("已让那个浏览器退出登录。"),
+    "others": marked("其他浏览器上的登录已全部退出。"),
+    "second-factor-off": marked("动态口令已停用。"),
 }
-_PASSWORD_HINT: Final = {
-    Profile.DENGBAO: f"至少 {SHORTEST} 位，含大写字母、小写字母、数字、其他符号中的三类。",
-    Profile.ASVS: f"至少 {SHORTEST} 位。可以用几个不相干的词连起来，不必夹杂符号。",
+PASSWORD_HINT: Final = {
+    Profile.DENGBAO: marked("至少 {least} 位，含大写字母、小写字母、数字、其他符号中的三类。"),
+    Profile.ASVS: marked("至少 {least} 位。可以用几个不相干的词连起来，不必夹杂符号。"),
 }
 
 
@@ -40,7 +41,7 @@ async def me(
     request: Request, person: Authenticated, work: OwnerWork, settings: CurrentSettings, done: str = ""
 ) -> Response:
     """One's own account."""
-    messages = (("good", _DONE[done]),) if done in _DONE else ()
+    messages = (("good", say(_DONE[done])),) if done in _DONE else ()
     return await _me_page(request, person, work, settings, messages=messages)
 
 
@@ -107,7 +108,7 @@ async def enrol(
         codes = await second_factor.enrol(work, keys_of(settings), person.id, form.code)
     except AccessRefused as refusal:
         return await _second_factor_page(request, person, work, settings, refusal)
-    return render(request, "access/recovery_codes.html", page_title="动态口令已启用", codes=codes)
+    return render(request, "access/recovery_codes.html", page_title=say("动态口令已启用"), codes=codes)
 
 
 @router.post("/me/second-factor/off")
@@ -121,7 +122,7 @@ async def switch_off(
     """Switch it off: for that a code is needed, so that an unattended browser does not do it."""
     held = await service.person_by_id(work, person.id)
     if held.totp_generation > 0 and not second_factor.accepts(held, keys_of(settings), form.code):
-        refusal = AccessRefused("动态口令不对，没有停用。请输入最新的六位数字或一个备用码。", "code")
+        refusal = AccessRefused(say("动态口令不对，没有停用。请输入最新的六位数字或一个备用码。"), "code")
         return await _second_factor_page(request, person, work, settings, refusal)
     await second_factor.switch_off(work, person.id)
     return redirect(request, "/me?done=second-factor-off")
@@ -138,7 +139,7 @@ async def _second_factor_page(
     is_on = held.totp_generation > 0
     secret = "" if is_on else second_factor.secret_of(keys_of(settings), held, second_factor.next_generation(held))
     return render(
-        request, "access/second_factor.html", page_title="动态口令", is_on=is_on, secret=secret,
+        request, "access/second_factor.html", page_title=say("动态口令"), is_on=is_on, secret=secret,
         drawing="" if is_on else second_factor.drawing_of(secret, held.login), left=len(held.recovery_hashes),
         status_code=refusal.status_code if refusal else 200, **errors_of(refusal),
     )  # fmt: skip
@@ -155,7 +156,10 @@ async def _me_page(
 ) -> Response:
     idle = timedelta(minutes=settings.session_idle_minutes)
     if person.must_change_password and refusal is None:
-        messages = (("open", "这是初始口令或已到更换期限，请先改成新的口令，然后才能使用其他功能。"), *messages)
+        messages = (
+            ("open", say("这是初始口令或已到更换期限，请先改成新的口令，然后才能使用其他功能。")),
+            *messages,
+        )
     held = await roles.roles_of(work, await service.person_by_id(work, person.id))
     return render(
         request,
@@ -166,7 +170,7 @@ async def _me_page(
         sessions=await queries.sessions_of(work, person.id, idle),
         idle_minutes=settings.session_idle_minutes,
         longest_hours=settings.session_longest_hours,
-        password_hint=_PASSWORD_HINT[Profile(settings.password_profile)],
+        password_hint=say(PASSWORD_HINT[Profile(settings.password_profile)], least=SHORTEST),
         messages=messages,
         status_code=refusal.status_code if refusal else 200,
         **errors_of(refusal),

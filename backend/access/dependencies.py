@@ -20,6 +20,7 @@ from fastapi import Depends, Request
 from backend.access.schemas import PersonSignedIn, Role
 from backend.settings import Settings
 from backend.web.errors import Forbidden, Refusal
+from rules.translation import marked, say
 
 #: What an enterprise's own account may look at, of the registry's routes: where it sees itself and no list.
 OPEN_TO_ENTERPRISES: Final = frozenset({"/enterprises/{code}", "/api/v1/enterprises/{code}"})
@@ -30,10 +31,10 @@ class NotSignedIn(Refusal):
 
     status = 401
     slug = "unauthenticated"
-    title = "请先登录"
+    title = marked("请先登录")
 
     def __init__(self) -> None:
-        super().__init__("您还没有登录，或登录已过期。请登录后继续。")
+        super().__init__(say("您还没有登录，或登录已过期。请登录后继续。"))
 
 
 class PasswordChangeNeeded(Refusal):
@@ -41,22 +42,22 @@ class PasswordChangeNeeded(Refusal):
 
     status = 403
     slug = "password-change-needed"
-    title = "请先修改口令"
+    title = marked("请先修改口令")
     goes_to = "/me"
 
     def __init__(self) -> None:
-        super().__init__("这是初始口令，请先在“我的账号”里改成自己的口令。")
+        super().__init__(say("这是初始口令，请先在“我的账号”里改成自己的口令。"))
 
 
 class SecondFactorNeeded(PasswordChangeNeeded):
     """The installation wants a second factor of people like this one, who has none yet."""
 
     slug = "second-factor-needed"
-    title = "请先启用动态口令"
+    title = marked("请先启用动态口令")
     goes_to = "/me/second-factor"
 
     def __init__(self) -> None:
-        Refusal.__init__(self, "您的角色须启用动态口令后才能使用，请先在“我的账号”里启用。")
+        Refusal.__init__(self, say("您的角色须启用动态口令后才能使用，请先在“我的账号”里启用。"))
 
 
 class NotTheirPage(Forbidden):
@@ -133,7 +134,7 @@ Confirmer = Annotated[PersonSignedIn, Depends(confirmer)]
 def enterprise_account(person: Settled) -> PersonSignedIn:
     """Raises NotSignedIn, Forbidden."""
     if person.role is not Role.ENTERPRISE:
-        raise Forbidden("这里是企业账号的页面，您的账号不属于企业。企业的情况请从“企业”列表进入。")
+        raise Forbidden(say("这里是企业账号的页面，您的账号不属于企业。企业的情况请从“企业”列表进入。"))
     return person
 
 

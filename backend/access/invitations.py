@@ -12,6 +12,7 @@ from backend.access.passwords import Profile, fault_of, hash_password
 from backend.access.service import AccessRefused, end_all_sessions, hash_of, person_by_id
 from backend.access.trace.service import Deed, note
 from backend.database.session import in_the_name_of
+from rules.translation import say
 
 DAYS: Final = 3
 #: Matches no password: whoever was invited has none yet.
@@ -22,7 +23,7 @@ class InvitationOver(AccessRefused):
     status_code = 410
 
     def __init__(self) -> None:
-        super().__init__("这个邀请链接无效、已经用过或已过期，请让系统管理员重新邀请。")
+        super().__init__(say("这个邀请链接无效、已经用过或已过期，请让系统管理员重新邀请。"))
 
 
 async def invite(session: AsyncSession, person_id: int, now: datetime | None = None) -> str:
@@ -52,7 +53,7 @@ async def accept(
     """Choose the password. The link is used by this. Raises InvitationOver, AccessRefused."""
     person = await invited(session, token, now)
     if new != again:
-        raise AccessRefused("两次输入的口令不一样，请重新输入。", "again")
+        raise AccessRefused(say("两次输入的口令不一样，请重新输入。"), "again")
     fault = fault_of(new, person.login, person.name, profile)
     if fault:
         raise AccessRefused(fault, "new")

@@ -24,16 +24,16 @@ from backend.web.csrf import ForgedRequest, demand_proof
 from backend.web.dependencies import CurrentSettings, Engine, OwnerWork
 from backend.web.responses import redirect, safe_next
 from backend.web.templates import render
+from rules.translation import marked, say
 
 router = APIRouter()
 
 # Hashing takes a core and 64 MB each, and a connection is held meanwhile: strangers must not take all of them.
 _AT_ONCE: Final = asyncio.Semaphore(4)
-_WRONG: Final = (
-    f"用户名或口令不对。连续输错 {service.FAILURES_ALLOWED} 次，账号会锁定"
-    f" {int(service.LOCK_OUT.total_seconds() // 60)} 分钟；如已锁定，请稍后再试，或请系统管理员重置口令。"
+_WRONG: Final = marked(
+    "用户名或口令不对。连续输错 {times} 次，账号会锁定 {minutes} 分钟；如已锁定，请稍后再试，或请系统管理员重置口令。"
 )
-_WRONG_CODE: Final = "动态口令不对，或已经用过。请等下一个六位数字，或用一个备用码。"
+_WRONG_CODE: Final = marked("动态口令不对，或已经用过。请等下一个六位数字，或用一个备用码。")
 
 
 @router.get("/login")
@@ -61,7 +61,7 @@ async def sign_in(
     try:
         await demand_proof(request, request.cookies.get(form_cookie(request), ""))
     except ForgedRequest:
-        return login_page(request, form, error="登录页面已过期，请重新输入后登录。", status_code=403)
+        return login_page(request, form, error=say("登录页面已过期，请重新输入后登录。"), status_code=403)
     # A transaction of its own, committed in either case: a failure must be counted.
     async with _AT_ONCE, reached(owner_unit_of_work(engine)) as work:
         person = await service.sign_in(work, form.login_name, form.password)
@@ -72,7 +72,9 @@ async def sign_in(
             longest = queries.HALF_SESSION_LIFE if is_half else longest_of(settings)
             token = await service.open_session(work, person.id, longest, browser_of(request), is_half=is_half)
     if token is None:
-        return login_page(request, form, error=_WRONG, status_code=401)
+        minutes = int(service.LOCK_OUT.total_seconds() // 60)
+        wrong = say(_WRONG, times=service.FAILURES_ALLOWED, minutes=minutes)
+        return login_page(request, form, error=wrong, status_code=401)
     goes_to = safe_next(form.next)
     if is_half:
         response = redirect(request, f"/login/code?{urlencode({'next': goes_to})}")
@@ -164,7 +166,7 @@ async def pass_code(
             longest_of(settings), browser_of(request), _token_hash(request),
         )  # fmt: skip
     if token is None:
-        return _code_page(request, form, error=_WRONG_CODE, status_code=401)
+        return _code_page(request, form, error=say(_WRONG_CODE), status_code=401)
     response = redirect(request, safe_next(form.next))
     set_cookie(request, response, session_cookie(request), token)
     delete_cookie(request, response, form_cookie(request))

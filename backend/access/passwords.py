@@ -16,6 +16,8 @@ from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 from pwdlib.hashers.argon2 import Argon2Hasher
 
+from rules.translation import say
+
 
 class Profile(StrEnum):
     """Whose rules passwords follow."""
@@ -90,10 +92,10 @@ def generate_password() -> str:
 
 
 def fault_of(password: str, login: str, name: str = "", profile: Profile = Profile.DENGBAO) -> str | None:
-    """Why it cannot be somebody's password, in Chinese; None where it can."""
+    """Why it cannot be somebody's password; None where it can."""
     fault = _too_easily_guessed(password, login, name)
     if fault is None and profile is Profile.DENGBAO and _classes(password) < CLASSES_ASKED:
-        return "口令须含大写字母、小写字母、数字、其他符号（含空格、汉字）中的至少三类，请补上。"
+        return say("口令须含大写字母、小写字母、数字、其他符号（含空格、汉字）中的至少三类，请补上。")
     return fault
 
 
@@ -108,16 +110,18 @@ def _classes(password: str) -> int:
 
 def _too_easily_guessed(password: str, login: str, name: str) -> str | None:
     if len(password) < SHORTEST:
-        return f"口令太短，至少 {SHORTEST} 位，现为 {len(password)} 位。可以用几个不相干的词连起来。"
+        return say(
+            "口令太短，至少 {least} 位，现为 {n} 位。可以用几个不相干的词连起来。", least=SHORTEST, n=len(password)
+        )
     if len(password) > LONGEST:
-        return f"口令太长，最多 {LONGEST} 位。"
+        return say("口令太长，最多 {most} 位。", most=LONGEST)
     lowered = password.lower()
     if len(set(lowered)) < 5:
-        return "口令里不同的字符太少，容易猜到，请换一个。"
+        return say("口令里不同的字符太少，容易猜到，请换一个。")
     if login.lower() in lowered or (name and name in password):
-        return "口令里不能含有用户名或姓名，请换一个。"
+        return say("口令里不能含有用户名或姓名，请换一个。")
     if lowered.rstrip("0123456789!@#.") in _TOO_COMMON or (lowered.strip("0123456789") == "" and _is_a_run(lowered)):
-        return "这个口令太常见，容易猜到，请换一个。"
+        return say("这个口令太常见，容易猜到，请换一个。")
     return None
 
 

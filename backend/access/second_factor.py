@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.models import Person
 from backend.access.service import AccessRefused, person_by_id
 from backend.exchange.keys import Keys
+from rules.translation import say
 
 STEP_SECONDS: Final = 30
 RECOVERY_CODES: Final = 10
@@ -41,11 +42,11 @@ async def enrol(session: AsyncSession, keys: Keys, person_id: int, code: str, no
     """
     person = await person_by_id(session, person_id)
     if person.totp_generation > 0:
-        raise AccessRefused("动态口令已经启用。如要换手机，请先停用。", "code")
+        raise AccessRefused(say("动态口令已经启用。如要换手机，请先停用。"), "code")
     generation = next_generation(person)
     step = _step_of(secret_of(keys, person, generation), code, 0, now)
     if step is None:
-        raise AccessRefused("动态口令不对。请确认手机时间准确，输入最新的六位数字。", "code")
+        raise AccessRefused(say("动态口令不对。请确认手机时间准确，输入最新的六位数字。"), "code")
     codes = ["-".join(secrets.token_hex(2) for _ in range(4)) for _ in range(RECOVERY_CODES)]
     person.totp_generation, person.totp_step = generation, step
     person.recovery_hashes = [_hash(one) for one in codes]

@@ -27,6 +27,7 @@ from backend.clock import CHINA
 from backend.database.session import in_the_name_of
 from backend.enterprises.models import Enterprise
 from backend.enterprises.regions import Regions
+from rules.translation import say
 
 FAILURES_ALLOWED: Final = 5
 LOCK_OUT: Final = timedelta(minutes=15)
@@ -49,7 +50,7 @@ class LoginTaken(AccessRefused):
     status_code = 409
 
     def __init__(self, login: str) -> None:
-        super().__init__(f"用户名“{login}”已有人使用，请换一个。", "login")
+        super().__init__(say("用户名“{login}”已有人使用，请换一个。", login=login), "login")
 
 
 class PersonUnknown(AccessRefused):
@@ -262,9 +263,9 @@ async def add_person(
     """
     login, name = _normal(login), name.strip()
     if not _LOGIN.fullmatch(login):
-        raise AccessRefused("用户名请用 2 至 60 位小写字母、数字或 . _ - @，以字母或数字开头。", "login")
+        raise AccessRefused(say("用户名请用 2 至 60 位小写字母、数字或 . _ - @，以字母或数字开头。"), "login")
     if not name or len(name) > 60:
-        raise AccessRefused("请填写姓名，最多 60 个字。", "name")
+        raise AccessRefused(say("请填写姓名，最多 60 个字。"), "name")
     role_given = role_named(role)
     region_code = region_for(role_given, region)
     park_name = await park_for(session, role_given, region_code, park)
@@ -320,11 +321,11 @@ async def change_own_password(
     person = await person_by_id(session, person_id)
     matches, _ = await verify_password(current, person.password_hash)
     if not matches:
-        raise AccessRefused("现在的口令不对，请重新输入。", "current")
+        raise AccessRefused(say("现在的口令不对，请重新输入。"), "current")
     if new != again:
-        raise AccessRefused("两次输入的新口令不一样，请重新输入。", "again")
+        raise AccessRefused(say("两次输入的新口令不一样，请重新输入。"), "again")
     if new == current:
-        raise AccessRefused("新口令和现在的一样，请换一个。", "new")
+        raise AccessRefused(say("新口令和现在的一样，请换一个。"), "new")
     fault = fault_of(new, person.login, person.name, profile)
     if fault:
         raise AccessRefused(fault, "new")

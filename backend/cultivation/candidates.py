@@ -16,6 +16,7 @@ from backend.web.filters import number
 from rules.answers import show, unit_of
 from rules.evaluate import Answer, Outcome, Reason
 from rules.library import Library, NotInForce
+from rules.translation import say
 
 #: So many are shown at once: each is asked anew for its gap.
 MOST = 25
@@ -116,9 +117,11 @@ def lacking(answer: Answer, names: Names) -> list[str]:
     failed = [_gap(reason) for reason in answer.reasons if reason.outcome is Outcome.FAILED]
     if failed:
         return failed
-    missing = [f"缺“{names.fact(key)}”" for key in sorted(answer.missing, key=str)]
+    missing = [say("缺“{fact}”", fact=names.fact(key)) for key in sorted(answer.missing, key=str)]
     open_ones = [one for one in answer.reasons if one.outcome is Outcome.UNKNOWN and not one.missing]
-    return missing + [f"{one.criterion.name}{f'（{one.note}）' if one.note else '（待确认）'}" for one in open_ones]
+    return missing + [
+        f"{one.criterion.name}{say('（{x}）', x=one.note) if one.note else say('（待确认）')}" for one in open_ones
+    ]
 
 
 def _gap(reason: Reason) -> str:
@@ -127,11 +130,12 @@ def _gap(reason: Reason) -> str:
     if leaf is None or leaf.gap is None:
         return name
     shown, label = leaf.criterion.shown, leaf.criterion.name or name
-    unit = "个百分点" if shown == "percent" else unit_of(shown)
+    unit = say("个百分点") if shown == "percent" else unit_of(shown)
     if leaf.gap == 0:
         # A mark that must be exceeded: what stands on it falls short of it by nothing, and fails.
-        return f"{label}（须超过 {number(show(leaf.threshold, shown), 2)} {unit_of(shown)}）".replace(" ）", "）")
-    return f"{label}（差 {number(show(leaf.gap, shown), 2)} {unit}）".replace(" ）", "）")
+        mark = f"{number(show(leaf.threshold, shown), 2)} {unit_of(shown)}".strip()
+        return say("{name}（须超过 {mark}）", name=label, mark=mark)
+    return say("{name}（差 {gap}）", name=label, gap=f"{number(show(leaf.gap, shown), 2)} {unit}".strip())
 
 
 def _leaves(reason: Reason) -> list[Reason]:

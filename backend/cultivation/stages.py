@@ -7,6 +7,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from rules.translation import marked, marked_of
+
 
 class Stage(StrEnum):
     """How far an enterprise in the pool is."""
@@ -19,18 +21,18 @@ class Stage(StrEnum):
 
 
 STAGES: dict[Stage, str] = {
-    Stage.DISCOVERED: "发现", Stage.CULTIVATED: "培育", Stage.RECOMMENDED: "推荐", Stage.RECOGNISED: "认定", Stage.OUT: "出库",
+    Stage.DISCOVERED: marked_of("stage", "发现"), Stage.CULTIVATED: marked_of("stage", "培育"), Stage.RECOMMENDED: marked_of("stage", "推荐"), Stage.RECOGNISED: marked_of("stage", "认定"), Stage.OUT: marked_of("stage", "出库"),
 }  # fmt: skip
 _ORDER = list(STAGES)
 
 #: What a need or a problem is about (the classes that bureaus use in their lists of problems).
 TOPICS = {
-    "rd_accounts": "研发归集", "ip": "知识产权", "talent": "人才", "finance": "融资", "land_energy": "用地用能",
-    "technology": "技术需求", "policy": "政策", "other": "其他",
+    "rd_accounts": marked("研发归集"), "ip": marked("知识产权"), "talent": marked("人才"), "finance": marked("融资"), "land_energy": marked("用地用能"),
+    "technology": marked("技术需求"), "policy": marked("政策"), "other": marked("其他"),
 }  # fmt: skip
-ACTION_KINDS = {"need": "需求", "problem": "问题"}
+ACTION_KINDS = {"need": marked("需求"), "problem": marked("问题")}
 ACTION_STATUSES = {
-    "open": "待办", "in_progress": "办理中", "referred": "已交办", "solved": "已办结", "unsolvable": "无法解决",
+    "open": marked("待办"), "in_progress": marked("办理中"), "referred": marked("已交办"), "solved": marked("已办结"), "unsolvable": marked("无法解决"),
 }  # fmt: skip
 STEP_STATUSES = {"open": "待办", "done": "已完成", "dropped": "已取消"}
 VISIT_FORMS = {"on_site": "上门", "phone": "电话", "meeting": "座谈"}

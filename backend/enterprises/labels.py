@@ -1,10 +1,11 @@
-"""Chinese names of what codes stand for, and the choices that forms offer."""
+"""Names of what codes stand for, in the language spoken, and the choices that forms offer."""
 
 from backend.access.schemas import PersonSignedIn
 from backend.enterprises.industries import Industries
 from backend.enterprises.regions import Regions
 from rules.library import Library
 from rules.programme import ProgrammeSource
+from rules.translation import say
 from rules.values import FactKey
 
 #: The cities whose enterprises are kept, by the first four digits of their regions: 泰州、连云港.
@@ -22,7 +23,7 @@ def region_choices(person: PersonSignedIn) -> list[tuple[str, str]]:
 def programme_choices(rules: Library) -> list[tuple[str, str]]:
     """The titles one can filter by: those on the ladder that enterprises of the cities served may hold."""
     return [
-        (name, one.source.name.zh)
+        (name, one.source.name.said)
         for name, one in rules.programmes.items()
         if one.source.sort == "title" and one.source.rung and one.source.status != "empty" and is_open_here(one.source)
     ]
@@ -43,7 +44,7 @@ class Names:
     def programme(self, programme: str) -> str:
         """The name of a programme."""
         held = self._rules.by_name.get(programme)
-        return held.source.name.zh if held is not None else programme
+        return held.source.name.said if held is not None else programme
 
     def region(self, code: str) -> str:
         """The name of a region."""
@@ -57,7 +58,7 @@ class Names:
 
     def fact(self, key: FactKey) -> str:
         """A fact in words: the indicator, with its year."""
-        return self.indicator(key.indicator) + (f"（{key.year} 年）" if key.year is not None else "")
+        return self.indicator(key.indicator) + (say("（{year} 年）", year=key.year) if key.year is not None else "")
 
     def source(self, source: str) -> str:
         """The name of a source."""

@@ -8,11 +8,12 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.filings.papers import examine
+from rules.translation import marked
 
 #: What a paper is about.
 KINDS = {
-    "audit_report": "审计报告", "tax_return": "纳税申报表", "rd_ledger": "研发费用辅助账", "ip_certificate": "知识产权证书",
-    "staff_list": "人员清单、社保", "certificate": "认定证书、文件", "contract": "合同、协议", "visit": "走访材料", "other": "其他",
+    "audit_report": marked("审计报告"), "tax_return": marked("纳税申报表"), "rd_ledger": marked("研发费用辅助账"), "ip_certificate": marked("知识产权证书"),
+    "staff_list": marked("人员清单、社保"), "certificate": marked("认定证书、文件"), "contract": marked("合同、协议"), "visit": marked("走访材料"), "other": marked("其他"),
 }  # fmt: skip
 
 

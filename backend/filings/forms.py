@@ -10,6 +10,7 @@ from backend.web.filters import figure
 from rules.catalogue import Indicator, Type
 from rules.facts import FactProblem
 from rules.language import FEN_PER_WAN
+from rules.translation import say, sentences
 
 
 def typed_value(
@@ -35,7 +36,7 @@ def typed_value(
 
 def told(problems: Sequence[FactProblem]) -> str:
     """Why a filing was refused, as one sentence."""
-    return "；".join(dict.fromkeys(problem.message for problem in problems)) + "。"
+    return sentences(dict.fromkeys(problem.message for problem in problems)) + say("。")
 
 
 def shown_value(indicator: Indicator | None, value: Any) -> object:
@@ -55,4 +56,4 @@ def shown_column(indicator: Indicator | None, stored: Any) -> object:
 
 def unit_of(indicator: Indicator | None) -> str:
     """The unit in which an indicator is reported."""
-    return "" if indicator is None else indicator.unit or ("万元" if indicator.type is Type.MONEY else "")
+    return "" if indicator is None else indicator.unit or (say("万元") if indicator.type is Type.MONEY else "")

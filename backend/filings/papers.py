@@ -10,6 +10,8 @@ import unicodedata
 import zipfile
 from dataclasses import dataclass
 
+from rules.translation import marked, say
+
 #: Largest paper, in bytes: a scanned audit report of some hundred pages.
 MOST_BYTES = 20 * 1024 * 1024
 _MOST_NAME = 120
@@ -33,13 +35,13 @@ class Kind:
 
 
 PDF = Kind("application/pdf", "PDF", ("pdf",))
-JPEG = Kind("image/jpeg", "JPEG 图片", ("jpg", "jpeg"))
-PNG = Kind("image/png", "PNG 图片", ("png",))
-WORD = Kind(f"{_OFFICE}wordprocessingml.document", "Word 文档", ("docx",))
-EXCEL = Kind(f"{_OFFICE}spreadsheetml.sheet", "Excel 工作簿", ("xlsx",))
-OFD = Kind("application/ofd", "OFD 版式文件", ("ofd",))
+JPEG = Kind("image/jpeg", marked("JPEG 图片"), ("jpg", "jpeg"))
+PNG = Kind("image/png", marked("PNG 图片"), ("png",))
+WORD = Kind(f"{_OFFICE}wordprocessingml.document", marked("Word 文档"), ("docx",))
+EXCEL = Kind(f"{_OFFICE}spreadsheetml.sheet", marked("Excel 工作簿"), ("xlsx",))
+OFD = Kind("application/ofd", marked("OFD 版式文件"), ("ofd",))
 KINDS = (PDF, JPEG, PNG, WORD, EXCEL, OFD)
-TAKEN = "PDF、JPG、PNG、DOCX、XLSX、OFD"
+TAKEN = marked("PDF、JPG、PNG、DOCX、XLSX、OFD")
 #: For the file chooser.
 ENDINGS = ",".join(f".{ending}" for kind in KINDS for ending in kind.endings)
 
@@ -56,16 +58,22 @@ def examine(content: bytes, file_name: str) -> tuple[Kind, str]:
     """
     name = clean_name(file_name)
     if not content:
-        raise PaperRefused(f"“{name}”是空文件，没有保存。请检查后重新上传。")
+        raise PaperRefused(say("“{name}”是空文件，没有保存。请检查后重新上传。", name=name))
     if len(content) > MOST_BYTES:
-        raise PaperRefused(f"“{name}”超过 {MOST_BYTES // 1024 // 1024} MB，没有保存。请压缩或拆分后上传。")
+        most = MOST_BYTES // 1024 // 1024
+        raise PaperRefused(say("“{name}”超过 {most} MB，没有保存。请压缩或拆分后上传。", name=name, most=most))
     kind = _kind_of(content, name)
     ending = name.rpartition(".")[2].lower() if "." in name else ""
     if kind is None:
-        raise PaperRefused(f"“{name}”的内容不是可收的类型，没有保存。请上传 {TAKEN}。")
+        raise PaperRefused(say("“{name}”的内容不是可收的类型，没有保存。请上传 {taken}。", name=name, taken=say(TAKEN)))
     if ending not in kind.endings:
         raise PaperRefused(
-            f"“{name}”的内容其实是{kind.name}，与扩展名不符，没有保存。请确认文件无误，把扩展名改为 .{kind.endings[0]} 后再传。"
+            say(
+                "“{name}”的内容其实是{kind}，与扩展名不符，没有保存。请确认文件无误，把扩展名改为 .{ending} 后再传。",
+                name=name,
+                kind=say(kind.name),
+                ending=kind.endings[0],
+            )
         )
     return kind, name
 
@@ -96,9 +104,11 @@ def _package(content: bytes, name: str) -> Kind | None:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
             members = {one.filename for one in package.infolist()}
     except (zipfile.BadZipFile, NotImplementedError, ValueError) as problem:
-        raise PaperRefused(f"“{name}”已损坏，打不开，没有保存。请重新导出后上传。") from problem
+        raise PaperRefused(say("“{name}”已损坏，打不开，没有保存。请重新导出后上传。", name=name)) from problem
     if len(members) > _MOST_MEMBERS:
-        raise PaperRefused(f"“{name}”内含 {len(members)} 个文件，不像一份材料，没有保存。请另存为 PDF 后上传。")
+        raise PaperRefused(
+            say("“{name}”内含 {n} 个文件，不像一份材料，没有保存。请另存为 PDF 后上传。", name=name, n=len(members))
+        )
     if any(member.lower().endswith(("vbaproject.bin", ".exe", ".js", ".vbs", ".dll")) for member in members):
-        raise PaperRefused(f"“{name}”里有宏或程序，没有保存。请另存为不含宏的文件或 PDF 后上传。")
+        raise PaperRefused(say("“{name}”里有宏或程序，没有保存。请另存为不含宏的文件或 PDF 后上传。", name=name))
     return next((kind for member, kind in _PACKAGES if member in members), None)

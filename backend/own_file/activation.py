@@ -24,6 +24,7 @@ from backend.access.service import AccessRefused, add_person, deactivate, hash_o
 from backend.access.trace.service import Deed, note
 from backend.database.session import in_the_name_of
 from backend.web.errors import Refusal
+from rules.translation import marked, say
 
 #: How long a code usually works, in days: a letter travels, and somebody has to find the time.
 USUAL_DAYS: Final = 30
@@ -37,10 +38,10 @@ _LENGTH: Final = 16
 class Why(StrEnum):
     """Why a code opens nothing, as the enterprise is told."""
 
-    WRONG = "统一社会信用代码或激活码不对，请对照激活函核对后重新输入。"
-    EXPIRED = "这个激活码已过有效期，请联系发函的科技部门重新发放。"
-    USED = "这个激活码已经用过。如不是贵单位使用，请立即联系发函的科技部门；要增加账号，请另行申领激活码。"
-    ENDED = "这个激活码已作废（已撤销，或已发放新的激活码）。请用最新的激活函，或联系发函的科技部门。"
+    WRONG = marked("统一社会信用代码或激活码不对，请对照激活函核对后重新输入。")
+    EXPIRED = marked("这个激活码已过有效期，请联系发函的科技部门重新发放。")
+    USED = marked("这个激活码已经用过。如不是贵单位使用，请立即联系发函的科技部门；要增加账号，请另行申领激活码。")
+    ENDED = marked("这个激活码已作废（已撤销，或已发放新的激活码）。请用最新的激活函，或联系发函的科技部门。")
 
 
 class ActivationRefused(Exception):
@@ -51,7 +52,7 @@ class ActivationRefused(Exception):
     def __init__(self, why: Why, enterprise_id: int | None = None) -> None:
         self.why = why
         self.enterprise_id = enterprise_id
-        super().__init__(str(why))
+        super().__init__(say(str(why)))
 
 
 class EnterpriseBound(AccessRefused):
@@ -159,7 +160,7 @@ async def activate(
     """
     row = await _usable(session, given.credit_code, given.code, on)
     if given.new != given.again:
-        raise AccessRefused("两次输入的口令不一样，请重新输入。", "again")
+        raise AccessRefused(say("两次输入的口令不一样，请重新输入。"), "again")
     issued = await add_person(
         session, given.login, given.name, Role.ENTERPRISE, password=given.new, enterprise=row["credit_code"],
         profile=profile,

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
+from backend.access.account_pages import PASSWORD_HINT
 from backend.access.forms import errors_of
 from backend.access.pages import browser_of, longest_of
 from backend.access.passwords import SHORTEST, Profile
@@ -21,14 +22,11 @@ from backend.web.csrf import ForgedRequest, demand_proof
 from backend.web.dependencies import CurrentSettings, Engine
 from backend.web.responses import redirect
 from backend.web.templates import render
+from rules.translation import say
 
 router = APIRouter()
 #: Hashing takes a core and 64 MB each: strangers must not take all of them.
 _AT_ONCE: Final = asyncio.Semaphore(2)
-_HINT: Final = {
-    Profile.DENGBAO: f"至少 {SHORTEST} 位，含大写字母、小写字母、数字、其他符号中的三类。",
-    Profile.ASVS: f"至少 {SHORTEST} 位。可以用几个不相干的词连起来。",
-}
 
 
 @router.get("/activate")
@@ -74,7 +72,7 @@ def _page(request: Request, settings: Settings, form: ActivationForm, refusal: A
     proof = request.cookies.get(form_cookie(request)) or secrets.token_urlsafe(32)
     response = render(
         request, "own_file/activate.html", status_code=422 if refusal else 200, csrf_token=proof, form=form,
-        password_hint=_HINT[Profile(settings.password_profile)], **errors_of(refusal),
+        password_hint=say(PASSWORD_HINT[Profile(settings.password_profile)], least=SHORTEST), **errors_of(refusal),
     )  # fmt: skip
     set_cookie(request, response, form_cookie(request), proof)
     return response

@@ -19,8 +19,14 @@ from backend.own_file.bureau_side import as_bureau, own_id
 from backend.own_file.submitting import Evidence
 from backend.web.errors import Refusal
 from rules.library import Library
+from rules.translation import marked, say
 
-STATES: Final = {"open": "待受理", "accepted": "已受理入库", "refused": "未受理", "withdrawn": "已撤回"}
+STATES: Final = {
+    "open": marked("待受理"),
+    "accepted": marked("已受理入库"),
+    "refused": marked("未受理"),
+    "withdrawn": marked("已撤回"),
+}
 LONGEST: Final = 2000
 
 
@@ -28,7 +34,7 @@ class ApplicationRefused(Refusal):
     """An application cannot be made or decided so."""
 
     slug = "application-refused"
-    title = "申请没有办成"
+    title = marked("申请没有办成")
 
 
 class ApplicationMoved(ApplicationRefused):
@@ -37,7 +43,7 @@ class ApplicationMoved(ApplicationRefused):
     slug = "application-moved"
 
     def __init__(self) -> None:
-        super().__init__("这份申请已被办理或撤回，您的操作没有保存。请刷新页面看最新情况。")
+        super().__init__(say("这份申请已被办理或撤回，您的操作没有保存。请刷新页面看最新情况。"))
 
 
 class ReasonMissing(ApplicationRefused):
@@ -66,7 +72,7 @@ async def apply(session: AsyncSession, person: PersonSignedIn, wanted: Wanted, l
     """
     number, names = own_id(person), dict(programme_choices(library))
     if wanted.programme not in names:
-        raise ApplicationRefused("请选择要申请的培育库。")
+        raise ApplicationRefused(say("请选择要申请的培育库。"))
     where = {"id": number, "programme": wanted.programme, "year": wanted.year}
     async with as_bureau(session, person):
         stage = await session.scalar(
@@ -75,7 +81,7 @@ async def apply(session: AsyncSession, person: PersonSignedIn, wanted: Wanted, l
         )
     name = names[wanted.programme]
     if stage is not None:
-        raise ApplicationRefused(f"贵单位已在 {wanted.year} 年“{name}”培育库中，不必再申请。")
+        raise ApplicationRefused(say("贵单位已在 {year} 年“{name}”培育库中，不必再申请。", year=wanted.year, name=name))
     # Somebody else of the enterprise may be at it: the second one waits, and then is told.
     await session.execute(text("SELECT FROM enterprise WHERE id = :id FOR NO KEY UPDATE"), {"id": number})
     there = await session.scalar(
@@ -86,10 +92,14 @@ async def apply(session: AsyncSession, person: PersonSignedIn, wanted: Wanted, l
         where,
     )
     if there:
-        raise ApplicationRefused(f"贵单位申请 {wanted.year} 年“{name}”培育库的材料正在受理，请等候办理。")
+        raise ApplicationRefused(
+            say("贵单位申请 {year} 年“{name}”培育库的材料正在受理，请等候办理。", year=wanted.year, name=name)
+        )
+    # Officers read it, whatever language the enterprise speaks.
+    about = f"申请入库：{library.programmes[wanted.programme].source.name.zh} {wanted.year}"
     papers = [
         await attach(
-            session, number, one.content, one.file_name, one.kind, about=f"申请入库：{name} {wanted.year}",
+            session, number, one.content, one.file_name, one.kind, about=about,
             attached_by=person.id,
         )
         for one in wanted.papers

@@ -5,7 +5,7 @@ is in a pool: all this the bureau keeps, out of the account's sight. A block `as
 enterprise; what it then shows the enterprise is chosen column by column.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -15,9 +15,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.schemas import PersonSignedIn
 from backend.database.scope import Scope
 from backend.database.session import enter_scope
+from rules.translation import say
 
 #: What an enterprise says of itself.
 SELF_DECLARED: Final = "self_declared"
+
+
+def said_by_name(words: Mapping[str, str]) -> dict[str, str]:
+    """The choices of a form in the language spoken."""
+    return {name: say(one) for name, one in words.items()}
 
 
 def own_id(person: PersonSignedIn) -> int:

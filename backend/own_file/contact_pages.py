@@ -17,7 +17,7 @@ from backend.cultivation.windows import all_windows
 from backend.enterprises.labels import Names, programme_choices
 from backend.filings.papers import ENDINGS, MOST_BYTES, TAKEN, PaperRefused
 from backend.own_file.applications import STATES, ApplicationRefused, Wanted, applications_of, apply, withdraw
-from backend.own_file.bureau_side import own_id
+from backend.own_file.bureau_side import own_id, said_by_name
 from backend.own_file.home import pools_of
 from backend.own_file.needs import NeedRefused, needs_of, raise_need
 from backend.own_file.schemas import NeedForm, ThreadForm
@@ -36,20 +36,21 @@ from backend.web.dependencies import OwnWork
 from backend.web.responses import redirect
 from backend.web.templates import render
 from rules.library import library
+from rules.translation import marked, say
 
 router = APIRouter(prefix="/me/enterprise")
 #: Papers that may go with one application.
 MOST_PAPERS: Final = 5
 _DONE: Final = {
-    "applied": "申请已提交，科技部门受理后会在这里答复。",
-    "withdrawn": "申请已撤回。",
-    "sent": "消息已发出。",
-    "raised": "已提交，会列入贵单位的服务档案，办理情况在这里答复。",
+    "applied": marked("申请已提交，科技部门受理后会在这里答复。"),
+    "withdrawn": marked("申请已撤回。"),
+    "sent": marked("消息已发出。"),
+    "raised": marked("已提交，会列入贵单位的服务档案，办理情况在这里答复。"),
 }
 
 
 def _good(done: str) -> list[tuple[str, str]]:
-    return [("good", _DONE[done])] if done in _DONE else []
+    return [("good", say(_DONE[done]))] if done in _DONE else []
 
 
 # Pools ---------------------------------------------------------------------------------------------------------------
@@ -71,7 +72,7 @@ async def apply_for_pool(
     given = [one for one in papers or () if one.filename]
     typed = {"programme": programme, "words": words}
     if len(given) > MOST_PAPERS:
-        refused = f"一次最多附 {MOST_PAPERS} 份材料，您选了 {len(given)} 份。没有提交。"
+        refused = say("一次最多附 {most} 份材料，您选了 {n} 份。没有提交。", most=MOST_PAPERS, n=len(given))
         return await _pool_page(request, session, person, typed, refused, [])
     evidence = [Evidence(await one.read(MOST_BYTES + 1), one.filename or "", "other") for one in given]
     try:
@@ -98,10 +99,10 @@ async def _pool_page(
     mine = {one.programme for one in pools}
     windows = [one for one in await all_windows(session) if one.programme in mine and one.closes_on >= on]
     return render(
-        request, "own_file/pool.html", status_code=422 if refused else 200, page_title="培育库", pools=pools, on=on,
-        applications=await applications_of(session, own_id(person)), states=STATES, names=Names(library()),
+        request, "own_file/pool.html", status_code=422 if refused else 200, page_title=say("培育库"), pools=pools, on=on,
+        applications=await applications_of(session, own_id(person)), states=said_by_name(STATES), names=Names(library()),
         programmes=programme_choices(library()), windows={one.programme: one for one in reversed(windows)}, typed=typed,
-        errors=[{"field": "", "message": refused}] if refused else [], messages=messages, taken=TAKEN, endings=ENDINGS,
+        errors=[{"field": "", "message": refused}] if refused else [], messages=messages, taken=say(TAKEN), endings=ENDINGS,
         most=MOST_BYTES // 1024 // 1024, most_papers=MOST_PAPERS,
     )  # fmt: skip
 
@@ -131,7 +132,7 @@ async def _threads_page(
     request: Request, session: AsyncSession, person: PersonSignedIn, form: ThreadForm, refused: str
 ) -> HTMLResponse:
     return render(
-        request, "own_file/threads.html", status_code=422 if refused else 200, page_title="消息", form=form,
+        request, "own_file/threads.html", status_code=422 if refused else 200, page_title=say("消息"), form=form,
         threads=await threads_of(session, own_id(person), Writer(person)),
         errors=[{"field": "words", "message": refused}] if refused else [],
     )  # fmt: skip
@@ -168,7 +169,7 @@ async def _thread_page(
         request, "own_file/thread.html", status_code=422 if refused else 200, page_title=thread["subject"], thread=thread,
         said=said, words=words, messages=messages, action=f"/me/enterprise/messages/{thread_id}", is_enterprise=True,
         may_write=True, errors=[{"field": "words", "message": refused}] if refused else [],
-        breadcrumb=[("消息", "/me/enterprise/messages"), (thread["subject"], None)],
+        breadcrumb=[(say("消息"), "/me/enterprise/messages"), (thread["subject"], None)],
     )  # fmt: skip
 
 
@@ -198,7 +199,8 @@ async def _needs_page(
     messages: list[tuple[str, str]],
 ) -> HTMLResponse:  # fmt: skip
     return render(
-        request, "own_file/needs.html", status_code=422 if refused else 200, page_title="需求与反馈", form=form,
-        needs=await needs_of(session, person), kinds=ACTION_KINDS, topics=TOPICS, statuses=ACTION_STATUSES,
+        request, "own_file/needs.html", status_code=422 if refused else 200, page_title=say("需求与反馈"), form=form,
+        needs=await needs_of(session, person), kinds=said_by_name(ACTION_KINDS),
+        topics=said_by_name(TOPICS), statuses=said_by_name(ACTION_STATUSES),
         errors=[{"field": "content", "message": refused}] if refused else [], messages=messages,
     )  # fmt: skip

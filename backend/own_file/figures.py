@@ -24,6 +24,7 @@ from rules.catalogue import Indicator, Jump, Period, Type
 from rules.facts import Facts
 from rules.language import FEN_PER_WAN
 from rules.library import Library
+from rules.translation import marked, say
 from rules.values import FactKey
 
 #: So many years back figures may be handed in; older ones no rule asks about.
@@ -31,19 +32,19 @@ YEARS_BACK: Final = 6
 #: Longer texts are no figure.
 _LONGEST: Final = 200
 _GROUPS: Final = {
-    "收入与利润": (
+    marked("收入与利润"): (
         "sales_revenue", "operating_revenue", "main_business_revenue", "gross_income_cit", "non_taxable_income",
         "hightech_product_revenue", "main_product_revenue", "technical_income", "cost_expense_total", "total_profit",
         "net_profit", "profit_and_tax",
     ),
-    "资产与负债（年末）": ("total_assets_year_end", "total_liabilities_year_end", "net_assets_year_end"),
-    "研发投入": (
+    marked("资产与负债（年末）"): ("total_assets_year_end", "total_liabilities_year_end", "net_assets_year_end"),
+    marked("研发投入"): (
         "rd_expense_hnte", "rd_expense_hnte_domestic", "rd_expense_deduction", "rd_expense_stat", "rd_expense_audited",
         "cit_rd_expense_accounting", "rd_super_deduction",
     ),
-    "人员": ("employee_total", "sci_tech_staff", "employees", "rd_personnel_count"),
+    marked("人员"): ("employee_total", "sci_tech_staff", "employees", "rd_personnel_count"),
 }  # fmt: skip
-_OTHERS: Final = "其他（涉及时填）"
+_OTHERS: Final = marked("其他（涉及时填）")
 
 
 class YearNotOver(Refusal):
@@ -51,7 +52,7 @@ class YearNotOver(Refusal):
 
     status = 422
     slug = "year-not-over"
-    title = "年度未到"
+    title = marked("年度未到")
 
 
 @dataclass(frozen=True)
@@ -99,11 +100,16 @@ def demand_year(year: int, today: date) -> None:
     """Raises YearNotOver unless figures of the year may be handed in."""
     if year >= today.year:
         raise YearNotOver(
-            f"{year} 年还没有结束，年度数据要等年度终了后才能报送（{year + 1} 年 1 月 1 日起）。"
-            f"现在可以报送的最近年度是 {today.year - 1} 年。"
+            say(
+                "{year} 年还没有结束，年度数据要等年度终了后才能报送（{next} 年 1 月 1 日起）。"
+                "现在可以报送的最近年度是 {last} 年。",
+                year=year,
+                next=year + 1,
+                last=today.year - 1,
+            )
         )
     if year not in years_open(today):
-        raise YearNotOver(f"{year} 年的数据不再在线收取，如需补正请用“消息”联系科技部门。")
+        raise YearNotOver(say("{year} 年的数据不再在线收取，如需补正请用“消息”联系科技部门。", year=year))
 
 
 def is_asked(indicator: Indicator) -> bool:
@@ -134,7 +140,7 @@ def _sections(taken: Taken, year: int, library: Library) -> list[Section]:
     for title, names in _lines(library).items():
         entries = [entry(FactKey(name, year), taken.sheet, library, taken) for name in names]
         is_open = title != _OTHERS or any(one.text or one.error for one in entries)
-        found.append(Section(title, entries, is_open))
+        found.append(Section(say(title), entries, is_open))
     return found
 
 
@@ -163,7 +169,7 @@ def _jump(jump: Jump, indicator: Indicator, year: int, facts: Facts, held: Facts
         return None
     if jump.below is not None and larger >= smaller * jump.below:
         return None
-    words = f"“{indicator.name}”（{year} 年）{jump.name}：{jump.hint}"
+    words = say("“{name}”（{year} 年）{jump}：{hint}", name=indicator.name, year=year, jump=jump.name, hint=jump.hint)
     return {"field": name_of(FactKey(indicator.id, year)), "message": words}
 
 

@@ -31,12 +31,13 @@ from backend.web.dependencies import OwnWork
 from backend.web.responses import is_htmx, redirect
 from backend.web.templates import render
 from rules.library import library
+from rules.translation import marked, say
 
 router = APIRouter(prefix="/me/enterprise/figures")
 _DONE: Final = {
-    "saved": "草稿已保存，还没有提交。草稿只有本企业看得到。",
-    "dropped": "草稿已删除。",
-    "submitted": "已提交。回执可打印留存；如有更正，改好后再提交一次即可。",
+    "saved": marked("草稿已保存，还没有提交。草稿只有本企业看得到。"),
+    "dropped": marked("草稿已删除。"),
+    "submitted": marked("已提交。回执可打印留存；如有更正，改好后再提交一次即可。"),
 }
 
 
@@ -54,10 +55,10 @@ async def years(request: Request, session: OwnWork, person: EnterpriseAccount, d
     number = own_id(person)
     receipts = await receipts_of(session, number, "figures")
     return render(
-        request, "own_file/years.html", page_title="年度填报", years=years_open(today()), this_year=today().year,
+        request, "own_file/years.html", page_title=say("年度填报"), years=years_open(today()), this_year=today().year,
         drafts=await drafts_of(session, number), receipts=receipts,
         handed_in={one.year: one for one in reversed(receipts)},
-        messages=[("good", _DONE[done])] if done in _DONE else [],
+        messages=[("good", say(_DONE[done]))] if done in _DONE else [],
     )  # fmt: skip
 
 
@@ -70,7 +71,7 @@ async def year_form(
     draft = await draft_of(session, own_id(person), year)
     typed = draft.typed if draft else await declared_before(session, own_id(person), year, library())
     form = await _read(session, person, dict(typed), year)
-    known = {"draft": draft, "messages": [("good", _DONE[done])] if done in _DONE else []}
+    known = {"draft": draft, "messages": [("good", say(_DONE[done]))] if done in _DONE else []}
     return _form_page(request, form, known)
 
 
@@ -108,7 +109,7 @@ async def submit(request: Request, session: OwnWork, person: EnterpriseAccount, 
     form = await _read(session, person, typed, year)
     errors = dict(form.taken.errors)
     if not errors and not form.values:
-        errors[""] = "还没有填任何一项，没有提交。不清楚的可以留空，至少填写一项。"
+        errors[""] = say("还没有填任何一项，没有提交。不清楚的可以留空，至少填写一项。")
     if not errors:
         try:
             number = await submit_figures(session, person, year, form.values, library(), today())
@@ -134,6 +135,6 @@ def _form_page(
     listed = [{"field": field, "message": words} for field, words in (errors or {}).items()]
     return render(
         request, "own_file/year.html", block=block, status_code=422 if errors else 200,
-        page_title=f"{form.year} 年度数据", form=form, year=form.year, errors=listed,
-        breadcrumb=[("年度填报", "/me/enterprise/figures"), (f"{form.year} 年度", None)], **known,
+        page_title=say("{year} 年度数据", year=form.year), form=form, year=form.year, errors=listed,
+        breadcrumb=[(say("年度填报"), "/me/enterprise/figures"), (say("{year} 年度", year=form.year), None)], **known,
     )  # fmt: skip

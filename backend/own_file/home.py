@@ -21,6 +21,7 @@ from backend.own_file.threads import unread_of
 from backend.recognitions.queries import Held
 from backend.recognitions.renewal import RenewalWindow, renewal_windows
 from rules.library import Library
+from rules.translation import marked, say, say_of
 
 #: From so many days before its end on, a certificate is something to think of, whenever its renewal begins.
 SOON_DAYS = 90
@@ -144,29 +145,38 @@ async def pools_of(session: AsyncSession, person: PersonSignedIn) -> list[InPool
         moved = moves.all()
     return [
         InPool(
-            row.programme, row.year, STAGES[Stage(row.stage)], row.moved_at,
-            [(STAGES[Stage(one.to_stage)], one.moved_at) for one in moved if one.entry_id == row.id],
+            row.programme, row.year, say_of("stage", STAGES[Stage(row.stage)]), row.moved_at,
+            [(say_of("stage", STAGES[Stage(one.to_stage)]), one.moved_at) for one in moved if one.entry_id == row.id],
         )
         for row in rows
     ]  # fmt: skip
 
 
 def _renew(one: Certificate, library: Library) -> Task:
-    name, how = Names(library).programme(one.title.programme), one.renewal.how if one.renewal else ""
-    act = f"现在应办理{how}" if one.is_due else f"请准备{how}材料"
-    return Task(f"{name} {one.days_left} 天后到期，{act}", f"#title-{one.title.id}")
+    known = {
+        "name": Names(library).programme(one.title.programme), "left": one.days_left,
+        "how": say(one.renewal.how) if one.renewal else "",
+    }  # fmt: skip
+    words = (
+        marked("{name} {left} 天后到期，现在应办理{how}")
+        if one.is_due
+        else marked("{name} {left} 天后到期，请准备{how}材料")
+    )
+    return Task(say(words, **known), f"#title-{one.title.id}")
 
 
 async def _tasks(session: AsyncSession, number: int, file: EnterpriseFile, unread: int) -> list[Task]:
     """What else waits for the enterprise, the most pressing first."""
     tasks: list[Task] = []
     if unread:
-        tasks.append(Task(f"{unread} 条科技部门的消息未读", "/me/enterprise/messages"))
+        tasks.append(Task(say("{n} 条科技部门的消息未读", n=unread), "/me/enterprise/messages"))
     drafts = await drafts_of(session, number)
-    tasks += [Task(f"{year} 年度数据还在草稿里，没有提交", f"/me/enterprise/figures/{year}") for year in drafts]
+    tasks += [
+        Task(say("{year} 年度数据还在草稿里，没有提交", year=year), f"/me/enterprise/figures/{year}") for year in drafts
+    ]
     last = file.on.year - 1
     if last not in drafts and not await has_declared(session, number, last):
-        tasks.append(Task(f"{last} 年度数据还没有报送", f"/me/enterprise/figures/{last}"))
+        tasks.append(Task(say("{year} 年度数据还没有报送", year=last), f"/me/enterprise/figures/{last}"))
     return tasks
 
 

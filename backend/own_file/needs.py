@@ -16,6 +16,7 @@ from backend.cultivation.actions import ActionDraft, open_action
 from backend.cultivation.stages import ACTION_KINDS, TOPICS
 from backend.own_file.bureau_side import as_bureau, own_id
 from backend.web.errors import Refusal
+from rules.translation import marked, say
 
 LONGEST: Final = 2000
 #: Until an officer says otherwise.
@@ -27,7 +28,7 @@ class NeedRefused(Refusal):
 
     status = 422
     slug = "need-refused"
-    title = "没有提交"
+    title = marked("没有提交")
 
 
 async def raise_need(
@@ -35,9 +36,9 @@ async def raise_need(
 ) -> int:
     """Bring up a need or a problem. Raises NeedRefused."""
     if kind not in ACTION_KINDS or topic not in TOPICS:
-        raise NeedRefused("请选择种类和方面。没有提交。")
+        raise NeedRefused(say("请选择种类和方面。没有提交。"))
     if not content.strip() or len(content) > LONGEST:
-        raise NeedRefused(f"请写明需求或问题，最多 {LONGEST} 个字。没有提交。")
+        raise NeedRefused(say("请写明需求或问题，最多 {most} 个字。没有提交。", most=LONGEST))
     draft = ActionDraft(kind, topic, content.strip(), on, _OWNER, is_from_enterprise=True)
     async with as_bureau(session, person):
         return await open_action(session, own_id(person), draft, by=person.id)

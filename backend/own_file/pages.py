@@ -20,7 +20,7 @@ from backend.filings.papers import ENDINGS, MOST_BYTES, TAKEN, PaperRefused
 from backend.filings.queries import all_said
 from backend.filings.service import FilingRefused
 from backend.own_file import activation_pages, contact_pages, figures_pages, officer_pages
-from backend.own_file.bureau_side import own_id
+from backend.own_file.bureau_side import own_id, said_by_name
 from backend.own_file.home import home
 from backend.own_file.receipts import receipt_of, receipts_of, settled
 from backend.own_file.submitting import (
@@ -39,6 +39,7 @@ from backend.web.responses import redirect
 from backend.web.templates import render
 from rules.catalogue import Indicator, Period
 from rules.library import library
+from rules.translation import marked, say
 from rules.values import FactKey
 
 router = APIRouter()
@@ -46,8 +47,8 @@ for _pages in (activation_pages, figures_pages, contact_pages, officer_pages):
     router.include_router(_pages.router)
 
 _DONE: Final = {
-    "activated": "账号已激活。以后用您设的用户名和口令登录。",
-    "contradicted": "已收到您的异议和佐证材料，科技部门核对后会在这里答复。",
+    "activated": marked("账号已激活。以后用您设的用户名和口令登录。"),
+    "contradicted": marked("已收到您的异议和佐证材料，科技部门核对后会在这里答复。"),
 }
 HOME: Final = "/me/enterprise"
 
@@ -55,7 +56,7 @@ HOME: Final = "/me/enterprise"
 async def _own_file(session: AsyncSession, person: PersonSignedIn) -> EnterpriseFile:
     row = await find(session, str(own_id(person)))
     if row is None:
-        raise NotFound("库里没有您的企业，可能已经合并或撤销登记。请联系科技部门。")
+        raise NotFound(say("库里没有您的企业，可能已经合并或撤销登记。请联系科技部门。"))
     return await enterprise_file(session, row, library(), today())
 
 
@@ -66,7 +67,7 @@ async def own_home(request: Request, session: OwnWork, person: EnterpriseAccount
     return render(
         request, "own_file/home.html", page_title=file.row["name"], file=file, row=file.row,
         home=await home(session, person, file, library()), names=Names(library()), on=file.on,
-        messages=[("good", _DONE[done])] if done in _DONE else [],
+        messages=[("good", say(_DONE[done]))] if done in _DONE else [],
     )  # fmt: skip
 
 
@@ -76,10 +77,10 @@ async def own_facts(request: Request, session: OwnWork, person: EnterpriseAccoun
     file = await _own_file(session, person)
     receipts = await receipts_of(session, own_id(person), "contradiction")
     return render(
-        request, "own_file/facts.html", page_title="登记的数据", file=file, row=file.row, names=Names(library()), on=file.on,
+        request, "own_file/facts.html", page_title=say("登记的数据"), file=file, row=file.row, names=Names(library()), on=file.on,
         years=_by_year(file), current=[_current(one) for one in file.current if one.said], may_contradict=may_contradict,
         contradictions=[(one, _told(one.indicator), await settled(session, person, one)) for one in receipts],
-        shown=_shown, messages=[("good", _DONE[done])] if done in _DONE else [], kinds=KINDS,
+        shown=_shown, messages=[("good", say(_DONE[done]))] if done in _DONE else [], kinds=said_by_name(KINDS),
     )  # fmt: skip
 
 
@@ -111,7 +112,7 @@ def _row(indicator: Indicator, value: Any, said: Any, year: int | None) -> dict[
 
 def _shown(indicator: Indicator, value: Any) -> object:
     if isinstance(value, bool):
-        return "是" if value else "否"
+        return say("是") if value else say("否")
     return shown_value(indicator, value)
 
 
@@ -125,7 +126,7 @@ def _told(name: str) -> Indicator | None:
 def _key(name: str, year: int | None) -> tuple[Indicator, FactKey]:
     indicator = library().catalogue.indicator(name)
     if indicator is None or (indicator.period is Period.YEARLY and year is None):
-        raise NotFound("没有这一项数据。请从“登记的数据”进入。")
+        raise NotFound(say("没有这一项数据。请从“登记的数据”进入。"))
     return indicator, FactKey(indicator.id, year if indicator.period is Period.YEARLY else None)
 
 
@@ -150,13 +151,13 @@ async def contradict_fact(
     value = taken.sheet.value(key)
     errors: Errors = dict(taken.errors)
     if value is None and not errors:
-        errors[name_of(key)] = "请填写您认为正确的数。"
+        errors[name_of(key)] = say("请填写您认为正确的数。")
     if not reason.strip():
-        errors["reason"] = "请写明理由：哪里不对，以什么材料为准。"
+        errors["reason"] = say("请写明理由：哪里不对，以什么材料为准。")
     # One byte more than allowed is enough to know.
     content = await file.read(MOST_BYTES + 1) if file is not None else b""
     if not content:
-        errors["file"] = "请附上佐证材料，如申报表、审计报告、证书。"
+        errors["file"] = say("请附上佐证材料，如申报表、审计报告、证书。")
     if not errors:
         evidence = Evidence(content, (file.filename if file else "") or "", kind)
         said = Contradiction(indicator, key.year, value, reason.strip()[:500], evidence)
@@ -178,7 +179,7 @@ async def contradict_fact(
 async def _said(session: AsyncSession, person: PersonSignedIn, key: FactKey) -> list[Any]:
     said = (await all_said(session, own_id(person))).get(key, [])
     if not said:
-        raise NotFound("库里没有这一项数据，没有可以提出异议的。年度数据请在“年度填报”中报送。")
+        raise NotFound(say("库里没有这一项数据，没有可以提出异议的。年度数据请在“年度填报”中报送。"))
     return said
 
 
@@ -188,13 +189,13 @@ async def _fact_page(
 ) -> HTMLResponse:  # fmt: skip
     said = await _said(session, person, key)
     taken = take(typed.items(), Sheet(EVERYTHING, today()), library())
-    title = indicator.name + (f"（{key.year} 年）" if key.year is not None else "")
+    title = Names(library()).fact(key)
     one = entry(key, taken.sheet, library(), taken)
     return render(
         request, "own_file/fact.html", status_code=422 if errors else 200, page_title=title, indicator=indicator,
         key=key, said=[(each, _shown(indicator, each.value)) for each in said], unit=unit_of(indicator),
-        breadcrumb=[("登记的数据", f"{HOME}/facts"), (title, None)], names=Names(library()), entry=one,
-        may_contradict=may_contradict(indicator), kinds=KINDS, taken=TAKEN, endings=ENDINGS,
+        breadcrumb=[(say("登记的数据"), f"{HOME}/facts"), (title, None)], names=Names(library()), entry=one,
+        may_contradict=may_contradict(indicator), kinds=said_by_name(KINDS), taken=say(TAKEN), endings=ENDINGS,
         most=MOST_BYTES // 1024 // 1024, typed=typed, error_of=errors,
         errors=[{"field": field, "message": words} for field, words in errors.items()],
     )  # fmt: skip
@@ -205,7 +206,7 @@ async def own_receipt(request: Request, session: OwnWork, person: EnterpriseAcco
     """A receipt, to be printed: what was handed in, when, and its digest."""
     receipt = await receipt_of(session, own_id(person), number)
     if receipt is None:
-        raise NotFound("没有这份回执。请从“年度填报”或“登记的数据”进入。")
+        raise NotFound(say("没有这份回执。请从“年度填报”或“登记的数据”进入。"))
     catalogue = library().catalogue
     lines = [
         (one, unit_of(one), shown_value(one, value))
@@ -213,6 +214,6 @@ async def own_receipt(request: Request, session: OwnWork, person: EnterpriseAcco
         if (one := catalogue.indicator(name)) is not None
     ]
     return render(
-        request, "own_file/receipt.html", page_title=f"填报回执 {receipt.number}", receipt=receipt, lines=lines,
+        request, "own_file/receipt.html", page_title=say("填报回执 {number}", number=receipt.number), receipt=receipt, lines=lines,
         login=receipt.content["login"],
     )  # fmt: skip

@@ -22,14 +22,15 @@ from backend.own_file.bureau_side import SELF_DECLARED, as_bureau, own_id
 from backend.own_file.figures import drop_draft
 from backend.web.errors import Refusal
 from rules.catalogue import Indicator, Period, Type
-from rules.library import Library
+from rules.library import Library, library
+from rules.translation import marked, say, speaking
 
 
 class NothingNew(Refusal):
     """What was said is what the enterprise has said already."""
 
     slug = "nothing-new"
-    title = "没有新的内容"
+    title = marked("没有新的内容")
 
 
 class NotContradicted(Refusal):
@@ -37,7 +38,7 @@ class NotContradicted(Refusal):
 
     status = 422
     slug = "not-contradicted"
-    title = "不能这样提出异议"
+    title = marked("不能这样提出异议")
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ async def contradict(
     """
     indicator = said.indicator
     if not may_contradict(indicator):
-        raise NotContradicted(f"“{indicator.name}”不由企业填报，请用“消息”说明情况并联系科技部门核对。")
+        raise NotContradicted(say("“{name}”不由企业填报，请用“消息”说明情况并联系科技部门核对。", name=indicator.name))
     year = said.year if indicator.period is Period.YEARLY else None
     draft = FilingDraft(
         own_id(person), SELF_DECLARED, year, {indicator.id: said.value}, on, f"企业提出异议：{said.reason}"
@@ -107,9 +108,15 @@ async def contradict(
     filing = await session.scalar(text("SELECT filing_id FROM receipt WHERE id = :id"), {"id": receipt})
     await attach(
         session, own_id(person), said.evidence.content, said.evidence.file_name, said.evidence.kind,
-        about=f"对“{indicator.name}”提出异议", filing_id=filing, attached_by=person.id,
+        about=f"对“{_in_chinese(indicator)}”提出异议", filing_id=filing, attached_by=person.id,
     )  # fmt: skip
     return receipt
+
+
+def _in_chinese(indicator: Indicator) -> str:
+    """An indicator's name as officers read it, whatever language the enterprise speaks."""
+    with speaking("zh"):
+        return library().catalogue.by_name[indicator.id].name
 
 
 async def _file(
@@ -127,7 +134,7 @@ async def _file(
     async with as_bureau(session, person):
         is_new = await file_each(session, [draft], library.catalogue, recorded_by=person.id)
         if not is_new[0]:
-            raise NothingNew("填报的内容与贵单位上次报送的完全相同，没有重复登记。如有更正，请修改后再提交。")
+            raise NothingNew(say("填报的内容与贵单位上次报送的完全相同，没有重复登记。如有更正，请修改后再提交。"))
         await project(session, [number], library.catalogue)
         await evaluate(session, [number], library, draft.received_on)
     found = await session.execute(

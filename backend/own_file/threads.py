@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.schemas import PersonSignedIn, Role
 from backend.web.errors import NotFound, Refusal
+from rules.translation import marked, say
 
 LONGEST: Final = 4000
 LONGEST_SUBJECT: Final = 120
@@ -23,14 +24,14 @@ class MessageRefused(Refusal):
 
     status = 422
     slug = "message-refused"
-    title = "没有发出"
+    title = marked("没有发出")
 
 
 class NoSuchThread(NotFound):
     """There is no such thread, or it is another's."""
 
     def __init__(self) -> None:
-        super().__init__("没有这组消息，或它不属于您能查看的企业。请回到消息列表。")
+        super().__init__(say("没有这组消息，或它不属于您能查看的企业。请回到消息列表。"))
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ async def open_thread(session: AsyncSession, enterprise_id: int, subject: str, w
     """Begin a matter with its first message. Raises MessageRefused."""
     subject = " ".join(subject.split())
     if not subject or len(subject) > LONGEST_SUBJECT:
-        raise MessageRefused(f"请填写主题，最多 {LONGEST_SUBJECT} 个字。消息没有发出。")
+        raise MessageRefused(say("请填写主题，最多 {most} 个字。消息没有发出。", most=LONGEST_SUBJECT))
     _demand_words(words)
     found = await session.execute(
         text("INSERT INTO message_thread (enterprise_id, subject) VALUES (:id, :subject) RETURNING id"),
@@ -75,7 +76,7 @@ async def write(session: AsyncSession, thread_id: int, words: str, writer: Write
 
 def _demand_words(words: str) -> None:
     if not words.strip() or len(words) > LONGEST:
-        raise MessageRefused(f"请写下要说的内容，最多 {LONGEST} 个字。消息没有发出。")
+        raise MessageRefused(say("请写下要说的内容，最多 {most} 个字。消息没有发出。", most=LONGEST))
 
 
 async def _write(session: AsyncSession, enterprise_id: int, thread_id: int, words: str, writer: Writer) -> int:

@@ -18,10 +18,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from rules.catalogue import Certainty
 from rules.library import Library
+from rules.translation import marked
 
 RENEWAL_FILE: Final = Path(__file__).with_name("renewal.yaml")
 #: Where no document says it: half a year, as long as most reviews take from the notice to the list.
 DEFAULT_DAYS: Final = 180
+#: What the shipped file says of how else it is done.
+HOW: Final = (marked("重新认定"), marked("重新评价"))
 
 Begins = Literal["year_of_expiry", "days_before", "next_year", "next_list", "none"]
 BEGINS: Final[dict[Begins, str]] = {
@@ -50,7 +53,7 @@ class RenewalWindow(BaseModel):
     programme: str
     begins: Begins
     days: int | None = Field(default=None, ge=1, le=1095)
-    how: str = "复核"
+    how: str = marked("复核")
     certainty: Certainty
     source: str
     note: str = ""
@@ -98,7 +101,7 @@ def default_for(programme: str, validity: str) -> RenewalWindow:
     """What holds of a programme of which neither the program nor the city knows more."""
     if validity == "edition":
         return RenewalWindow(
-            programme=programme, begins="next_list", how="看下一期名单", certainty=Certainty.INFERRED,
+            programme=programme, begins="next_list", how=marked("看下一期名单"), certainty=Certainty.INFERRED,
             source="按期公布的名单，没有单独的有效期",
         )  # fmt: skip
     if validity in ("until revoked", ""):

@@ -7,6 +7,7 @@ from fastapi import Request
 from starlette.datastructures import UploadFile
 
 from backend.web.errors import Refusal
+from rules.translation import marked, say
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 FIELD: Final = "csrf_token"
@@ -19,10 +20,10 @@ class ForgedRequest(Refusal):
 
     status = 403
     slug = "csrf"
-    title = "页面已过期"
+    title = marked("页面已过期")
 
     def __init__(self) -> None:
-        super().__init__("这个页面已过期，或不是从本系统打开的，本次操作没有执行。请返回并刷新页面后再提交。")
+        super().__init__(say("这个页面已过期，或不是从本系统打开的，本次操作没有执行。请返回并刷新页面后再提交。"))
 
 
 async def demand_proof(request: Request, expected: str) -> None:

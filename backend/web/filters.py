@@ -9,7 +9,9 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Any, Final
 
-from rules.translation import enumerated, marked, marked_of, say, say_of, sentences
+from markupsafe import Markup
+
+from rules.translation import enumerated, language, marked, marked_of, say, say_of, sentences
 
 NOTHING: Final = "—"
 FEN_PER_WAN: Final = 1_000_000
@@ -52,14 +54,14 @@ RUNGS: Final[dict[str, str]] = {
 }
 
 ROLES: Final[dict[str, str]] = {
-    "administrator": "系统管理员",
-    "city_officer": "市级工作人员",
-    "district_officer": "市（区）工作人员",
-    "park_officer": "园区工作人员",
-    "reviewer": "复核人员",
-    "viewer": "领导（查看）",
-    "auditor": "审计员",
-    "enterprise": "企业用户",
+    "administrator": marked("系统管理员"),
+    "city_officer": marked("市级工作人员"),
+    "district_officer": marked("市（区）工作人员"),
+    "park_officer": marked("园区工作人员"),
+    "reviewer": marked("复核人员"),
+    "viewer": marked("领导（查看）"),
+    "auditor": marked("审计员"),
+    "enterprise": marked("企业用户"),
 }
 
 
@@ -128,13 +130,20 @@ def rung(value: str | None) -> str:
 
 
 def role(value: str | None) -> str:
-    """The Chinese name of a role."""
-    return NOTHING if value is None else ROLES.get(str(value), str(value))
+    """The name of a role."""
+    return NOTHING if value is None else say(ROLES.get(str(value), str(value)))
 
 
 def or_dash(value: object) -> object:
     """The value, or a dash where there is none; 0 and False are values."""
     return NOTHING if value is None or value == "" else value
+
+
+def chinese(value: object) -> object:
+    """What stays Chinese in every language, such as a name in the registry: said to be so where the page is not."""
+    if language() == "zh" or not value:
+        return value
+    return Markup('<span lang="zh-CN">{}</span>').format(value)
 
 
 def bar_width(share: Figure) -> str:
@@ -201,6 +210,7 @@ FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "rung": rung,
     "role": role,
     "or_dash": or_dash,
+    "chinese": chinese,
     "figure": figure,
     "pairs": pairs,
     "enumerated": enumerated,

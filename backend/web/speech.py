@@ -1,7 +1,8 @@
-"""Which language the public door speaks: what was asked for by `?lang=`, else the cookie of that choice, else what the
+"""Which language the door of enterprises speaks: what was asked for by `?lang=`, else the cookie of that choice, else what the
 browser prefers.
 
-Only what anybody may open without an account has a second language: the self-check, the rules explorer, and their REST.
+What enterprises open has a second language: the self-check, the rules explorer, and their REST; signing in, one's own
+account, and the pages of an enterprise's own file. Officers' pages stay Chinese.
 Addresses stay the same in every language, and so do the machine values of answers.
 """
 
@@ -18,7 +19,10 @@ from rules.translation import FOLDERS, LANGUAGES, language, speaking
 
 COOKIE: Final = "tidu-language"
 _A_YEAR: Final = 365 * 24 * 3600
-_DOOR: Final = ("/check", "/rules", "/api/v1/checks", "/api/v1/rules", "/api/v1/indicators")
+_DOOR: Final = (
+    "/check", "/rules", "/api/v1/checks", "/api/v1/rules", "/api/v1/indicators",
+    "/login", "/invitations", "/activate", "/me",
+)  # fmt: skip
 #: What the languages call themselves.
 NAMES: Final = {"zh": "中文", "en": "English"}
 #: A step that was posted cannot be asked for by its address: the same answers are posted to this one instead.
@@ -28,7 +32,7 @@ FOLDERS.append(ROOT / "backend" / "translations")
 
 
 class Spoken:
-    """ASGI middleware: the language of each request to the public door; elsewhere it stays Chinese."""
+    """ASGI middleware: the language of each request to this door; elsewhere it stays Chinese."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -54,7 +58,7 @@ class Spoken:
 
 
 def has_languages(path: str) -> bool:
-    """Whether an address belongs to the public door."""
+    """Whether an address belongs to the door of enterprises."""
     return any(path == one or path.startswith(f"{one}/") for one in _DOOR)
 
 
@@ -84,7 +88,7 @@ def _by_preference(header: str) -> list[str]:
 
 
 def choices(path: str, query: Sequence[tuple[str, str]], method: str) -> Iterator[dict[str, str | bool]]:
-    """The languages that a page offers, each with the address of the same page in it; none outside the public door."""
+    """The languages that a page offers, each with the address of the same page in it; none outside this door."""
     if not has_languages(path):
         return
     kept = [f"{quote(name)}={quote(value)}" for name, value in query if name != "lang"] if method == "GET" else []

@@ -10,6 +10,8 @@ SignOnFailed
 └── BindingRefused     the account cannot be bound
 """
 
+from rules.translation import say
+
 
 class SignOnFailed(Exception):
     """Signing in at the single sign-on came to nothing. `why` is for the trace, the message for whoever tried."""
@@ -25,7 +27,7 @@ class NotConfigured(SignOnFailed):
     status_code = 404
 
     def __init__(self) -> None:
-        super().__init__("本系统没有启用统一身份认证，请用用户名和口令登录。")
+        super().__init__(say("本系统没有启用统一身份认证，请用用户名和口令登录。"), "没有启用统一身份认证")
 
 
 class ProviderAway(SignOnFailed):
@@ -33,7 +35,7 @@ class ProviderAway(SignOnFailed):
 
     def __init__(self, why: str) -> None:
         super().__init__(
-            "统一身份认证暂时无法使用，请稍后再试；有本系统口令的，可以先用用户名和口令登录。",
+            say("统一身份认证暂时无法使用，请稍后再试；有本系统口令的，可以先用用户名和口令登录。"),
             f"统一身份认证无法使用：{why}",
         )
 
@@ -42,18 +44,20 @@ class AttemptOver(SignOnFailed):
     status_code = 400
 
     def __init__(self, why: str = "登录请求不存在、已用过、已过期，或不是这个浏览器发起的") -> None:
-        super().__init__("这次登录已过期或已经用过，请重新点“统一身份认证登录”。", why)
+        super().__init__(say("这次登录已过期或已经用过，请重新点“统一身份认证登录”。"), why)
 
 
 class ProviderRefused(SignOnFailed):
     def __init__(self, why: str) -> None:
-        super().__init__("统一身份认证没有通过（已取消，或对方拒绝）。请重新登录；仍不行请联系系统管理员。", why)
+        super().__init__(say("统一身份认证没有通过（已取消，或对方拒绝）。请重新登录；仍不行请联系系统管理员。"), why)
 
 
 class AnswerUntrusted(SignOnFailed):
     def __init__(self, why: str) -> None:
         super().__init__(
-            "统一身份认证返回的信息没有通过校验，没有登录。请重新登录；仍不行请把时间告诉系统管理员，从操作留痕里查原因。",
+            say(
+                "统一身份认证返回的信息没有通过校验，没有登录。请重新登录；仍不行请把时间告诉系统管理员，从操作留痕里查原因。"
+            ),
             why,
         )
 
@@ -63,8 +67,11 @@ class NobodysAccount(SignOnFailed):
 
     def __init__(self, subject: str) -> None:
         super().__init__(
-            f"统一身份“{subject}”还没有绑定本系统的账号。请把这串标识告诉系统管理员，在您的用户页面上绑定；"
-            "收到邀请链接的，请从链接进入；企业请先开通企业账号。",
+            say(
+                "统一身份“{subject}”还没有绑定本系统的账号。请把这串标识告诉系统管理员，在您的用户页面上绑定；"
+                "收到邀请链接的，请从链接进入；企业请先开通企业账号。",
+                subject=subject,
+            ),
             f"没有绑定账号：{subject}",
         )
 

@@ -23,6 +23,7 @@ from backend.access.sign_on.provider import Attempt
 from backend.access.trace.service import Deed, note
 from backend.database.session import in_the_name_of
 from backend.enterprises.models import Enterprise
+from rules.translation import say
 
 #: Long enough for a second factor over there.
 ATTEMPT_LIFE: Final = timedelta(minutes=10)
@@ -86,11 +87,12 @@ async def sign_in(
     elif invitation_hash:
         invited = await _by_invitation(session, invitation_hash, now)
         if invited is not None and invited.id != person.id:
-            raise BindingRefused(f"这个统一身份已绑定用户“{person.login}”，不能再绑定另一个账号。请联系系统管理员。")
+            told = say("这个统一身份已绑定用户“{login}”，不能再绑定另一个账号。请联系系统管理员。", login=person.login)
+            raise BindingRefused(told, f"统一身份已绑定用户“{person.login}”")
     await in_the_name_of(session, person.login, person.id)
     if not may_sign_in(person, now):
         why = "账号锁定中" if person.is_active else "账号已停用或到期"
-        raise SignOnFailed("您的账号已停用、到期或暂时锁定，请联系系统管理员。", why)
+        raise SignOnFailed(say("您的账号已停用、到期或暂时锁定，请联系系统管理员。"), why)
     if invitation_hash and person.invitation_hash == invitation_hash:
         person.invitation_hash, person.invited_until = "", None
     person.last_sign_in_at = now
@@ -137,7 +139,8 @@ async def _by_credit_code(session: AsyncSession, issuer: str, code: object) -> P
 
 async def _bind(session: AsyncSession, person: Person, issuer: str, subject: str) -> None:
     if await identities_of(session, person.id or 0, issuer):
-        raise BindingRefused(f"用户“{person.login}”已绑定另一个统一身份，请联系系统管理员先解除。")
+        told = say("用户“{login}”已绑定另一个统一身份，请联系系统管理员先解除。", login=person.login)
+        raise BindingRefused(told, f"用户“{person.login}”已绑定另一个统一身份")
     assert person.id is not None
     session.add(PersonIdentity(person_id=person.id, issuer=issuer, subject=subject, bound_at=datetime.now(UTC)))
     await session.flush()
