@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from backend.access.dependencies import Officer
 from backend.clock import today
+from backend.eligibility.kept import kept_facts_of
 from backend.eligibility.simulation import simulate_registry
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound, Refusal
@@ -210,6 +211,7 @@ async def indicators() -> list[dict[str, Any]]:
 
 @router.post("/simulations")
 async def simulations(
+    request: Request,
     session: Work,
     officer: Officer,
     asked: Annotated[SimulationRequest, Body(openapi_examples={"one": {"value": _PATCH}})],
@@ -217,7 +219,7 @@ async def simulations(
     """Run a version with other thresholds over the registry: who enters, who leaves, and what decided. Nothing is written."""
     patch = Patch.model_validate(asked.model_dump(exclude={"as_of"}))
     try:
-        found = await simulate_registry(session, patch, library(), asked.as_of or today())
+        found = await simulate_registry(session, patch, library(), asked.as_of or today(), kept_facts_of(request))
     except (RuleError, UnknownProgramme) as error:
         raise WrongPatch(str(error)) from error
     return found.as_json()

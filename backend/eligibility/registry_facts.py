@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.about import ask_about
 from backend.filings.queries import facts_known_at, facts_of
 from backend.recognitions.queries import Held, held_by
 from rules.catalogue import Catalogue
@@ -45,7 +46,7 @@ async def registry_facts(
         facts = await facts_known_at(session, enterprise_ids, catalogue, known_at)
     titles = await held_by(session, enterprise_ids, known_at)
     regions = await _regions_on(session, enterprise_ids, on) if on is not None else {}
-    found = await session.execute(text("SELECT * FROM enterprise WHERE id = ANY(:ids)"), {"ids": list(enterprise_ids)})
+    found = await ask_about(session, "SELECT * FROM enterprise WHERE id = ANY(:ids)", enterprise_ids)
     for row in found.mappings():
         who = {**row, "region_code": regions.get(row["id"], row["region_code"])}
         add_registry_facts(facts[row["id"]], who, titles[row["id"]], on)

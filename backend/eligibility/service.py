@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.about import ask_about
 from backend.database.session import copy_rows
 from backend.eligibility.batch import run_batch
 from backend.eligibility.registry_facts import region_of, registry_facts
@@ -90,15 +91,15 @@ async def evaluate_touched(
     return RunResult(run_id, len(enterprise_ids), written.results, written.changes)
 
 
+_LIVING = (
+    "SELECT id FROM enterprise WHERE id = ANY(:ids)"
+    " AND status NOT IN ('merged', 'cancelled', 'licence_revoked') ORDER BY id"
+)
+
+
 async def _living(session: AsyncSession, enterprise_ids: Sequence[int]) -> list[int]:
     """Those for whom there is something to ask: who ended, or is part of another's file, meets no programme."""
-    found = await session.execute(
-        text(
-            "SELECT id FROM enterprise WHERE id = ANY(:ids) AND status NOT IN ('merged', 'cancelled', 'licence_revoked')"
-            " ORDER BY id"
-        ),
-        {"ids": list(enterprise_ids)},
-    )
+    found = await ask_about(session, _LIVING, enterprise_ids)
     return list(found.scalars())
 
 
@@ -155,20 +156,17 @@ def _decimal(number: Any) -> Decimal | None:
     return None if number is None else Decimal(number.numerator) / Decimal(number.denominator)
 
 
+_FORGET = "DELETE FROM eligibility WHERE enterprise_id = ANY(:ids) RETURNING enterprise_id, programme, outcome"
+
+
 async def _store(session: AsyncSession, enterprise_ids: Sequence[int], rows: list[tuple[Any, ...]], run_id: int) -> int:
-    found = await session.execute(
-        text("SELECT enterprise_id, programme, outcome FROM eligibility WHERE enterprise_id = ANY(:ids)"),
-        {"ids": list(enterprise_ids)},
-    )
+    found = await ask_about(session, _FORGET, enterprise_ids)
     before = {(row[0], row[1]): row[2] for row in found}
     changes = [
         (run_id, row[0], row[1], before.get((row[0], row[1]), ""), row[3])
         for row in rows
         if before.get((row[0], row[1]), "") != row[3]
     ]
-    await session.execute(
-        text("DELETE FROM eligibility WHERE enterprise_id = ANY(:ids)"), {"ids": list(enterprise_ids)}
-    )
     if rows:
         await copy_rows(session, "eligibility", _COLUMNS, rows)
     if changes:

@@ -1,18 +1,17 @@
 """A policy simulated over the registry: the rule in force and a patched copy, side by side; nothing is written."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import numpy as np
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.eligibility.batch import read_population
+from backend.eligibility.kept import Enterprises, KeptFacts, Registry
 from rules.columnar.engine import Engine
 from rules.library import Library
+from rules.programme import Version
 from rules.simulation import Patch, Simulation, apply_patch, simulate
 
 
@@ -21,13 +20,18 @@ class RegistrySimulation:
     """A simulation with the enterprises it ran over, by row."""
 
     simulation: Simulation
-    enterprises: Sequence[Mapping[str, Any]]
+    registry: Registry
+
+    @property
+    def enterprises(self) -> Enterprises:
+        """Who they are, by row."""
+        return self.registry.enterprises
 
     def as_json(self) -> dict[str, Any]:
         """Totals, changes by district with the deciding criteria, and the enterprises that enter and leave."""
         one = self.simulation
         entering, leaving = one.deciding()
-        regions = [str(row["region_code"]) for row in self.enterprises]
+        regions = self.enterprises.each("region_code")
         return {
             "before": one.before.id, "after": one.after.id, "as_of": one.as_of.isoformat(), "enterprises": one.size,
             "eligible_before": one.eligible_before, "eligible_after": one.eligible_after,
@@ -45,34 +49,47 @@ class RegistrySimulation:
         }  # fmt: skip
 
 
-async def simulate_registry(session: AsyncSession, patch: Patch, library: Library, as_of: date) -> RegistrySimulation:
+async def simulate_registry(
+    session: AsyncSession, patch: Patch, library: Library, as_of: date, kept: KeptFacts | None = None
+) -> RegistrySimulation:
     """Run a patch over every enterprise that the session may see.
 
     Raises:
         RuleError: the patch is wrong.
         UnknownProgramme: it names no version of the library.
     """
-    return (await simulate_several(session, [patch], library, as_of))[0]
+    return (await simulate_several(session, [patch], library, as_of, kept))[0]
 
 
 async def simulate_several(
-    session: AsyncSession, patches: Sequence[Patch], library: Library, as_of: date
+    session: AsyncSession,
+    patches: Sequence[Patch],
+    library: Library,
+    as_of: date,
+    kept: KeptFacts | None = None,
+    also: Iterable[Version] = (),
 ) -> list[RegistrySimulation]:
     """Run several patches over the same enterprises, whose facts are read once.
+
+    Args:
+        session: sees the enterprises.
+        patches: what stands otherwise.
+        library: the rules.
+        as_of: the day asked about.
+        kept: facts that an earlier run read, and where those of this one are kept.
+        also: versions that the registry will be asked about besides.
 
     Raises:
         RuleError: a patch is wrong.
         UnknownProgramme: one names no version of the library.
     """
     pairs = [(library.programme(one.programme).pinned(one.version), apply_patch(one, library)) for one in patches]
-    found = await session.execute(
-        text("SELECT id, credit_code, name, region_code FROM enterprise WHERE status = 'active' ORDER BY id")
-    )
-    rows = [dict(row) for row in found.mappings()]
-    ids = np.array([row["id"] for row in rows], dtype=np.int64)
-    population = await read_population(session, ids, library, [version for pair in pairs for version in pair])
+    asked = [*(version for pair in pairs for version in pair), *also]
+    registry = await (KeptFacts() if kept is None else kept).read(session, library, asked)
     engine = Engine(library.environment)
     return [
-        RegistrySimulation(await asyncio.to_thread(simulate, before, after, population, as_of, engine), rows)
+        RegistrySimulation(
+            await asyncio.to_thread(simulate, before, after, registry.population, as_of, engine), registry
+        )
         for before, after in pairs
     ]

@@ -11,6 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from backend.access.dependencies import Officer
 from backend.clock import today
+from backend.eligibility.kept import kept_facts_of
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound, Refusal
 from backend.web.responses import download
@@ -80,19 +81,19 @@ async def run(request: Request, session: Work, officer: Officer, form: Posted) -
     try:
         as_of = _day(form)
         patches = await _patches(form, version)
-        outcomes = await run_scenarios(session, patches, library(), as_of)
+        outcomes = await run_scenarios(session, patches, library(), as_of, kept_facts_of(request))
     except RuleError as error:
         return _page(request, version, texts, problem=str(error))
     return _page(request, version, texts, outcomes=outcomes)
 
 
 @router.post("/export")
-async def export(session: Work, officer: Officer, form: Posted) -> Response:
+async def export(request: Request, session: Work, officer: Officer, form: Posted) -> Response:
     """The scenarios compared as a workbook, with every enterprise that enters or leaves."""
     with _told():
         as_of = _day(form)
         patches = [read_scenario(one) for one in _carried(form)[:MOST_SCENARIOS]]
-        outcomes = await run_scenarios(session, patches, library(), as_of)
+        outcomes = await run_scenarios(session, patches, library(), as_of, kept_facts_of(request))
     return download(outcomes_workbook(outcomes), f"政策推演_{as_of}.xlsx")
 
 

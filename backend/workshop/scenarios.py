@@ -3,19 +3,21 @@
 A scenario is the patch that `tidu simulate` takes. It is kept as a file by whoever thought of it, and nowhere else.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
 import yaml
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.eligibility.kept import KeptFacts
 from backend.eligibility.simulation import RegistrySimulation, simulate_several
 from backend.enterprises.industries import Industries
 from backend.enterprises.regions import Regions
-from backend.workshop.sizes import sizes_of
+from backend.workshop.sizes import size_steps, sizes_of
 from rules.library import Library, UnknownProgramme
 from rules.programme import CriterionSource, RuleError, Version, walk_criteria
 from rules.simulation import Patch, patch_from_text
@@ -169,42 +171,63 @@ def as_yaml(patch: Patch) -> str:
 
 
 async def run_scenarios(
-    session: AsyncSession, patches: Sequence[Patch], library: Library, as_of: date
+    session: AsyncSession, patches: Sequence[Patch], library: Library, as_of: date, kept: KeptFacts | None = None
 ) -> list[Outcome]:
     """Run scenarios over every enterprise that the session may see; nothing is written.
+
+    Args:
+        session: sees the enterprises.
+        patches: the scenarios.
+        library: the rules.
+        as_of: the day asked about.
+        kept: facts that an earlier run read, and where those of this one are kept.
 
     Raises:
         RuleError: a patch does not fit its version.
     """
+    steps = size_steps(library, as_of)
     try:
-        runs = await simulate_several(session, patches, library, as_of)
+        runs = await simulate_several(session, patches, library, as_of, kept, also=[steps])
     except UnknownProgramme as error:
         raise RuleError(str(error)) from error
-    ids = sorted({number for run in runs for number in _moving(run)})
-    industries = await _industries(session, ids)
-    sizes = await sizes_of(session, ids, library, as_of)
-    return [
-        Outcome(patch, run, tuple(_moved(run, industries, sizes))) for patch, run in zip(patches, runs, strict=True)
-    ]
+    return await asyncio.to_thread(_outcomes, patches, runs, steps, library, as_of)
 
 
-def _moving(run: RegistrySimulation) -> Iterator[int]:
-    rows = (*run.simulation.entering, *run.simulation.leaving)
-    return (int(run.enterprises[row]["id"]) for row in rows)
+def _outcomes(
+    patches: Sequence[Patch], runs: Sequence[RegistrySimulation], steps: Version, library: Library, as_of: date
+) -> list[Outcome]:
+    rows = sorted({row for run in runs for row in (*run.simulation.entering, *run.simulation.leaving)})
+    registry = runs[0].registry if runs else None
+    sizes = sizes_of(rows, steps, registry.population, library.environment, as_of) if registry else {}
+    names = _Names()
+    return [Outcome(patch, run, tuple(_moved(run, sizes, names))) for patch, run in zip(patches, runs, strict=True)]
 
 
-def _moved(run: RegistrySimulation, industries: Mapping[int, str], sizes: Mapping[int, str]) -> Iterator[Moved]:
-    simulation, regions = run.simulation, Regions.load()
-    rows = dict.fromkeys(simulation.entering, True) | dict.fromkeys(simulation.leaving, False)
-    for row, enters in rows.items():
-        one = run.enterprises[row]
-        found = regions.find(str(one["region_code"]))
-        number = int(one["id"])
-        yield Moved(
-            enters, str(one["name"]), str(one["credit_code"] or ""), found.name if found else UNKNOWN,
-            industries.get(number, UNKNOWN), _SIZES.get(sizes.get(number, ""), UNKNOWN),
-            (simulation.entering if enters else simulation.leaving)[row],
-        )  # fmt: skip
+class _Names:
+    """Names of regions and industries, of which very many enterprises share a few."""
+
+    def __init__(self) -> None:
+        self._regions = Regions.load()
+        self._divisions = Industries.load().divisions
+        self.region = cache(self._region)
+
+    def _region(self, code: Any) -> str:
+        found = self._regions.find(str(code))
+        return found.name if found else UNKNOWN
+
+    def industry(self, code: Any) -> str:
+        return self._divisions.get(str(code)[:2], UNKNOWN)
+
+
+def _moved(run: RegistrySimulation, sizes: Mapping[int, str], names: _Names) -> Iterator[Moved]:
+    simulation = run.simulation
+    for enters, rows in ((True, simulation.entering), (False, simulation.leaving)):
+        for row, deciding in rows.items():
+            one = run.enterprises[row]
+            yield Moved(
+                enters, str(one["name"]), str(one["credit_code"] or ""), names.region(one["region_code"]),
+                names.industry(one["industry_code"]), _SIZES.get(sizes.get(row, ""), UNKNOWN), deciding,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -225,9 +248,3 @@ def compared(outcomes: Sequence[Outcome], group: str) -> list[Compared]:
     names = {name for one in found for name in one}
     rows = [Compared(name, tuple(one.get(name, (0, 0)) for one in found)) for name in names]
     return sorted(rows, key=lambda row: (-sum(more + less for more, less in row.moves), row.name))
-
-
-async def _industries(session: AsyncSession, ids: list[int]) -> dict[int, str]:
-    found = await session.execute(text("SELECT id, industry_code FROM enterprise WHERE id = ANY(:ids)"), {"ids": ids})
-    divisions = Industries.load().divisions
-    return {row[0]: divisions.get(str(row[1])[:2], UNKNOWN) for row in found}

@@ -9,10 +9,10 @@ from datetime import date
 from typing import Any, Final
 
 import numpy as np
-from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.eligibility.batch import read_population
-from rules.columnar.engine import evaluate_columns
+from rules.columnar.engine import Engine, Portion
+from rules.columnar.population import Population
+from rules.interpret import Environment
 from rules.library import Library
 from rules.programme import Version, build_version
 
@@ -21,17 +21,35 @@ _CLASSES: Final = ("large", "medium", "small", "micro")
 _LIMITS: Final = (("large", "reaches_large_size"), ("medium", "reaches_medium_size"), ("small", "reaches_small_size"))
 
 
-async def sizes_of(session: AsyncSession, ids: Sequence[int], library: Library, as_of: date) -> dict[int, str]:
-    """Enterprise → size class; those that nothing tells of are left out."""
-    if not ids:
+def size_steps(library: Library, as_of: date) -> Version:
+    """The size standard in force as the columns are asked about it: the steps of its label as criteria."""
+    return _as_criteria(library.version("sme_size", as_of), library)
+
+
+def sizes_of(
+    rows: Sequence[int], steps: Version, population: Population, environment: Environment, as_of: date
+) -> dict[int, str]:
+    """Row of the population → size class; those that nothing tells of are left out.
+
+    Args:
+        rows: which enterprises.
+        steps: what `size_steps` gave, whose indicators the population holds.
+        population: what is known of them.
+        environment: the library's.
+        as_of: the day asked about.
+    """
+    if not rows:
         return {}
-    asked = np.array(sorted(ids), dtype=np.int64)
-    version = _as_criteria(library.version("sme_size", as_of), library)
-    population = await read_population(session, asked, library, [version])
-    found = evaluate_columns(version, population, as_of, library.environment)
-    told = zip(found["enterprise_id"], found["failed"], found["unknown"], strict=True)
-    classes = {int(number): _class_of(set(failed), set(unknown)) for number, failed, unknown in told}
-    return {number: size for number, size in classes.items() if size}
+    portion = Portion(population, np.array(sorted(rows), dtype=np.int64), len(rows), as_of)
+    classes: dict[int, str] = {}
+    for found in Engine(environment).answer(steps, portion):
+        failed, lists_failed = found.failed.decoded()
+        unknown, lists_unknown = found.unknown.decoded()
+        different, places = np.unique(np.stack([failed, unknown], axis=1), axis=0, return_inverse=True)
+        told = [_class_of(set(lists_failed[one]), set(lists_unknown[other])) for one, other in different.tolist()]
+        named = zip(found.rows.tolist(), places.reshape(-1).tolist(), strict=True)
+        classes |= {row: told[place] for row, place in named if told[place]}
+    return classes
 
 
 def _as_criteria(version: Version, library: Library) -> Version:

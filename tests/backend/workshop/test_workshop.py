@@ -11,9 +11,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.database.session import owner_unit_of_work
+from backend.eligibility.kept import KeptFacts
 from backend.eligibility.registry_facts import registry_facts
 from backend.workshop.scenarios import as_yaml, patch_of_form, read_scenario, settings_of
-from backend.workshop.sizes import sizes_of
+from backend.workshop.sizes import size_steps, sizes_of
 from rules.cases import baseline
 from rules.library import library
 from rules.programme import RuleError
@@ -101,6 +102,28 @@ async def test_a_district_officer_simulates_the_own_district(client_as: ClientAs
     assert "乙科技有限公司" not in page
 
 
+async def test_a_changed_figure_is_seen_in_the_next_run(
+    client_as: ClientAs, engine: AsyncEngine, registry: None
+) -> None:
+    officer = await client_as("city_officer")
+    before = (await officer.post("/workshop/run", data=form(**LOWER))).text
+    async with owner_unit_of_work(engine) as session:
+        number = await session.scalar(text("SELECT id FROM enterprise WHERE name LIKE '丙%'"))
+        await make_filing(session, int(number or 0), {"sci_tech_staff": 10}, year=2025, received_on=date(2026, 7, 1))
+    after = (await officer.post("/workshop/run", data=form(**LOWER))).text
+    assert ("丙科技有限公司" in before, "丙科技有限公司" in after) == (False, True)
+
+
+async def test_a_district_sees_no_others_whose_facts_the_city_had_read_before(
+    client_as: ClientAs, registry: None
+) -> None:
+    everybody = form(patch="programme: hnte\nversion: '2016'\ndrop: [H4]\n")
+    city, district = await client_as("city_officer"), await client_as("district_officer", region="321283")
+    pages = [(await one.post("/workshop/run", data=everybody)).text for one in (city, district, city)]
+    assert ["乙科技有限公司" in page for page in pages] == [True, False, True]
+    assert all("丙科技有限公司" in page for page in pages)
+
+
 async def test_the_export_lists_everybody_with_what_decided(client_as: ClientAs, registry: None) -> None:
     officer = await client_as("city_officer")
     made = await officer.post("/workshop/export", data=form(scenario=as_yaml(patch_of_form(HNTE, LOWER, ""))))
@@ -174,7 +197,10 @@ async def test_sizes_worked_out_for_all_at_once_are_those_of_the_reference(engin
     async with owner_unit_of_work(engine) as session:
         ids = [row[0] for row in await session.execute(text("SELECT id FROM enterprise"))]
         held = await registry_facts(session, ids, rules.catalogue, None, on)
-        found = await sizes_of(session, ids, rules, on)
+        steps = size_steps(rules, on)
+        seen = await KeptFacts().read(session, rules, [steps])
+    classes = sizes_of(range(len(ids)), steps, seen.population, rules.environment, on)
+    found = {seen.enterprises[row]["id"]: size for row, size in classes.items()}
     evaluator = rules.evaluator(rules.version("sme_size", on))
     labels = {number: evaluator.answer(facts, on).labels["size_class"] for number, facts in held.items()}
     assert found == {number: label for number, label in labels.items() if isinstance(label, str)}
