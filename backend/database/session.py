@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from functools import wraps
+from itertools import chain, islice
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from asyncpg.exceptions import OperatorInterventionError, PostgresConnectionError
@@ -181,9 +182,34 @@ async def copy_rows(session: AsyncSession, table: str, columns: Sequence[str], r
 
     Values are of the columns' own types (`date`, `datetime`, `int`, …); JSON is given as text. PostgreSQL
     refuses COPY where row-level security is in force, so the rows then go by a temporary table and are
-    put before the policies one by one.
+    put before the policies one by one. A few rows go by one INSERT, which takes a tenth of the time of all that.
     """
     await session.flush()
+    coming = iter(rows)
+    first = list(islice(coming, _FEW_ROWS + 1))
+    if len(first) <= _FEW_ROWS and len(first) * len(columns) <= _FEW_VALUES:
+        await _insert_rows(session, table, columns, first)
+    else:
+        await _copy_rows(session, table, columns, chain(first, coming))
+
+
+#: More rows than this are worth a COPY; and so are more values, whose statement would take long to read.
+_FEW_ROWS = 40
+_FEW_VALUES = 1_000
+
+
+async def _insert_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: list[Sequence[Any]]) -> None:
+    if not rows:
+        return
+    places = iter(range(1, len(rows) * len(columns) + 1))
+    lines = ", ".join("(" + ", ".join(f"${next(places)}" for _ in columns) + ")" for _ in rows)
+    named = ", ".join(f'"{column}"' for column in columns)
+    connection = await session.connection()
+    values = tuple(value for row in rows for value in row)
+    await connection.exec_driver_sql(f'INSERT INTO "{table}" ({named}) VALUES {lines}', values)
+
+
+async def _copy_rows(session: AsyncSession, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     # Any statement would do: SQLAlchemy begins the transaction with the first, and COPY goes past it.
     guarded = await session.scalar(text("SELECT row_security_active(:table)"), {"table": table})
     target = f"incoming_{table}" if guarded else table

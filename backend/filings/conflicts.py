@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.about import ask_about
 from backend.filings.standing import filings, stands
 
 #: Year of a fact that has none, in the tables of conflicts and flags.
@@ -35,7 +36,7 @@ _AGAIN = f"""
 _REFRESH = f"""
     WITH held AS MATERIALIZED (
         SELECT f.id, f.enterprise_id, coalesce(f.year, {NO_YEAR}) AS year, f.source, f.received_on, f."values"
-        FROM {filings()} f WHERE f.enterprise_id = ANY(:lasting) AND {stands("NULL")}
+        FROM {filings()} f WHERE f.enterprise_id = ANY(:ids) AND {stands("NULL")}
     ),
     told AS (
         SELECT enterprise_id, year, (array_agg(source ORDER BY pg_column_size("values") DESC))[1] AS most_said
@@ -94,16 +95,25 @@ _REFRESH = f"""
 """
 
 
+_LASTING = "SELECT id FROM enterprise WHERE id = ANY(:ids) AND ended_on IS NULL"
+_OF_ENDED = """
+    DELETE FROM fact_conflict c USING enterprise e
+    WHERE c.enterprise_id = ANY(:ids) AND e.id = c.enterprise_id AND e.ended_on IS NOT NULL
+"""
+
+
 async def refresh_conflicts(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:
     """Find the conflicts of some enterprises anew; part of working out what holds now."""
     for start in range(0, len(enterprise_ids), PORTION):
         ids = list(enterprise_ids[start : start + PORTION])
         # Nobody need decide about one that has ended. Asked beforehand: in a registry that was just filled the planner
         # takes a column without statistics to be seldom empty, and joins what follows row by row.
-        lasting = await session.execute(
-            text("SELECT id FROM enterprise WHERE id = ANY(:ids) AND ended_on IS NULL"), {"ids": ids}
-        )
-        await session.execute(text(_REFRESH), {"ids": ids, "lasting": list(lasting.scalars())})
+        found = await ask_about(session, _LASTING, ids)
+        lasting = list(found.scalars())
+        if len(lasting) < len(ids):
+            await ask_about(session, _OF_ENDED, ids)
+        if lasting:
+            await ask_about(session, _REFRESH, lasting)
 
 
 async def conflict_of(

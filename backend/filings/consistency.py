@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.about import ask_about
 from backend.filings.conflicts import PORTION
 from rules.catalogue import Catalogue, Consistency, Indicator, Jump, Period, Type
 from rules.language import FEN_PER_WAN, Arithmetic, AsOf, Call, Compare, Fact, Literal, Logic, Node, Not, parse, walk
@@ -166,4 +166,4 @@ async def refresh_flags(session: AsyncSession, enterprise_ids: Sequence[int], ca
     """Look through the figures of some enterprises anew; part of working out what holds now."""
     for start in range(0, len(enterprise_ids), PORTION):
         portion = list(enterprise_ids[start : start + PORTION])
-        await session.execute(text(_refresh_statement(_Kept(catalogue))), {"ids": portion})
+        await ask_about(session, _refresh_statement(_Kept(catalogue)), portion)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.protection.unmasking import reads_tax_of
+from backend.database.about import ask_about
 from backend.database.session import is_masked, reckoning, reckons
 from backend.filings.projection_tables import CURRENT_TABLE, NONE_TEXT, YEARLY_TABLE, from_column, indicators_of
 from backend.filings.service import WINNERS, read_json, trust
@@ -55,9 +56,7 @@ async def facts_of(session: AsyncSession, enterprise_ids: Sequence[int], catalog
 
 
 async def _rows(session: AsyncSession, table: str, enterprise_ids: Sequence[int]) -> list[Mapping[str, Any]]:
-    found = await session.execute(
-        text(f"SELECT * FROM {table} WHERE enterprise_id = ANY(:ids)"), {"ids": list(enterprise_ids)}
-    )
+    found = await ask_about(session, f"SELECT * FROM {table} WHERE enterprise_id = ANY(:ids)", enterprise_ids)
     return [dict(row) for row in found.mappings()]
 
 

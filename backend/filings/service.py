@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.about import ask_about
 from backend.database.session import copy_rows, reckons
 from backend.exact_json import exact_json
 from backend.filings.conflicts import refresh_conflicts
@@ -118,8 +119,8 @@ async def file_each(
 
 async def _lock(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:
     """Let nobody else file for these enterprises until this is done: each projection must see all filings."""
-    await session.execute(
-        text("SELECT FROM enterprise WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": list(enterprise_ids)}
+    await ask_about(
+        session, "SELECT FROM enterprise WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE", enterprise_ids
     )
 
 
@@ -210,21 +211,21 @@ class _Said:
         return is_new
 
 
+_SAID = (
+    "SELECT enterprise_id, source, year, received_on, CAST(jsonb_object_agg(key, value) AS text) FROM ("
+    "SELECT DISTINCT ON (f.enterprise_id, f.source, f.year, v.key, f.received_on)"
+    " f.enterprise_id, f.source, f.year, f.received_on, v.key, v.value"
+    f' FROM {filings()} f CROSS JOIN LATERAL jsonb_each(f."values") v WHERE f.enterprise_id = ANY(:ids)'
+    f" AND {stands('NULL')}"
+    " ORDER BY f.enterprise_id, f.source, f.year, v.key, f.received_on, f.id DESC) AS said"
+    " GROUP BY enterprise_id, source, year, received_on ORDER BY received_on"
+)
+
+
 async def _said_before(
     session: AsyncSession, drafts: Sequence[FilingDraft]
 ) -> dict[tuple[int, str, int | None], _Said]:
-    found = await session.execute(
-        text(
-            "SELECT enterprise_id, source, year, received_on, CAST(jsonb_object_agg(key, value) AS text) FROM ("
-            "SELECT DISTINCT ON (f.enterprise_id, f.source, f.year, v.key, f.received_on)"
-            " f.enterprise_id, f.source, f.year, f.received_on, v.key, v.value"
-            f' FROM {filings()} f CROSS JOIN LATERAL jsonb_each(f."values") v WHERE f.enterprise_id = ANY(:ids)'
-            f" AND {stands('NULL')}"
-            " ORDER BY f.enterprise_id, f.source, f.year, v.key, f.received_on, f.id DESC) AS said"
-            " GROUP BY enterprise_id, source, year, received_on ORDER BY received_on"
-        ),
-        {"ids": sorted({one.enterprise_id for one in drafts})},
-    )
+    found = await ask_about(session, _SAID, sorted({one.enterprise_id for one in drafts}))
     held: dict[tuple[int, str, int | None], _Said] = {}
     for enterprise_id, source, year, received_on, values in found:
         held.setdefault((enterprise_id, source, year), _Said([])).take(read_json(values), received_on)
@@ -295,7 +296,7 @@ async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogu
 
     With it go the conflicts between their sources, and the flags on figures that do not fit together.
     """
-    found = await session.execute(text(_WINNERS_TOGETHER), {"ids": list(enterprise_ids)})
+    found = await ask_about(session, _WINNERS_TOGETHER, enterprise_ids)
     yearly: dict[tuple[int, ...], dict[str, Any]] = {}
     current: dict[tuple[int, ...], dict[str, Any]] = {}
     for enterprise_id, year, values in found:
@@ -309,8 +310,9 @@ async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogu
             current[(enterprise_id,)] = columns
         else:
             yearly[enterprise_id, year] = columns
-    await _replace(session, YEARLY_TABLE, ("enterprise_id", "year"), enterprise_ids, yearly)
-    await _replace(session, CURRENT_TABLE, ("enterprise_id",), enterprise_ids, current)
+    await ask_about(session, _FORGET, enterprise_ids)
+    await _write(session, YEARLY_TABLE, ("enterprise_id", "year"), yearly)
+    await _write(session, CURRENT_TABLE, ("enterprise_id",), current)
     await refresh_conflicts(session, enterprise_ids)
     await refresh_flags(session, enterprise_ids, catalogue)
 
@@ -330,21 +332,21 @@ def _column(indicator: Indicator, value: Any) -> Any:
 _SMALL = 10**12
 
 
-async def _replace(
+_FORGET = (
+    f"WITH yearly AS (DELETE FROM {YEARLY_TABLE} WHERE enterprise_id = ANY(:ids))"
+    f" DELETE FROM {CURRENT_TABLE} WHERE enterprise_id = ANY(:ids)"
+)
+
+
+async def _write(
     session: AsyncSession,
     table: str,
     key_columns: tuple[str, ...],
-    enterprise_ids: Sequence[int],
     rows: Mapping[tuple[int, ...], Mapping[str, Any]],
 ) -> None:
-    await session.execute(
-        text(f"DELETE FROM {table} WHERE enterprise_id = ANY(:ids)"),
-        {"ids": list(enterprise_ids)},
-    )
     columns = sorted({name for row in rows.values() for name in row})
-    if rows:
-        records = [(*key, *(row.get(name) for name in columns)) for key, row in rows.items()]
-        await copy_rows(session, table, (*key_columns, *columns), records)
+    records = [(*key, *(row.get(name) for name in columns)) for key, row in rows.items()]
+    await copy_rows(session, table, (*key_columns, *columns), records)
 
 
 @reckons

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import today
+from backend.database.about import ask_about
 from backend.enterprises.lineage import lived, lives
 from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, NO_RUNG, RUNGS, Rung, programmes_on_ladder
@@ -84,15 +85,13 @@ async def held_by(
     session: AsyncSession, enterprise_ids: Sequence[int], known_at: datetime | None = None
 ) -> dict[int, list[Held]]:
     """All titles of some enterprises, ended ones included, the oldest first."""
-    found = await session.execute(
-        text(
-            f"SELECT {HELD_FIELDS}, lists.next_from FROM recognition r"
-            f" LEFT JOIN list_editions({edition_programmes(library())}, CAST(:known_at AS timestamptz)) AS lists"
-            " USING (programme, edition)"
-            f" WHERE r.enterprise_id = ANY(:ids) AND {KNOWN} ORDER BY r.valid_from, r.id"
-        ),
-        {"ids": list(enterprise_ids), "known_at": known_at},
+    statement = (
+        f"SELECT {HELD_FIELDS}, lists.next_from FROM recognition r"
+        f" LEFT JOIN list_editions({edition_programmes(library())}, CAST(:known_at AS timestamptz)) AS lists"
+        " USING (programme, edition)"
+        f" WHERE r.enterprise_id = ANY(:ids) AND {KNOWN} ORDER BY r.valid_from, r.id"
     )
+    found = await ask_about(session, statement, enterprise_ids, {"known_at": known_at})
     titles: dict[int, list[Held]] = {number: [] for number in enterprise_ids}
     for row in found:
         titles[row.enterprise_id].append(Held(*row))

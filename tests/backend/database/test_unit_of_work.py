@@ -93,13 +93,15 @@ async def test_copied_rows_vanish_with_their_transaction(notes: AsyncEngine):
     assert await seen_by(notes, HAILING) == []
 
 
-async def test_rows_copied_under_a_scope_arrive(notes: AsyncEngine):
+@pytest.mark.parametrize("many", [0, 1, 40, 41])
+async def test_rows_copied_under_a_scope_arrive_few_or_many(notes: AsyncEngine, many: int):
     async with unit_of_work(notes, HAILING) as session:
-        await copy_rows(session, "note", ("body", "region"), [("海陵", "321202")])
-    assert await seen_by(notes, HAILING) == ["海陵"]
+        await copy_rows(session, "note", ("body", "region"), (("海陵", "321202") for _ in range(many)))
+    assert await seen_by(notes, HAILING) == ["海陵"] * many
 
 
-async def test_rows_copied_into_another_district_are_refused(notes: AsyncEngine):
+@pytest.mark.parametrize("many", [1, 41])
+async def test_rows_copied_into_another_district_are_refused(notes: AsyncEngine, many: int):
     with pytest.raises(DBAPIError, match="row-level security"):
         async with unit_of_work(notes, HAILING) as session:
-            await copy_rows(session, "note", ("region", "body"), [("321281", "冒名")])
+            await copy_rows(session, "note", ("region", "body"), [("321281", "冒名")] * many)
