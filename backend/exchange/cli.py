@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 exchange = typer.Typer(no_args_is_help=True, help="与其他系统交换：接入方、拉取、授权、报文日志。")
 client = typer.Typer(no_args_is_help=True, help="可以调用接口的系统。")
 log = typer.Typer(no_args_is_help=True, help="报文日志：导出，离线校验。")
+ON = (
+    "按日历拉取，可写多次：monthly:16T02（每月 16 日 2 时）、quarterly:16T02、yearly:06-01T02；"
+    "usual 为该系统惯用的日子，none 为不按日历。"
+)
 AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON。")]
 
 
@@ -126,17 +130,21 @@ def system(
     key: Annotated[str | None, typer.Option(help="对方给我方的标识（appKey）。")] = None,
     dialect: Annotated[str | None, typer.Option(help="签名方言：city、city-sm3、national。")] = None,
     every: Annotated[int | None, typer.Option(help="每隔多少秒自动拉取；0 为只手工拉取。", min=0)] = None,
+    on: Annotated[list[str] | None, typer.Option(help=ON)] = None,
     pause: Annotated[bool | None, typer.Option("--pause/--resume", help="暂停或恢复。")] = None,
     show_secret: Annotated[bool, typer.Option(help="显示与对方约定的签名密钥。")] = False,
 ) -> None:
     """设置要拉取的外部系统。"""
     from backend.database.session import owner_unit_of_work
     from backend.exchange.keys import keys_of
-    from backend.exchange.systems import set_system
+    from backend.exchange.systems import calendar_of, set_system
 
     async def work(engine: "AsyncEngine") -> None:
         async with owner_unit_of_work(engine) as session:
-            await set_system(session, name, url=url, key=key, dialect=dialect, every_seconds=every, is_paused=pause)
+            await set_system(
+                session, name, url=url, key=key, dialect=dialect, every_seconds=every, is_paused=pause,
+                calendar=calendar_of(name, on),
+            )  # fmt: skip
 
     _told(lambda: with_database(context, work))
     typer.echo(f"已设置系统 {name}。")

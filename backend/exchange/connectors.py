@@ -22,6 +22,8 @@ class Connector:
     #: Enterprises in one question, and records on one page.
     portion: int = 500
     page: int = 1_000
+    #: When it is usually asked, as `schedules.py` reads it; a system is set to it with `--on usual`.
+    calendar: tuple[str, ...] = ("monthly:01T03",)
 
 
 def connectors() -> dict[str, Connector]:

@@ -110,6 +110,8 @@ class System(SQLModel, table=True):
     is_paused: bool = False
     #: Seconds between two runs; 0 is by hand only.
     every_seconds: int = 0
+    #: Turns of the calendar, as `schedules.py` reads them; whichever comes first, counts.
+    calendar: list[str] = texts()
     next_due_at: datetime | None = moment(nullable=True)
     last_success_at: datetime | None = moment(nullable=True)
     last_error: str = ""

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import text
 
 from backend.access.dependencies import Officer, SignedIn
-from backend.exchange import authorisations, list_pages, points_pages, queries
+from backend.exchange import authorisations, list_pages, points_pages, queries, schedules
 from backend.exchange.access import CityOfficer, OfTheCity
 from backend.exchange.cli import COUNTS
 from backend.exchange.connectors import connectors
@@ -49,7 +49,8 @@ def _with_lag(system: Mapping[str, Any]) -> dict[str, Any]:
     last, every = system["last_success_at"], system["every_seconds"]
     seconds = None if last is None else (datetime.now(UTC) - last).total_seconds()
     is_late = bool(every) and not system["is_paused"] and seconds is not None and seconds > 2 * every
-    return dict(system) | {"lag": "—" if seconds is None else in_words(seconds), "is_late": is_late}
+    told = {"lag": "—" if seconds is None else in_words(seconds), "is_late": is_late}
+    return dict(system) | told | {"schedule": schedules.in_words(every, system["calendar"])}
 
 
 def in_words(seconds: float) -> str:

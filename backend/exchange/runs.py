@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.exact_json import exact_json
+from backend.exchange import schedules
 from backend.exchange.connectors import Connector
 
 #: Runs that fail in a row before the breaker opens, and for how long: doubled each time, an hour at most.
@@ -145,10 +146,25 @@ async def finish(session: AsyncSession, connector: Connector, run: Run) -> None:
     )
     await session.execute(
         text(
-            "UPDATE exchange_system SET last_success_at = now(), last_error = '', failures = 0, open_until = NULL,"
-            " next_due_at = CASE WHEN every_seconds > 0 THEN now() + make_interval(secs => every_seconds) END WHERE id = :id"
+            "UPDATE exchange_system SET last_success_at = now(), last_error = '', failures = 0, open_until = NULL"
+            " WHERE id = :id"
         ),
         {"id": connector.system},
+    )
+    await set_next_due(session, connector.system)
+
+
+async def set_next_due(session: AsyncSession, system: str, *, is_first: bool = False) -> None:
+    """Put a system's next turn into its row; the first of those every so many seconds is now."""
+    found = await session.execute(
+        text("SELECT every_seconds, calendar FROM exchange_system WHERE id = :id FOR UPDATE"), {"id": system}
+    )
+    every, calendar = found.one()
+    moment = schedules.now()
+    due = moment if is_first and every > 0 else schedules.next_due(every, calendar, moment)
+    await session.execute(
+        text("UPDATE exchange_system SET next_due_at = CAST(:due AS timestamptz) WHERE id = :id"),
+        {"due": due, "id": system},
     )
 
 
@@ -170,7 +186,8 @@ async def note_failure(session: AsyncSession, connector: Connector, run: Run, fa
     await session.execute(
         text(
             "UPDATE exchange_system SET open_until = CASE WHEN failures >= :allowed THEN CAST(:until AS timestamptz) END,"
-            " next_due_at = CASE WHEN every_seconds > 0 THEN CAST(:until AS timestamptz) END WHERE id = :id"
+            " next_due_at = CASE WHEN every_seconds > 0 OR calendar <> '{}' THEN CAST(:until AS timestamptz) END"
+            " WHERE id = :id"
         ),
         {"until": until, "allowed": FAILURES_ALLOWED, "id": connector.system},
     )

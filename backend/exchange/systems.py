@@ -1,6 +1,6 @@
 """The systems that we ask: their addresses, their schedules, and the client to ask them with."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,8 @@ from backend.exchange.connectors import connectors
 from backend.exchange.gateway import DIALECTS
 from backend.exchange.keys import keys_of
 from backend.exchange.pulling import Pull, PullRefused
+from backend.exchange.runs import set_next_due
+from backend.exchange.schedules import ScheduleRefused, read_turn
 from backend.exchange.simulation import PRACTICE_KEY, PRACTICE_SECRET
 from backend.settings import Settings
 from rules.library import Library
@@ -28,7 +30,11 @@ class SystemRefused(Exception):
 
 
 async def set_system(session: AsyncSession, system: str, **given: Any) -> None:
-    """Set what is given (url, key, dialect, every_seconds, is_paused) and leave the rest. Raises SystemRefused."""
+    """Set what is given (url, key, dialect, every_seconds, calendar, is_paused) and leave the rest.
+
+    Raises:
+        SystemRefused: no such system, or one that cannot be asked so.
+    """
     connector = connectors().get(system)
     if connector is None:
         raise SystemRefused(f"没有系统“{system}”，可用：{'、'.join(connectors())}。")
@@ -37,6 +43,11 @@ async def set_system(session: AsyncSession, system: str, **given: Any) -> None:
         raise SystemRefused(f"地址“{url}”应以 http:// 或 https:// 开头。")
     if given.get("dialect") not in (None, *DIALECTS):
         raise SystemRefused(f"签名方言应为 {'、'.join(DIALECTS)} 之一。")
+    try:
+        for one in given.get("calendar") or ():
+            read_turn(one)
+    except ScheduleRefused as error:
+        raise SystemRefused(str(error)) from error
     await session.execute(
         text("INSERT INTO exchange_system (id, name) VALUES (:id, :name) ON CONFLICT DO NOTHING"),
         {"id": system, "name": connector.name},
@@ -47,11 +58,15 @@ async def set_system(session: AsyncSession, system: str, **given: Any) -> None:
     if columns:
         assigned = ", ".join(f"{name} = :{name}" for name in columns)
         await session.execute(text(f"UPDATE exchange_system SET {assigned} WHERE id = :id"), columns | {"id": system})
-    if given.get("every_seconds") is not None:
-        await session.execute(
-            text("UPDATE exchange_system SET next_due_at = CASE WHEN every_seconds > 0 THEN now() END WHERE id = :id"),
-            {"id": system},
-        )
+    if given.get("every_seconds") is not None or given.get("calendar") is not None:
+        await set_next_due(session, system, is_first=given.get("every_seconds") is not None)
+
+
+def calendar_of(system: str, written: Sequence[str] | None) -> list[str] | None:
+    """The turns that are meant by what is written: `usual` is the connector's own, `none` is no turn at all."""
+    connector = connectors().get(system)
+    words = {"none": (), "usual": connector.calendar if connector is not None else ()}
+    return [turn for one in written for turn in words.get(one, (one,))] if written else None
 
 
 @asynccontextmanager
