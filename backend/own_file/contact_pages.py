@@ -20,6 +20,7 @@ from backend.own_file.applications import STATES, ApplicationRefused, Wanted, ap
 from backend.own_file.bureau_side import own_id, said_by_name
 from backend.own_file.home import pools_of
 from backend.own_file.needs import NeedRefused, needs_of, raise_need
+from backend.own_file.papers import own_papers
 from backend.own_file.schemas import NeedForm, ThreadForm
 from backend.own_file.submitting import Evidence
 from backend.own_file.threads import (
@@ -104,6 +105,7 @@ async def _pool_page(
         programmes=programme_choices(library()), windows={one.programme: one for one in reversed(windows)}, typed=typed,
         errors=[{"field": "", "message": refused}] if refused else [], messages=messages, taken=say(TAKEN), endings=ENDINGS,
         most=MOST_BYTES // 1024 // 1024, most_papers=MOST_PAPERS,
+        papers={one.id: one for one in await own_papers(session, own_id(person))},
     )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from backend.filings.service import FilingRefused
 from backend.own_file import activation_pages, contact_pages, figures_pages, officer_pages
 from backend.own_file.bureau_side import own_id, said_by_name
 from backend.own_file.home import home
+from backend.own_file.papers import own_papers, read_own_paper
 from backend.own_file.receipts import receipt_of, receipts_of, settled
 from backend.own_file.submitting import (
     Contradiction,
@@ -35,7 +36,7 @@ from backend.self_check.sheet import Sheet
 from backend.self_check.targets import EVERYTHING
 from backend.web.dependencies import OwnWork
 from backend.web.errors import NotFound
-from backend.web.responses import redirect
+from backend.web.responses import paper_download, redirect
 from backend.web.templates import render
 from rules.catalogue import Indicator, Period
 from rules.library import library
@@ -80,7 +81,7 @@ async def own_facts(request: Request, session: OwnWork, person: EnterpriseAccoun
         request, "own_file/facts.html", page_title=say("登记的数据"), file=file, row=file.row, names=Names(library()), on=file.on,
         years=_by_year(file), current=[_current(one) for one in file.current if one.said], may_contradict=may_contradict,
         contradictions=[(one, _told(one.indicator), await settled(session, person, one)) for one in receipts],
-        shown=_shown, messages=[("good", say(_DONE[done]))] if done in _DONE else [], kinds=said_by_name(KINDS),
+        shown=_shown, papers={one.filing_id: one for one in await own_papers(session, own_id(person))}, messages=[("good", say(_DONE[done]))] if done in _DONE else [], kinds=said_by_name(KINDS),
     )  # fmt: skip
 
 
@@ -217,3 +218,9 @@ async def own_receipt(request: Request, session: OwnWork, person: EnterpriseAcco
         request, "own_file/receipt.html", page_title=say("填报回执 {number}", number=receipt.number), receipt=receipt, lines=lines,
         login=receipt.content["login"],
     )  # fmt: skip
+
+
+@router.get(f"{HOME}/papers/{{attachment_id}}")
+async def own_paper(session: OwnWork, person: EnterpriseAccount, attachment_id: int) -> Response:
+    """A paper that the enterprise handed in, to be saved."""
+    return paper_download(*await read_own_paper(session, own_id(person), attachment_id))

@@ -45,6 +45,7 @@ READS: Final = {
     "/api/v1/conflicts": ("read", "filing", ""),
     "/api/v1/enterprises/{code}/service-file": ("read", "enterprise", "code"),
     "/papers/{attachment_id}": ("read", "attachment", "attachment_id"),
+    "/me/enterprise/papers/{attachment_id}": ("read", "attachment", "attachment_id"),
     "/enterprises/export": ("export", "enterprise", ""),
     "/exports/{export_id}/files/{number}": ("export", "export_job", "export_id"),
     "/enterprises/{code}/points": ("read", "enterprise", "code"),

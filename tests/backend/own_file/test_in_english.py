@@ -102,6 +102,7 @@ async def test_what_is_refused_there_is_told_in_english(reader: AsyncClient) -> 
         await reader.post(f"{HOME}/needs", data={"kind": "x"}),
         await reader.get(f"{HOME}/receipts/999999"),
         await reader.get(f"{HOME}/facts/nothing"),
+        await reader.get(f"{HOME}/papers/999999"),
         await reader.post("/me/password", data={"current": "x", "new": "y", "again": "z"}),
         await reader.post("/me/second-factor", data={"code": "1"}),
     ]

@@ -11,6 +11,7 @@ from backend.clock import today
 from backend.cultivation.service import enter
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
+from backend.filings.attachments import attach
 from tests.backend.access.matrix import YES, marks_of, routes
 from tests.backend.conftest import ClientAs
 from tests.backend.own_file.conftest import PDF, YEAR, EnterpriseClient, Two
@@ -52,9 +53,41 @@ async def test_another_enterprises_things_are_not_there(
     assert (await client.post(thread, data={"words": "插话"})).status_code == 404
     assert (await client.post(f"/me/enterprise/pool/{application}/withdraw")).status_code == 409
     assert (await client.get(f"/papers/{paper}")).status_code == 403
+    assert (await client.get(f"/me/enterprise/papers/{paper}")).status_code == 404
     for path in ("", "/facts", "/figures", f"/figures/{YEAR - 1}", "/pool", "/messages", "/needs"):
         page = (await client.get(f"/me/enterprise{path}")).text
         assert not [words for words in ("别家", "秘.pdf", f"证书{two.other}") if words in page], path
+
+
+async def test_an_enterprise_has_back_what_it_handed_in_and_not_what_officers_keep(
+    account_of: EnterpriseClient, client_as: ClientAs, engine: AsyncEngine, two: Two
+):
+    client = await account_of(two.own)
+    said = {f"f.sales_revenue.{YEAR}": "7000", "reason": "见申报表", "kind": "tax_return"}
+    paper = {"file": ("申报表.pdf", PDF, "application/pdf")}
+    await client.post(f"/me/enterprise/facts/sales_revenue?year={YEAR}", data=said, files=paper)
+    applied = {"papers": ("申请书.pdf", PDF + b"%", "application/pdf")}
+    await client.post("/me/enterprise/pool", data={"programme": "hnte"}, files=applied)
+    officer = await client_as("district_officer", "321282")
+    kept = {"file": ("走访.pdf", PDF + b"%%", "application/pdf")}
+    await officer.post(f"/enterprises/{two.code}/papers", data={"kind": "visit", "about": "走访"}, files=kept)
+    # And one that an officer adds to the enterprise's own filing.
+    async with owner_unit_of_work(engine) as session:
+        filing = (await column(session, "SELECT filing_id FROM receipt WHERE enterprise_id = :id", id=two.own))[0]
+        await attach(session, two.own, PDF + b"%%%", "核对.pdf", "other", about="核对", filing_id=filing, attached_by=None)
+        names = {
+            row.file_name: row.id
+            for row in await session.execute(
+                text("SELECT id, file_name FROM attachment WHERE enterprise_id = :id"), {"id": two.own}
+            )
+        }
+    answers = {name: await client.get(f"/me/enterprise/papers/{number}") for name, number in names.items()}
+    assert {name: answer.status_code for name, answer in answers.items()} == {
+        "申报表.pdf": 200, "申请书.pdf": 200, "走访.pdf": 404, "核对.pdf": 404
+    }  # fmt: skip
+    assert (answers["申请书.pdf"].content, answers["申报表.pdf"].content) == (PDF + b"%", PDF)
+    assert f"/me/enterprise/papers/{names['申报表.pdf']}" in (await client.get("/me/enterprise/facts")).text
+    assert f"/me/enterprise/papers/{names['申请书.pdf']}" in (await client.get("/me/enterprise/pool")).text
 
 
 async def test_every_table_of_the_slice_shows_an_enterprise_its_own_rows_only(
