@@ -24,6 +24,7 @@ from backend.exchange.doors import Turned, turn_away
 from backend.settings import Settings
 from backend.web.assets import mount_assets
 from backend.web.dependencies import Guard
+from backend.web.deprecation import DEPRECATED, Deprecations, describe_deprecated
 from backend.web.errors import Problem, install_error_handlers, problem_of_status, tell
 from backend.web.logs import configure_logs
 from backend.web.openapi import describe_refusals
@@ -112,6 +113,7 @@ def create_app(settings: Settings | None = None, engine: AsyncEngine | None = No
         _include(app, module)
     describe_bodies(app)
     describe_refusals(app)
+    describe_deprecated(app, DEPRECATED)
     return app
 
 
@@ -136,6 +138,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     app.add_middleware(
         RateLimit, public=settings.public_requests_a_minute, sign_in=settings.sign_ins_a_minute, answer=_too_often
     )
+    app.add_middleware(Deprecations, table=DEPRECATED)
     app.add_middleware(OnlyHttps, always=settings.secure_cookies)
     app.add_middleware(Watched)
     app.add_middleware(Spoken)
