@@ -171,11 +171,28 @@ def simulate(
     before: Version, after: Version, population: Population, as_of: date, engine: Engine, workers: int = 2
 ) -> Simulation:
     """Run two versions over one population and say who enters and who leaves. Reads only."""
-    found = evaluate_versions([before, after], population, as_of, engine, workers)
-    first, second = (_Answers.of(tables, population.size) for tables in found)
+    return simulate_each([(before, after)], population, as_of, engine, workers)[0]
+
+
+def simulate_each(
+    pairs: Sequence[tuple[Version, Version]], population: Population, as_of: date, engine: Engine, workers: int = 2
+) -> list[Simulation]:
+    """The same for several pairs; a version that stands in more than one is run once."""
+    versions = {version.id: version for pair in pairs for version in pair}
+    found = evaluate_versions(list(versions.values()), population, as_of, engine, workers)
+    answers = {name: _Answers.of(tables, population.size) for name, tables in zip(versions, found, strict=True)}
+    return [
+        _compared(before, after, answers[before.id], answers[after.id], population.size, as_of)
+        for before, after in pairs
+    ]
+
+
+def _compared(
+    before: Version, after: Version, first: "_Answers", second: "_Answers", size: int, as_of: date
+) -> Simulation:
     was, now = first.outcomes == _ELIGIBLE, second.outcomes == _ELIGIBLE
     return Simulation(
-        before, after, as_of, population.size, int(was.sum()), int(now.sum()),
+        before, after, as_of, size, int(was.sum()), int(now.sum()),
         {int(row): first.reasons(int(row)) for row in np.flatnonzero(now & ~was)},
         {int(row): second.reasons(int(row)) for row in np.flatnonzero(was & ~now)},
     )  # fmt: skip

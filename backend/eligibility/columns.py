@@ -6,7 +6,6 @@ together.
 
 import asyncio
 import io
-import json
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any, Final
@@ -176,17 +175,21 @@ def _titles(held: pl.DataFrame, programmes: Iterable[str], catalogue: Catalogue)
 
 def _certificates(some: pl.DataFrame, indicator: Indicator) -> pl.DataFrame:
     """The certificates of each enterprise as a column holds lists; what nobody entered is left out."""
-    lists: dict[int, list[dict[str, Any]]] = {}
-    rows = some.sort("valid_from", "id").select(
-        "enterprise_id", "number", *(pl.col(name).dt.to_string("%Y-%m-%d") for name in ("granted_on", "valid_to", "revoked_on"))
-    )  # fmt: skip
-    for enterprise_id, number, granted_on, valid_to, revoked_on in rows.iter_rows():
-        one = {"issued_on": granted_on, "revoked_on": revoked_on}
-        one |= {"number": number} if number else {}
-        one |= {"valid_until": valid_to} if valid_to else {}
-        lists.setdefault(enterprise_id, []).append(one)
-    columns: dict[str, Any] = {"enterprise_id": list(lists), indicator.id: [json.dumps(one) for one in lists.values()]}
-    return pl.DataFrame(columns, schema={"enterprise_id": pl.Int64, indicator.id: pl.String})
+    revoked = pl.concat_str(pl.lit('"'), _iso("revoked_on"), pl.lit('"')).fill_null("null")
+    number = pl.struct("number").struct.json_encode().str.strip_chars_start("{").str.strip_suffix("}")
+    parts = (
+        pl.concat_str(pl.lit('{"issued_on": "'), _iso("granted_on"), pl.lit('", "revoked_on": '), revoked),
+        pl.when(pl.col("number") != "").then(pl.concat_str(pl.lit(", "), number)),
+        pl.concat_str(pl.lit(', "valid_until": "'), _iso("valid_to"), pl.lit('"')),
+        pl.lit("}"),
+    )
+    rows = some.sort("valid_from", "id").select("enterprise_id", pl.concat_str(parts, ignore_nulls=True).alias("one"))
+    listed = pl.concat_str(pl.lit("["), pl.col("one").str.join(", "), pl.lit("]")).alias(indicator.id)
+    return rows.group_by("enterprise_id", maintain_order=True).agg(listed)
+
+
+def _iso(name: str) -> pl.Expr:
+    return pl.col(name).dt.to_string("%Y-%m-%d")
 
 
 def _as_population(

@@ -12,7 +12,7 @@ from backend.eligibility.kept import Enterprises, KeptFacts, Registry
 from rules.columnar.engine import Engine
 from rules.library import Library
 from rules.programme import Version
-from rules.simulation import Patch, Simulation, apply_patch, simulate
+from rules.simulation import Patch, Simulation, apply_patch, simulate_each
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,5 @@ async def simulate_several(
     asked = [*(version for pair in pairs for version in pair), *also]
     registry = await (KeptFacts() if kept is None else kept).read(session, library, asked)
     engine = Engine(library.environment)
-    return [
-        RegistrySimulation(
-            await asyncio.to_thread(simulate, before, after, registry.population, as_of, engine), registry
-        )
-        for before, after in pairs
-    ]
+    found = await asyncio.to_thread(simulate_each, pairs, registry.population, as_of, engine)
+    return [RegistrySimulation(one, registry) for one in found]

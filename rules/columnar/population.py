@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -221,9 +222,7 @@ def stored(indicator: Indicator, series: pl.Series) -> Stored:
         return Stored(kind, np.append(days, np.int32(UNKNOWN)), given=series)
     places, texts = _encoded(series.cast(pl.String))
     if kind is Type.LIST:
-        return Stored(
-            kind, places, table=record_table(indicator, [_records(indicator, text) for text in texts]), given=series
-        )
+        return Stored(kind, places, table=record_table(indicator, _records(indicator, texts)), given=series)
     if NONE_TEXT in texts and NONE_TEXT not in indicator.choices:
         places[places == texts.index(NONE_TEXT)] = NONE
     return Stored(kind, places, words=Words(texts), given=series)
@@ -255,17 +254,20 @@ def record_table(indicator: Indicator, lists: Sequence[list[RecordValue]]) -> Re
     return RecordTable(indicator, lists, owners, [record for one in lists for record in one])
 
 
-def _records(indicator: Indicator, text: str) -> list[RecordValue]:
-    fields = {one.id: one.type for one in indicator.fields}
-    return [{name: _field(fields.get(name), value) for name, value in record.items()} for record in json.loads(text)]
-
-
-def _field(kind: Type | None, value: Any) -> Any:
-    if kind is Type.DATE and isinstance(value, str):
-        return date.fromisoformat(value)
-    if kind in (Type.NUMBER, Type.PERCENT, Type.HEADCOUNT) and value is not None and not isinstance(value, bool):
-        return simple(Fraction(str(value)))
-    return value
+def _records(indicator: Indicator, texts: Iterable[str]) -> list[list[RecordValue]]:
+    """The lists that some texts write down: there are very many of them, and few kinds of fields to restore."""
+    days = [one.id for one in indicator.fields if one.type is Type.DATE]
+    exact = [one.id for one in indicator.fields if one.type in (Type.NUMBER, Type.PERCENT, Type.HEADCOUNT)]
+    lists: list[list[RecordValue]] = json.loads(f"[{','.join(texts)}]")
+    for record in chain.from_iterable(lists):
+        for name in days:
+            if isinstance(value := record.get(name), str):
+                record[name] = date.fromisoformat(value)
+        for name in exact:
+            value = record.get(name)
+            if value is not None and not isinstance(value, bool):
+                record[name] = simple(Fraction(str(value)))
+    return lists
 
 
 def from_facts(facts: Sequence[Facts], catalogue: Catalogue, ids: Sequence[int] | None = None) -> Population:
