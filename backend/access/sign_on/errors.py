@@ -7,6 +7,7 @@ SignOnFailed
 ├── ProviderRefused    it said no
 ├── AnswerUntrusted    what it sent cannot be believed
 ├── NobodysAccount     nobody here is bound to whoever signed in there
+├── NoEnterprisesAccount  the credit code that it vouches for has no account to bind
 └── BindingRefused     the account cannot be bound
 """
 
@@ -73,6 +74,22 @@ class NobodysAccount(SignOnFailed):
                 subject=subject,
             ),
             f"没有绑定账号：{subject}",
+        )
+
+
+class NoEnterprisesAccount(SignOnFailed):
+    """Which of the reasons it is, nobody is told: a stranger must not learn which enterprises have accounts."""
+
+    status_code = 403
+
+    def __init__(self, code: str, subject: str) -> None:
+        super().__init__(
+            say(
+                "统一身份认证确认的统一社会信用代码“{code}”在本系统没有可绑定的企业账号（尚未激活、已绑定他人，或有不止一个）。"
+                "请先凭激活函激活账号，或联系所在市（区）科技局。",
+                code=code,
+            ),
+            f"信用代码“{code}”没有可绑定的企业账号：{subject}",
         )
 
 

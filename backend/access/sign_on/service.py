@@ -18,7 +18,13 @@ from backend.access import invitations
 from backend.access.models import Person, PersonIdentity, SignOnAttempt
 from backend.access.schemas import Role
 from backend.access.service import AccessRefused, hash_of, may_sign_in, person_by_id
-from backend.access.sign_on.errors import AttemptOver, BindingRefused, NobodysAccount, SignOnFailed
+from backend.access.sign_on.errors import (
+    AttemptOver,
+    BindingRefused,
+    NobodysAccount,
+    NoEnterprisesAccount,
+    SignOnFailed,
+)
 from backend.access.sign_on.provider import Attempt
 from backend.access.trace.service import Deed, note
 from backend.database.session import in_the_name_of
@@ -79,9 +85,10 @@ async def sign_in(
     person = await _bound(session, issuer, subject)
     if person is None:
         person = await _by_invitation(session, invitation_hash, now) if invitation_hash else None
-        person = person or await _by_credit_code(session, issuer, claims.get(code_claim) if code_claim else None)
+        code = _code_in(claims, code_claim)
+        person = person or await _by_credit_code(session, issuer, code)
         if person is None:
-            raise NobodysAccount(subject)
+            raise NoEnterprisesAccount(code, subject) if code else NobodysAccount(subject)
         await in_the_name_of(session, person.login, person.id)
         await _bind(session, person, issuer, subject)
     elif invitation_hash:
@@ -118,17 +125,23 @@ async def _by_invitation(session: AsyncSession, invitation_hash: str, now: datet
     return person if still else None
 
 
-async def _by_credit_code(session: AsyncSession, issuer: str, code: object) -> Person | None:
+def _code_in(claims: Mapping[str, Any], code_claim: str) -> str:
+    """The credit code that the provider vouches for; empty where it does not."""
+    code = claims.get(code_claim) if code_claim else None
+    return code.strip().upper()[:40] if isinstance(code, str) else ""
+
+
+async def _by_credit_code(session: AsyncSession, issuer: str, code: str) -> Person | None:
     """The account of the enterprise with that credit code, where it has exactly one and nobody is bound to it yet.
 
     Staff are never found this way, whatever the provider says.
     """
-    if not isinstance(code, str) or not code:
+    if not code:
         return None
     found = await session.exec(
         select(Person)
         .join(Enterprise, col(Enterprise.id) == Person.enterprise_id)
-        .where(Enterprise.credit_code == code.strip().upper(), Person.role == Role.ENTERPRISE, col(Person.is_active))
+        .where(Enterprise.credit_code == code, Person.role == Role.ENTERPRISE, col(Person.is_active))
         .with_for_update(of=Person)
     )
     accounts = found.all()

@@ -342,6 +342,25 @@ async def test_an_enterprise_is_found_by_the_credit_code_that_the_provider_vouch
     assert (await there_and_back()).status_code == 403
 
 
+async def test_a_credit_code_without_an_account_is_told_what_to_do(
+    elsewhere: Elsewhere, there_and_back: ThereAndBack, engine: AsyncEngine
+):
+    async with owner_unit_of_work(engine) as work:
+        number = await make_enterprise(work)
+        known = await work.scalar(text("SELECT credit_code FROM enterprise WHERE id = :id"), {"id": number})
+        before = await work.scalar(text("SELECT count(*) FROM person"))
+    told: set[str] = set()
+    for code in (str(known), "91320000000000000X"):
+        elsewhere.will(account="firm-9", claims={"credit_code": code})
+        answer = await there_and_back()
+        assert (answer.status_code, code in answer.text, "请先凭激活函激活账号" in answer.text) == (403, True, True)
+        told |= {line.replace(code, "") for line in answer.text.splitlines() if code in line}
+    # Whether the registry has the enterprise is not given away, and nobody gets an account by it.
+    assert len(told) == 1
+    async with owner_unit_of_work(engine) as work:
+        assert await work.scalar(text("SELECT count(*) FROM person")) == before
+
+
 async def test_a_credit_code_never_opens_an_officers_account(
     elsewhere: Elsewhere, there_and_back: ThereAndBack, engine: AsyncEngine
 ):
