@@ -50,11 +50,14 @@ def _explain(
 ) -> dict[str, Any]:
     criterion = reason.criterion
     used = _facts_used(reason, library, origins)
+    unit = beside_figure(unit_of(criterion.shown))
     return {
         "id": criterion.id, "name": title_of(criterion, [one["indicator"] for one in used]),
         "outcome": str(reason.outcome), "cite": criterion.cite, "certainty": str(criterion.certainty),
-        "op": operator(reason.op), "unit": beside_figure(unit_of(criterion.shown)), "is_route_choice": criterion.is_route_choice,
+        "op": operator(reason.op), "unit": unit, "is_route_choice": criterion.is_route_choice,
         "has_figure": bool(reason.op) and not isinstance(reason.threshold, bool | str | None),
+        # A text in the place of a figure, as where a figure is withheld, has no unit.
+        "figure_unit": "" if isinstance(reason.figure, str) else unit,
         "figure": _shown(reason.figure, criterion.shown), "threshold": _shown(reason.threshold, criterion.shown),
         "gap": show(reason.gap, criterion.shown) if reason.gap is not None else None, "note": reason.note,
         "facts": used, "items": [(measures.get(name, name), _shown(value, "number")) for name, value in reason.items],
@@ -71,9 +74,10 @@ def _facts_used(reason: Reason, library: Library, origins: Mapping[FactKey, str]
     used: dict[FactKey, dict[str, Any]] = {}
     for key, value in reason.facts:
         indicator = library.catalogue.by_name[key.indicator]
+        unit = "" if isinstance(value, str) else beside_figure(unit_of_indicator(indicator))
         used[key] = {
             "key": key, "name": fact_name(key, indicator), "indicator": indicator.name, "value": in_words(value, indicator),
-            "unit": beside_figure(unit_of_indicator(indicator)), "is_missing": isinstance(value, Unknown), "source": origins.get(key, ""),
+            "unit": unit, "is_missing": isinstance(value, Unknown), "source": origins.get(key, ""),
         }  # fmt: skip
     return list(used.values())
 

@@ -1,5 +1,6 @@
 """Tax figures and personal data: who reads them, what the others are shown, and how one asks. See docs/decisions/0012."""
 
+import re
 from collections.abc import AsyncGenerator
 from datetime import date
 
@@ -151,6 +152,13 @@ async def test_an_explanation_keeps_its_outcomes_and_loses_its_numbers(client_as
     assert outcomes[0] == outcomes[1]
     assert HIDDEN not in str(told["city_officer"])
     assert HIDDEN in str(told["viewer"])
+
+
+async def test_what_is_withheld_has_no_unit(client_as: ClientAs, taxed: int):
+    viewer = await client_as(*READERS["viewer"][0])
+    page = (await viewer.get(f"/enterprises/{taxed}?programme=hnte")).text
+    assert HIDDEN in page
+    assert re.findall(rf"{HIDDEN}\s*(?:%|万元|人)", page) == []
 
 
 async def test_what_is_worked_out_is_the_same_whoever_sets_it_off(engine: AsyncEngine, client_as: ClientAs, taxed: int):
