@@ -14,14 +14,15 @@ DEMO_PASSWORD = "Meihua-2026-Tidu"  # noqa: S105
 #: An enterprise's own account, opened once the enterprises are there.
 OWN_LOGIN = "qiye"
 PEOPLE = (
-    ("admin", "演示管理员", "administrator", ""),
-    ("shi", "市级演示员", "city_officer", ""),
-    ("jingjiang", "靖江演示员", "district_officer", "321282"),
-    ("taixing", "泰兴演示员", "district_officer", "321283"),
-    ("haizhou", "海州演示员", "district_officer", "320706"),
-    ("lingdao", "演示领导", "viewer", ""),
-    ("fuhe", "演示复核员", "reviewer", ""),
-    ("shenji", "演示审计员", "auditor", ""),
+    ("admin", "演示管理员", "administrator", "", ""),
+    ("shi", "市级演示员", "city_officer", "", ""),
+    ("jingjiang", "靖江演示员", "district_officer", "321282", ""),
+    ("taixing", "泰兴演示员", "district_officer", "321283", ""),
+    ("haizhou", "海州演示员", "district_officer", "320706", ""),
+    ("yuanqu", "靖江高新区演示员", "park_officer", "321282", "靖江高新区"),
+    ("lingdao", "演示领导", "viewer", "", ""),
+    ("fuhe", "演示复核员", "reviewer", "", ""),
+    ("shenji", "演示审计员", "auditor", "", ""),
 )
 
 
@@ -42,17 +43,19 @@ def demo(
     from backend.serving import serve
 
     settings = settings_of(context).model_copy(update={"host": host, "port": port})
-    with_database(context, lambda engine: _prepare(engine, size))
+    present = with_database(context, lambda engine: _prepare(engine, size))
     typer.echo("\n演示登录（口令均为 " + DEMO_PASSWORD + "）：")
-    for login, name, role, _ in PEOPLE:
-        typer.echo(f"  {login:<10} {name}（{role}）")
+    for login, name, role, *_ in PEOPLE:
+        if login in present:
+            typer.echo(f"  {login:<10} {name}（{role}）")
     typer.echo(f"  {OWN_LOGIN:<10} 靖江一家企业自己的账号（enterprise）")
     typer.echo(f"\n接口沙箱（docs/exchange.md）：{CLIENT_ID} / {SECRET}\n")
     if not only_load:
         serve(settings, beside=practising)
 
 
-async def _prepare(engine: "AsyncEngine", size: int) -> None:
+async def _prepare(engine: "AsyncEngine", size: int) -> set[str]:
+    """Returns the logins of those who can sign in."""
     from backend.clock import today
     from backend.demo.own_file import open_own_file
     from backend.demo.pending import leave_one_pending
@@ -65,7 +68,8 @@ async def _prepare(engine: "AsyncEngine", size: int) -> None:
     else:
         typer.echo("正在装入演示数据（均为虚构）……")
         typer.echo(f"已装入 {await load(engine, today(), size)} 家虚构企业。")
-    await add_people(engine, PEOPLE, DEMO_PASSWORD)
+    present = await add_people(engine, PEOPLE, DEMO_PASSWORD)
     await leave_one_pending(engine)
     await open_sandbox(engine)
     await open_own_file(engine, DEMO_PASSWORD)
+    return present

@@ -43,20 +43,26 @@ async def is_demo(engine: AsyncEngine) -> bool:
         )
 
 
-async def add_people(engine: AsyncEngine, people: Sequence[tuple[str, str, str, str]], password: str) -> None:
-    """Let the demo's people sign in; who is there already stays as they are."""
+async def add_people(engine: AsyncEngine, people: Sequence[tuple[str, str, str, str, str]], password: str) -> set[str]:
+    """Let the demo's people sign in; who is there already stays as they are. Returns the logins of all who can.
+
+    Nobody works on a park in which no enterprise is registered: a very small demo has parks without any.
+    """
     async with owner_unit_of_work(engine) as session:
         present = set((await session.execute(text("SELECT login FROM person"))).scalars())
-        for login, name, role, region in people:
-            if login in present:
+        parks = set((await session.execute(text("SELECT DISTINCT park FROM enterprise"))).scalars())
+        for login, name, role, region, park in people:
+            if login in present or (park and park not in parks):
                 continue
-            issued = await add_person(session, login, name, role, region, password)
+            issued = await add_person(session, login, name, role, region, password, park=park)
+            present.add(login)
             if role == Role.ADMINISTRATOR and issued.person.id is not None:
                 # One login to look at everything with: an administrator alone sees no enterprise.
                 await give_role(session, issued.person.id, Role.CITY_OFFICER, "", today())
         # In the demo nobody has a password to keep: what is printed works at once.
         await session.execute(text("UPDATE person SET must_change_password = false"))
         await hand_out(session)
+    return present & {login for login, *_ in people}
 
 
 async def load(engine: AsyncEngine, today: date, size: int = SIZE) -> int:

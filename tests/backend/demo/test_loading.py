@@ -77,7 +77,14 @@ async def test_a_registry_of_real_enterprises_is_no_demo(engine: AsyncEngine):
 
 
 async def test_the_demos_people_are_added_once(engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as session:
+        await make_enterprise(session, region_code="321282", park="靖江高新区")
     for _ in range(2):
-        await add_people(engine, PEOPLE, DEMO_PASSWORD)
+        assert await add_people(engine, PEOPLE, DEMO_PASSWORD) == {login for login, *_ in PEOPLE}
     async with owner_unit_of_work(engine) as session:
         assert await session.scalar(text("SELECT count(*) FROM person WHERE NOT must_change_password")) == len(PEOPLE)
+
+
+async def test_a_demo_without_an_enterprise_in_the_park_has_no_officer_of_it(engine: AsyncEngine):
+    present = await add_people(engine, PEOPLE, DEMO_PASSWORD)
+    assert {login for login, *_ in PEOPLE} - present == {"yuanqu"}
