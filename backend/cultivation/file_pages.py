@@ -81,7 +81,7 @@ async def _file_page(
     return render(
         request, "cultivation/service_file.html", status_code=status if errors else 200, page_title="服务档案（一企一策）",
         breadcrumb=trail, errors=[{"field": field, "message": words} for field, words in errors.items()], error_of=errors,
-        messages=messages, may_write=person.role.may_write, officers=await officers(session, row["region_code"]),
+        messages=messages, may_write=person.role.may_write, officers=await officers(session, row["region_code"], row["park"]),
         forms={"visit": VisitForm(visited_on=today().isoformat(), visitors=person.name), "policy": PolicyForm(),
                "action": ActionForm(raised_on=today().isoformat()), "step": StepForm()} | typed,
         papers=[one for one in await attachments_of(session, row["id"]) if one["withdrawn_at"] is None],

@@ -99,7 +99,7 @@ async def _pool_page(
         request, "cultivation/pool.html", status_code=status, page_title="培育库", asked=asked, is_board=is_board, on=on,
         counts=await queries.stage_counts(session, asked), stages=STAGES, windows=windows, deadline=windows.next_deadline(on),
         got_title=await queries.recognised_meanwhile(session, asked.programme, asked.year, on), most=queries.CARDS_A_STAGE,
-        officers=await officers(session, person.region_code), programmes=programme_choices(library()),
+        officers=await officers(session, person.region_code, person.park or None), programmes=programme_choices(library()),
         regions=region_choices(person), names=Names(library()), may_write=person.role.may_write, messages=messages,
         years=_years(asked.year), query=query_of(request), check_days=settings.pool_check_days, **shown,
     )  # fmt: skip
@@ -178,7 +178,7 @@ async def propose(
         request, "cultivation/candidates.html", page_title="入库推荐",
         breadcrumb=[("培育库", _address(asked)), ("入库推荐", None)], asked=asked, found=found, nearness=near,
         choices=[(key, words) for key, (words, _) in NEARNESS.items()], programmes=programme_choices(library()),
-        regions=region_choices(person), years=_years(asked.year), officers=await officers(session, person.region_code),
+        regions=region_choices(person), years=_years(asked.year), officers=await officers(session, person.region_code, person.park or None),
         names=Names(library()), may_write=person.role.may_write, next_after=found[-1].row["id"] if len(found) == MOST else None,
     )  # fmt: skip
 

@@ -207,7 +207,7 @@ async def _locked(session: AsyncSession, seen: Sequence[Seen], on: date) -> list
 async def _demand_officer(session: AsyncSession, officer_id: int, enterprise_ids: Sequence[int]) -> None:
     """Raises PoolRefused unless the officer is active, may write, and sees all these enterprises."""
     if outside := await those_outside(session, officer_id, enterprise_ids):
-        raise PoolRefused(f"所选责任人不能管理其中 {outside} 家企业（不在其区域，或已停用）。没有保存，请另选。")
+        raise PoolRefused(f"所选责任人不能管理其中 {outside} 家企业（不在其区域或园区，或已停用）。没有保存，请另选。")
 
 
 def _move(

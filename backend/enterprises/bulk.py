@@ -60,7 +60,9 @@ async def assign_officer(session: AsyncSession, enterprise_ids: Sequence[int], o
         )
         return len(list(gone))
     if outside := await those_outside(session, officer_id, ids):
-        raise BulkRefused(f"所选责任人不能管理其中 {outside} 家企业（不在其区域，或已停用）。本次没有修改，请另选。")
+        raise BulkRefused(
+            f"所选责任人不能管理其中 {outside} 家企业（不在其区域或园区，或已停用）。本次没有修改，请另选。"
+        )
     changed = await session.execute(
         text(
             "INSERT INTO enterprise_officer AS a (enterprise_id, officer_id)"

@@ -5,18 +5,27 @@ from collections.abc import Sequence
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.access.schemas import WRITERS
 from backend.clock import today
 from backend.enterprises.lineage import lives
 
+_WRITERS = ", ".join(f"'{role}'" for role in WRITERS)
+#: A person `o` who can answer for enterprises at all.
+_CAN_ANSWER = f"o.is_active AND o.role IN ({_WRITERS})"
 
-async def officers(session: AsyncSession, region: str = "") -> list[tuple[str, str]]:
-    """The officers one may choose from: the city's, and the district's own, as (id, name)."""
+
+async def officers(session: AsyncSession, region: str = "", park: str | None = None) -> list[tuple[str, str]]:
+    """The officers one may choose from, as (id, name): the city's, the district's own, and those of its parks.
+
+    Of the parks' officers, who are named with their park, only those of `park` where one is given: empty is no park.
+    """
     found = await session.execute(
         text(
-            "SELECT id, name FROM officers() WHERE is_active AND role IN ('city_officer', 'district_officer')"
-            " AND (:region = '' OR region_code IN ('', :region)) ORDER BY region_code, name, id"
+            "SELECT o.id, o.name || CASE WHEN o.park = '' THEN '' ELSE '（' || o.park || '）' END FROM officers() o"
+            f" WHERE {_CAN_ANSWER} AND (:region = '' OR o.region_code IN ('', :region))"
+            " AND (CAST(:park AS text) IS NULL OR o.park IN ('', :park)) ORDER BY o.region_code, o.park, o.name, o.id"
         ),
-        {"region": region},
+        {"region": region, "park": park},
     )
     return [(str(row[0]), row[1]) for row in found]
 
@@ -34,12 +43,12 @@ async def officers_of(session: AsyncSession, enterprise_ids: Sequence[int]) -> d
 
 
 async def those_outside(session: AsyncSession, officer_id: int, enterprise_ids: Sequence[int]) -> int:
-    """How many of the enterprises somebody cannot answer for: not in the own district, or no active officer at all."""
+    """How many of the enterprises somebody cannot answer for: not in the own district or park, or no active officer."""
     found = await session.scalar(
         text(
             "SELECT count(*) FROM enterprise e WHERE e.id = ANY(:ids) AND NOT EXISTS (SELECT FROM officers() o"
-            " WHERE o.id = :officer AND o.is_active AND o.role IN ('city_officer', 'district_officer')"
-            " AND (o.region_code = '' OR o.region_code = e.region_code))"
+            f" WHERE o.id = :officer AND {_CAN_ANSWER} AND (o.region_code = '' OR o.region_code = e.region_code)"
+            " AND (o.park = '' OR o.park = e.park))"
         ),
         {"ids": list(enterprise_ids), "officer": officer_id},
     )

@@ -94,7 +94,7 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
         request, "enterprises/enterprises.html", block="results" if is_htmx(request) else None, page_title="企业",
         found=found, rows=[(row, [(one, one.of(row, names)) for one in columns]) for row in rows], columns=columns,
         all_columns=[*COLUMNS, *(one for one in columns if one.indicator)], figure_choices=figure_choices(rules.catalogue),
-        years=[on.year - back for back in range(7)], officers=await officers(session, person.region_code), filters=chosen, on=on, is_today=on == today(), regions=region_choices(person),
+        years=[on.year - back for back in range(7)], officers=await officers(session, person.region_code, person.park or None), filters=chosen, on=on, is_today=on == today(), regions=region_choices(person),
         rung_choices=_RUNG_CHOICES, sections=Industries.load().sections, chains=chains, parks=parks,
         programmes=programme_choices(rules), query=query_of(request), following=following, preceding=preceding, names=names,
         kept=[one for one in request.query_params.multi_items() if one[0] not in PLACE | {"columns", "done"} and one[1]],

@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from backend.access.service import AccessRefused, add_person
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
+from backend.enterprises.officers import officers
 from backend.plans.documents import target_named
 from backend.plans.members import members
 from backend.plans.rollup import roll_up
 from tests.backend.conftest import ClientAs
-from tests.factories import make_enterprise, make_recognition
+from tests.factories import column, make_enterprise, make_recognition
 
 JINGJIANG, PARK = "321282", "靖江经济技术开发区"
 DAY = date(2026, 6, 30)
@@ -147,3 +148,20 @@ async def test_a_park_is_one_that_enterprises_are_registered_in(
     with pytest.raises(AccessRefused, match=told):
         async with owner_unit_of_work(engine) as session:
             await add_person(session, "yuan", "袁园", role, region, park=park)
+
+
+async def test_a_parks_officer_can_answer_for_its_enterprises_and_for_no_other(
+    engine: AsyncEngine, client_as: ClientAs, inside_and_outside: tuple[int, int]
+):
+    inside, outside = inside_and_outside
+    own = await client_as("park_officer", JINGJIANG, PARK)
+    async with owner_unit_of_work(engine) as session:
+        officer = (await column(session, "SELECT id FROM person WHERE role = 'park_officer'"))[0]
+        offered = [[int(one) for one, _ in await officers(session, JINGJIANG, park)] for park in (PARK, "", None)]
+    assert [officer in some for some in offered] == [True, False, True]
+    district = await client_as("district_officer", JINGJIANG)
+    assigning = {"action": "assign", "officer": str(officer), "query": ""}
+    refused = await district.post("/enterprises/bulk", data=assigning | {"id": [str(inside), str(outside)]})
+    assert (refused.status_code, "不能管理其中 1 家企业" in refused.text) == (422, True)
+    assert (await district.post("/enterprises/bulk", data=assigning | {"id": [str(inside)]})).status_code == 303
+    assert "靖江园内试验有限公司" in (await own.get("/enterprises?officer=mine")).text
