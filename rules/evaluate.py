@@ -221,12 +221,15 @@ class Evaluator:
             indicator = self.overruled[key.indicator]
             reported = context.reported(indicator, key)
             if reported is not None and _differ(reported[0], value, indicator):
-                name = (
-                    indicator.name
+                found.append(
+                    say("“{name}”的填报值与计算值不一致，按计算值测算；请核对。", name=indicator.name)
                     if key.year is None
-                    else say("{name}（{year} 年）", name=indicator.name, year=key.year)
+                    else say(
+                        "{year} 年“{name}”的填报值与计算值不一致，按计算值测算；请核对。",
+                        year=key.year,
+                        name=indicator.name,
+                    )
                 )
-                found.append(say("“{name}”的填报值与计算值不一致，按计算值测算；请核对。", name=name))
         return found
 
     def _only_people_are_asked(self, truth: Unknown) -> bool:

@@ -28,6 +28,8 @@ from rules.plan import Plan, Reported, Target
 SEED = 20261122
 QUARTERS = 8
 PLANS = ("P000", "P004")
+#: Left for whoever tries the demo to report.
+UNREPORTED = "T000-21"
 NOTE = "演示数据，均为虚构"
 FEN_PER_YI = 10_000_000_000
 #: Registers that the demo keeps, with how many entries a year among many enterprises, their types, levels and names.
@@ -81,7 +83,7 @@ async def follow_plans(session: AsyncSession, today: date) -> None:
 async def _report(session: AsyncSession, plan: Plan, today: date, chance: random.Random) -> None:
     """Figures that grow toward their targets, some ahead and some behind."""
     for target in reportable(plan):
-        if isinstance(target.count, Reported) and target.value is not None:
+        if isinstance(target.count, Reported) and target.value is not None and target.id != UNREPORTED:
             for period_end, value in _course(target, today, chance):
                 draft = FigureDraft(period_end, value, target.count.reported_by or "统计部门", note=NOTE)
                 await report_figure(session, target, draft, today=today)

@@ -10,12 +10,10 @@ from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
 from backend.enterprises import life_api
 from backend.enterprises.asking import read_filters
-from backend.enterprises.enterprise_file import as_json, enterprise_file
-from backend.enterprises.lineage import as_json as lineage_as_json
-from backend.enterprises.lineage import led_here, lineage_of
 from backend.enterprises.paging import parts_of, place_of
 from backend.enterprises.queries import find
 from backend.enterprises.search import PAGE_SIZE, search
+from backend.enterprises.telling import tell
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.memory import memory_of
@@ -64,11 +62,4 @@ async def enterprise(
     row = await find(session, code)
     if row is None:
         raise NotFound(f"没有代码为“{code}”的企业，或者它不在您的区域。")
-    lineage = lineage_as_json(await lineage_of(session, row["id"]))
-    came_by = await led_here(session, code, row["id"])
-    if came_by is not None and known is not None and known < came_by.merged_at:
-        row = {**(await find(session, str(came_by.id), known) or row), "credit_code": came_by.credit_code}
-        came_by = None
-    told = as_json(await enterprise_file(session, row, library(), on or today(), known), library())
-    closed = None if came_by is None else {"id": came_by.id, "name": came_by.name, "credit_code": came_by.credit_code}
-    return told | {"lineage": lineage, "instead_of": closed}
+    return await tell(session, code, row, library(), on or today(), known)

@@ -32,9 +32,8 @@ def enterprise(
 ) -> None:
     """一家企业的档案：身份、梯级、认定、逐年数据及来源、各项目测评。"""
     from backend.database.session import owner_unit_of_work
-    from backend.enterprises.enterprise_file import as_json as file_as_json
-    from backend.enterprises.enterprise_file import enterprise_file
     from backend.enterprises.queries import find
+    from backend.enterprises.telling import tell
     from rules.library import library
 
     day = parse_day(on, "--on") or today()
@@ -46,7 +45,7 @@ def enterprise(
             row = await find(session, code)
             if row is None:
                 raise Refused(f"库内没有代码为“{code}”的企业，请核对统一社会信用代码，或先导入台账。")
-            return file_as_json(await enterprise_file(session, row, library(), day, known), library())
+            return await tell(session, code, row, library(), day, known)
 
     print_json(with_database(context, read))
 

@@ -123,7 +123,7 @@ async def page_as(chromium: Browser, address: str, sessions: dict[str, object]) 
 
 async def sign_in(chromium: Browser, address: str, login: str) -> object:
     """The cookies of somebody who signed in by the form."""
-    context = await chromium.new_context(base_url=address)
+    context = await chromium.new_context(base_url=address, locale="zh-CN")
     page = await context.new_page()
     await page.goto("/login")
     await page.get_by_label("用户名").fill(login)
