@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import itertools
 import zipfile
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -70,6 +71,8 @@ def test_a_file_is_what_its_content_says(content: bytes, name: str, media_type: 
         (b"", "空.pdf", "空文件"),
         (b"%PDF-" + bytes(MOST_BYTES), "大.pdf", "超过 20 MB"),
     ],
+    # A package holds the moment it was made: named by it, the test would be another one in each process.
+    ids=itertools.count(),
 )
 def test_a_file_that_is_not_what_it_is_called_is_refused(content: bytes, name: str, told: str):
     with pytest.raises(PaperRefused, match=told):

@@ -74,7 +74,9 @@ async def test_an_enterprise_has_back_what_it_handed_in_and_not_what_officers_ke
     # And one that an officer adds to the enterprise's own filing.
     async with owner_unit_of_work(engine) as session:
         filing = (await column(session, "SELECT filing_id FROM receipt WHERE enterprise_id = :id", id=two.own))[0]
-        await attach(session, two.own, PDF + b"%%%", "核对.pdf", "other", about="核对", filing_id=filing, attached_by=None)
+        await attach(
+            session, two.own, PDF + b"%%%", "核对.pdf", "other", about="核对", filing_id=filing, attached_by=None
+        )
         names = {
             row.file_name: row.id
             for row in await session.execute(
