@@ -13,14 +13,14 @@ def run(*words: str) -> Result:
     return CliRunner().invoke(app, list(words))
 
 
-@pytest.mark.parametrize("place", ["before", "after", "with an equals sign"])
-def test_the_data_folder_may_be_named_before_or_after_the_command(data_folder: Path, place: str):
-    words = {
-        "before": ["--data", str(data_folder), "migrate"],
-        "after": ["migrate", "--data", str(data_folder)],
-        "with an equals sign": ["migrate", f"--data={data_folder}"],
-    }[place]
-    assert run(*words).exit_code == 0
+def test_the_data_folder_may_be_named_before_or_after_the_command(data_folder: Path):
+    # One folder for all three, since laying out a database takes longest.
+    for words in (
+        ["--data", str(data_folder), "migrate"],
+        ["migrate", "--data", str(data_folder)],
+        ["migrate", f"--data={data_folder}"],
+    ):
+        assert run(*words).exit_code == 0, words
     assert (data_folder / "postgresql").is_dir()
 
 
