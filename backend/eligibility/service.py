@@ -67,6 +67,7 @@ async def evaluate(
     session: AsyncSession, enterprise_ids: Sequence[int], library: Library, as_of: date, *, is_whole: bool = False
 ) -> RunResult:
     """Evaluate some enterprises for every programme; what differs from the run before is noted."""
+    await _hold(session, enterprise_ids)
     run_id = await _begin(session, library, as_of, is_whole)
     results = changes = 0
     for start in range(0, len(enterprise_ids), PORTION):
@@ -85,10 +86,18 @@ async def evaluate_touched(
     """The same for however many an import touched: a few one after the other, many in columns."""
     if len(enterprise_ids) < _WORTH_COLUMNS:
         return await evaluate(session, enterprise_ids, library, as_of)
+    await _hold(session, enterprise_ids)
     run_id = await _begin(session, library, as_of, is_whole=False)
     written = await run_batch(session, await _living(session, enterprise_ids), library, as_of, run_id, _ALWAYS_KNOWN)
     await _finish(session, run_id, len(enterprise_ids), written.changes)
     return RunResult(run_id, len(enterprise_ids), written.results, written.changes)
+
+
+async def _hold(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:
+    """Evaluate no enterprise twice at a time: whoever comes second waits, and reads what the first one left."""
+    await ask_about(
+        session, "SELECT FROM enterprise WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE", enterprise_ids
+    )
 
 
 _LIVING = (

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from datetime import timedelta
 from typing import Final
 
+import structlog
 import uvicorn
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,6 +30,8 @@ from backend.exchange.systems import set_system
 from backend.exchange.worker import Worker
 from backend.settings import Settings
 from rules.library import library
+
+log: Final = structlog.stdlib.get_logger(__name__)
 
 CLIENT_ID: Final = "sandbox"
 SECRET: Final = "Meihua-2026-Sandbox"  # noqa: S105
@@ -77,12 +80,19 @@ async def _let_tell(session: AsyncSession) -> None:
 async def practising(engine: AsyncEngine, settings: Settings) -> AsyncGenerator[None]:
     """Simulated systems on this machine and a worker that asks them, for as long as the block runs."""
     task = asyncio.create_task(_practise(engine, settings))
+    task.add_done_callback(_tell_end)
     try:
         yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """The service goes on without its practice; that it ended must not go unseen."""
+    if not task.cancelled() and (problem := task.exception()) is not None:
+        log.error("practice_ended", exc_info=problem)
 
 
 async def _practise(engine: AsyncEngine, settings: Settings) -> None:

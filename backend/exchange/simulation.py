@@ -65,6 +65,23 @@ class Simulator:
     asked: list[tuple[str, list[str] | None]] = field(default_factory=list[tuple[str, list[str] | None]])
     nonces: NonceMemory = field(default_factory=NonceMemory)
     chance: random.Random = field(default_factory=lambda: random.Random(20261121))  # noqa: S311
+    #: form → what it was made of, and the ids of each code's records: a question of a few is not asked of all.
+    _by_code: dict[str, tuple[dict[str, Any], int, dict[str, list[str]]]] = field(
+        default_factory=dict[str, tuple[dict[str, Any], int, dict[str, list[str]]]]
+    )
+
+    def latest(self, form: str, codes: list[str] | None) -> list[tuple[str, dict[str, Any]]]:
+        """The newest revision of each record of a form, of all or of these codes, with its id."""
+        held = self.records.get(form, {})
+        if codes is None:
+            return [(one_id, revisions[-1]) for one_id, revisions in held.items()]
+        made_of, size, ids = self._by_code.get(form, (None, 0, {}))
+        if made_of is not held or size != len(held):
+            ids = {}
+            for one_id, revisions in held.items():
+                ids.setdefault(revisions[-1]["code"], []).append(one_id)
+            self._by_code[form] = (held, len(held), ids)
+        return [(one_id, held[one_id][-1]) for code in set(codes) for one_id in ids.get(code, ())]
 
     def put(self, records: Iterable[dict[str, Any]]) -> None:
         """Take in records; one of a known id is its next revision."""
@@ -148,13 +165,11 @@ def _plain(request: Request) -> dict[str, str]:
 
 def _page(simulator: Simulator, form: str, question: Question) -> dict[str, Any]:
     held = simulator.records.get(form, {})
-    codes = None if question.codes is None else set(question.codes)
     since = question.updated_since
     wanted = sorted(
         one_id
-        for one_id, revisions in held.items()
-        if (codes is None or revisions[-1]["code"] in codes)
-        and (since is None or datetime.fromisoformat(revisions[-1]["updated_at"]) >= since)
+        for one_id, latest in simulator.latest(form, question.codes)
+        if since is None or datetime.fromisoformat(latest["updated_at"]) >= since
     )
     rest = [one_id for one_id in wanted if question.cursor is None or one_id > question.cursor]
     shown, faults, chance = rest[: question.limit], simulator.faults, simulator.chance
@@ -177,11 +192,8 @@ def _page(simulator: Simulator, form: str, question: Question) -> dict[str, Any]
 
 
 def _totals(simulator: Simulator, form: str, question: Question, year: int | None) -> Totals:
-    codes = None if question.codes is None else set(question.codes)
-    latest = [revisions[-1] for revisions in simulator.records.get(form, {}).values()]
-    counted = [
-        one for one in latest if (codes is None or one["code"] in codes) and (year is None or one["year"] == year)
-    ]
+    latest = simulator.latest(form, question.codes)
+    counted = [one for _, one in latest if year is None or one["year"] == year]
     digests = {one["id"]: digest_of(one["fields"], one["revision"]) for one in counted}
     return Totals(count=len(counted), digest=digest_of_all(digests))
 

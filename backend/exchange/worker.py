@@ -10,6 +10,7 @@ from typing import Final
 
 import httpx
 import structlog
+from asyncpg.exceptions import PostgresError
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -50,11 +51,13 @@ class Worker:
         """Go on until cancelled."""
         async with httpx.AsyncClient(trust_env=False) as http:
             courier = Courier(self.engine, http, self.keys, self.settings.exchange_hosts)
-            await asyncio.gather(
-                _repeat(lambda: self.carry(courier), COURIER_EVERY), _repeat(self.seal, SEALER_EVERY),
-                _repeat(self.pull_what_is_due, SCHEDULER_EVERY), _repeat(self.evaluate, EVALUATOR_EVERY),
-                _repeat(self.forget, FORGETTER_EVERY),
-            )  # fmt: skip
+            # Together or not at all: a worker that does half of its work would be taken for one that does it.
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_repeat(lambda: self.carry(courier), COURIER_EVERY))
+                tasks.create_task(_repeat(self.seal, SEALER_EVERY))
+                tasks.create_task(_repeat(self.pull_what_is_due, SCHEDULER_EVERY))
+                tasks.create_task(_repeat(self.evaluate, EVALUATOR_EVERY))
+                tasks.create_task(_repeat(self.forget, FORGETTER_EVERY))
 
     async def carry(self, courier: Courier) -> int:
         """Changes into the feed, the feed into deliveries, deliveries out."""
@@ -79,7 +82,7 @@ class Worker:
         async with owner_unit_of_work(self.engine) as session:
             found = await session.execute(
                 text(
-                    "SELECT id FROM exchange_system WHERE next_due_at <= now() AND NOT is_paused"
+                    "SELECT id FROM exchange_system WHERE next_due_at <= now() AND NOT is_paused AND url <> ''"
                     " AND (open_until IS NULL OR open_until <= now()) ORDER BY next_due_at"
                 )
             )
@@ -146,7 +149,8 @@ async def _repeat(task: Callable[[], Awaitable[int]], every: float) -> None:
     while True:
         try:
             pause = 0.0 if await task() else every
-        except (OSError, TimeoutError, DBAPIError) as problem:
+        # Rows that are copied come from the driver, which has errors of its own.
+        except (OSError, TimeoutError, DBAPIError, PostgresError) as problem:
             log.warning("worker_paused", problem=repr(problem))
             pause = AFTER_FAILURE
         await asyncio.sleep(pause)

@@ -1,7 +1,10 @@
 """A pull of a year's returns with the evaluation after it, and how long a change takes to reach a subscriber.
 
-TIDU_BENCH_PULL says of how many enterprises; the figure is told for 100,000, so a small number tells mostly what a run
-costs at all. The tax bureau is the simulator, as a process of its own on the same machine: its work is in the figure.
+    TIDU_BENCH_PULL=100000 python -m tests.bench exchange_pull
+
+pulls of so many enterprises; the figure is told for 100,000, so a small number tells mostly what a run costs at all. The
+tax bureau is the simulator, as a process of its own on the same machine: its work is in the figure. Others may use the
+machine too, so the seconds of the processors are told beside those of the clock, by who spent them (Linux only).
 """
 
 import asyncio
@@ -11,8 +14,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 from time import perf_counter, sleep
 from typing import Any, Final
 
@@ -53,24 +58,78 @@ _CHANGES: Final = 100
 _SETTINGS: Final = Settings(exchange_secret="bench")  # pyright: ignore[reportArgumentType]
 
 
+@dataclass(frozen=True)
+class _Pulled:
+    """What a pull took."""
+
+    seconds: float
+    #: Of `seconds`: the evaluation after the last page.
+    evaluation: float
+    records: int
+    #: Processor seconds of the pulling process, the simulator and the database.
+    spent: tuple[float, float, float]
+    #: Load of the machine, the mean of the minute's before and after.
+    load: float
+    #: Of the main return: seconds a page at the end against those at the beginning; 0 where there are too few.
+    slowing: float
+    #: Bytes of the pulling process at its largest, above what it had before.
+    grown: int
+
+
 def figures() -> Iterator[Figure]:
     """The pull, scaled to 100,000 enterprises; then the latency of webhooks."""
-    with open_folder() as folder, embedded_server(folder, durable=False) as server, _tax() as url:
-        taken, counts, waits = asyncio.run(_measure(server.url(), url))
+    with open_folder() as folder, embedded_server(folder, durable=False) as server, _tax() as (url, pid):
+        pids = (os.getpid(), pid, _server_of(folder))
+        pulled, waits = asyncio.run(_measure(server.url(), url, pids))
+    scale = 100_000 / PULLED
     yield Figure(
-        f"pull of 100,000 enterprises' returns with evaluation (of {PULLED:,})",
-        taken / PULLED * 100_000,
-        "s",
-        GOAL_PULL,
+        f"pull of 100,000 enterprises' returns with evaluation (of {PULLED:,})", pulled.seconds * scale, "s", GOAL_PULL
     )
-    yield Figure("records a second of the pull", counts["received"] / taken, "/s")
+    yield Figure("  of it the evaluation", pulled.evaluation * scale, "s")
+    for who, spent in zip(("the pull", "the simulator", "the database"), pulled.spent, strict=True):
+        yield Figure(f"  processor time of {who}", spent * scale, "s")
+    yield Figure("  load of the machine meanwhile", pulled.load, "")
+    yield Figure("  a page at the end against one at the beginning", pulled.slowing, "×")
+    yield Figure("  memory that it took at its largest", pulled.grown / 2**20, "MiB")
+    yield Figure("records a second of the pull", pulled.records / pulled.seconds, "/s")
     yield Figure("from the change to the subscriber (median)", percentile(waits, 50), "s", GOAL_LATENCY)
     yield Figure("from the change to the subscriber (95 %)", percentile(waits, 95), "s")
 
 
+def _server_of(folder: Path) -> int:
+    """The process of the database in a folder."""
+    return int((folder / "postgresql" / "postmaster.pid").read_text().splitlines()[0])
+
+
+def _spent(pid: int, apart: int = 0) -> float:
+    """Processor seconds of a process and its children, ended ones included, without one of them; 0 where nobody knows."""
+    children: dict[int, list[int]] = {}
+    ticks: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # ended meanwhile
+        number = int(stat.parent.name)
+        children.setdefault(int(fields[1]), []).append(number)
+        ticks[number] = sum(map(int, fields[11:15]))
+    found, waiting = 0, [pid]
+    while waiting:
+        one = waiting.pop()
+        if one != apart:
+            found += ticks.get(one, 0)
+            waiting += children.get(one, ())
+    return found / os.sysconf("SC_CLK_TCK")
+
+
+def _largest() -> int:
+    """The bytes that this process had at its largest."""
+    return getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
 @contextmanager
-def _tax() -> Iterator[str]:
-    """The simulated tax bureau as a process of its own; gives its address."""
+def _tax() -> Iterator[tuple[str, int]]:
+    """The simulated tax bureau as a process of its own; gives its address and the process."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     process = subprocess.Popen([sys.executable, "-m", __name__, str(port)])
@@ -81,7 +140,7 @@ def _tax() -> Iterator[str]:
                 break
             except httpx.TransportError:
                 sleep(0.2)
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", process.pid
     finally:
         process.terminate()
         process.wait()
@@ -89,30 +148,58 @@ def _tax() -> Iterator[str]:
 
 def _simulate(port: int) -> None:
     """The simulator with nothing but the last year's returns."""
-    whole, last = tax_simulator(PULLED, today()), today().year - 1
-    whole.records = {
-        form: {name: held for name, held in whole.records[form].items() if held[-1]["year"] == last} for form in RETURNS
-    }
+    whole = tax_simulator(PULLED, today(), today().year - 1)
+    whole.records = {form: whole.records[form] for form in RETURNS}
     uvicorn.run(simulator_app(whole), host="127.0.0.1", port=port, log_level="warning")
 
 
-async def _measure(database: str, tax: str) -> tuple[float, dict[str, int], list[float]]:
+async def _measure(database: str, tax: str, pids: tuple[int, int, int]) -> tuple[_Pulled, list[float]]:
     engine = make_engine(database)
     await upgrade(engine)
     ids = await _registry(engine)
     async with owner_unit_of_work(engine) as session:
         await set_system(session, "tax", url=tax, key=PRACTICE_KEY)
     library()  # a worker reads it once, when it begins
-    start = perf_counter()
+    pulled = await _pull(engine, pids)
+    waits = await _latency(engine, ids[:_CHANGES])
+    await engine.dispose()
+    return pulled, waits
+
+
+async def _pull(engine: AsyncEngine, pids: tuple[int, int, int]) -> _Pulled:
+    load, held, spent, start = os.getloadavg()[0], _largest(), _of_each(pids), perf_counter()
     async with pull_of(engine, _SETTINGS, "tax", library()) as pull:
         pull.connector = replace(pull.connector, forms=RETURNS)
         run = await pull.run()
-    taken = perf_counter() - start
+    taken, after = perf_counter() - start, _of_each(pids)
     if run.counts["applied"] < PULLED:
         raise AssertionError(dict(run.counts))
-    waits = await _latency(engine, ids[:_CHANGES])
-    await engine.dispose()
-    return taken, dict(run.counts), waits
+    pages, evaluation = await _course(engine, run.id)
+    return _Pulled(
+        taken, evaluation, run.counts["received"], tuple(b - a for a, b in zip(spent, after, strict=True)),  # pyright: ignore[reportArgumentType]
+        (load + os.getloadavg()[0]) / 2, pages, _largest() - held,
+    )  # fmt: skip
+
+
+def _of_each(pids: tuple[int, int, int]) -> tuple[float, float, float]:
+    pull, simulator, database = pids
+    return _spent(pull, apart=simulator), _spent(simulator), _spent(database)
+
+
+async def _course(engine: AsyncEngine, run: int) -> tuple[float, float]:
+    """How the pages of the main return slowed down, and the seconds after the last page of all."""
+    async with owner_unit_of_work(engine) as session:
+        found = await session.execute(
+            text("SELECT finished_at, endpoint FROM exchange_message WHERE direction = 'out' ORDER BY id")
+        )
+        asked = [(row[0], row[1]) for row in found]
+        ended = await session.scalar(text("SELECT finished_at FROM exchange_run WHERE id = :id"), {"id": run})
+    pages = [moment for moment, endpoint in asked if RETURNS[0] in endpoint]
+    tenth = len(pages) // 10
+    if tenth < 2:
+        return 0.0, (ended - asked[-1][0]).total_seconds()
+    first, last = pages[tenth] - pages[0], pages[-1] - pages[-1 - tenth]
+    return last / first, (ended - asked[-1][0]).total_seconds()
 
 
 async def _registry(engine: AsyncEngine) -> list[int]:

@@ -16,13 +16,16 @@ FIRST_YEAR_OF_52_LINES = 2021
 _HALF = Decimal("0.5")
 
 
-def tax_simulator(size: int, today: date) -> Simulator:
-    """The returns of `size` invented enterprises, the same at every start; some are amended, some do not add up."""
+def tax_simulator(size: int, today: date, first_year: int = 0) -> Simulator:
+    """The returns of `size` invented enterprises, the same at every start; some are amended, some do not add up.
+
+    With `first_year` those of earlier years are left out.
+    """
     simulator = Simulator("tax")
     for number, one in enumerate(islice(population(size, today), size), 1):
         chance = random.Random(number)  # noqa: S311 – invents, protects nothing
         for year, said in one.yearly.items():
-            if "sales_revenue" not in said:
+            if "sales_revenue" not in said or year < first_year:
                 continue
             returns = list(_returns(one, year, said | one.said_by_tax.get(year, {}), chance))
             simulator.put(returns)
