@@ -7,7 +7,7 @@ AuthorisationRefused        422, it cannot be recorded so
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
@@ -18,9 +18,12 @@ from backend.clock import today
 from backend.exchange.mapping import Group, load_table
 from backend.exchange.models import TaxAuthorisation
 from rules.catalogue import Catalogue
+from rules.translation import marked, say
 
-GROUPS: Final = {"status": "状态（登记、信用级别）", "digest": "摘要（区间、比例）", "detail": "明细（金额）"}
-LEGAL_BASES: Final = {"enterprise_consent": "企业授权", "statutory_sharing": "依法共享"}
+GROUPS: Final = {
+    "status": marked("状态（登记、信用级别）"), "digest": marked("摘要（区间、比例）"), "detail": marked("明细（金额）"),
+}  # fmt: skip
+LEGAL_BASES: Final = {"enterprise_consent": marked("企业授权"), "statutory_sharing": marked("依法共享")}
 
 
 class AuthorisationRefused(Exception):
@@ -43,6 +46,10 @@ class NewAuthorisation:
     legal_basis: str = "enterprise_consent"
     signed_by: str = ""
     evidence_sha256: str = ""
+    #: The paper behind it, on the enterprise's file.
+    attachment_id: int | None = None
+    #: The authorisation that this one carries on.
+    extends_id: int | None = None
 
 
 async def authorise(session: AsyncSession, new: NewAuthorisation, recorded_by: int | None = None) -> int:
@@ -51,8 +58,8 @@ async def authorise(session: AsyncSession, new: NewAuthorisation, recorded_by: i
         raise AuthorisationRefused(fault)
     held = TaxAuthorisation(
         enterprise_id=new.enterprise_id, groups=sorted(set(new.groups)), purpose=new.purpose.strip(),
-        legal_basis=new.legal_basis, signed_by=new.signed_by, evidence_sha256=new.evidence_sha256,
-        first_year=new.first_year, last_year=new.last_year, valid_from=new.valid_from, valid_to=new.valid_to,
+        legal_basis=new.legal_basis, signed_by=new.signed_by.strip()[:60], evidence_sha256=new.evidence_sha256,
+        attachment_id=new.attachment_id, extends_id=new.extends_id, first_year=new.first_year, last_year=new.last_year, valid_from=new.valid_from, valid_to=new.valid_to,
         recorded_by=recorded_by, recorded_at=datetime.now(UTC),
     )  # fmt: skip
     session.add(held)
@@ -77,23 +84,75 @@ def _fault(new: NewAuthorisation) -> str:
     return ""
 
 
-async def withdraw(session: AsyncSession, authorisation_id: int, moment: datetime | None = None) -> int:
-    """Let an authorisation count no more, from now. Returns whose it was.
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """How an authorisation goes on: the last year of data and the last day, by whose signature on which paper."""
+
+    last_year: int
+    valid_to: date
+    signed_by: str = ""
+    evidence_sha256: str = ""
+    attachment_id: int | None = None
+
+
+async def extend(session: AsyncSession, authorisation_id: int, by: Extension, recorded_by: int | None = None) -> int:
+    """Carry an authorisation on from today: the same scope and purpose, a later end or more years; gives its number.
+
+    What was signed stays as it was signed: the extension is an authorisation of its own that names the one before.
+
+    Raises:
+        AuthorisationRefused: there is none, it was withdrawn, or nothing would be longer.
+    """
+    found = await session.execute(
+        text("SELECT * FROM tax_authorisation WHERE id = :id AND withdrawn_at IS NULL FOR SHARE"),
+        {"id": authorisation_id},
+    )
+    held = found.mappings().first()
+    if held is None:
+        raise AuthorisationRefused(say("没有这项授权，或已经撤回。"))
+    if by.valid_to <= held["valid_to"] and by.last_year <= held["last_year"]:
+        raise AuthorisationRefused(
+            f"延期后的到期日 {by.valid_to} 和数据年度止 {by.last_year} 都不晚于原来的（{held['valid_to']}，{held['last_year']}），请核对。"
+        )
+    begun = NewAuthorisation(
+        held["enterprise_id"], held["groups"], held["purpose"], held["first_year"], by.last_year,
+        max(today(), held["valid_from"]), by.valid_to, held["legal_basis"], extends_id=authorisation_id,
+    )  # fmt: skip
+    signed = replace(begun, signed_by=by.signed_by, evidence_sha256=by.evidence_sha256, attachment_id=by.attachment_id)
+    return await authorise(session, signed, recorded_by)
+
+
+#: An authorisation with all that carry it on and all that it carries on.
+CHAIN: Final = (
+    "WITH RECURSIVE chain (id, extends_id) AS ("
+    " SELECT id, extends_id FROM tax_authorisation WHERE id = :id"
+    " UNION SELECT a.id, a.extends_id FROM tax_authorisation a"
+    " JOIN chain c ON a.extends_id = c.id OR a.id = c.extends_id) "
+)
+
+
+async def withdraw(
+    session: AsyncSession, authorisation_id: int, *, by: int | None = None, reason: str = "",
+    moment: datetime | None = None,
+) -> int:  # fmt: skip
+    """Let an authorisation and its extensions count no more, from now. Returns whose it was.
 
     Raises:
         AuthorisationRefused: there is none, or it was withdrawn before.
     """
     found = await session.execute(
         text(
-            "UPDATE tax_authorisation SET withdrawn_at = :moment WHERE id = :id AND withdrawn_at IS NULL"
-            " RETURNING enterprise_id"
+            CHAIN + "UPDATE tax_authorisation SET withdrawn_at = :moment, withdrawn_by = :by, withdrawal_reason = :reason"
+            " WHERE id IN (SELECT id FROM chain) AND withdrawn_at IS NULL RETURNING enterprise_id"
         ),
-        {"id": authorisation_id, "moment": moment or datetime.now(UTC)},
-    )
-    enterprise_id = found.scalar_one_or_none()
-    if enterprise_id is None:
-        raise AuthorisationRefused("没有这项授权，或已经撤回。")
-    return enterprise_id
+        {
+            "id": authorisation_id, "moment": moment or datetime.now(UTC), "by": by, "reason": reason.strip()[:300],
+        },
+    )  # fmt: skip
+    enterprise_ids = list(found.scalars())
+    if not enterprise_ids:
+        raise AuthorisationRefused(say("没有这项授权，或已经撤回。"))
+    return enterprise_ids[0]
 
 
 @dataclass

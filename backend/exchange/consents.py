@@ -15,6 +15,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.exchange.agreements import Agreement, agreements
 from backend.exchange.models import DisclosureConsent
+from rules.translation import say
+
+#: Fields that say of whom a row is.
+NAMING: Final = ("credit_code", "name")
 
 
 class ConsentRefused(Exception):
@@ -33,21 +37,28 @@ class NewConsent:
     valid_from: date
     valid_to: date
     evidence_sha256: str = ""
+    #: The fields consented to; None for all that the list has today.
+    fields: Sequence[str] | None = None
+    #: The paper behind it, on the enterprise's file.
+    attachment_id: int | None = None
+    #: Given by the enterprise in its own account.
+    is_from_enterprise: bool = False
 
 
 async def record_consent(session: AsyncSession, new: NewConsent, recorded_by: int | None = None) -> int:
-    """Record a consent to a list with the fields that it has today, and give its number. Raises ConsentRefused."""
+    """Record a consent to a list with fields that it has today, and give its number. Raises ConsentRefused."""
     agreed = agreements().get(new.list_id)
     if agreed is None:
-        raise ConsentRefused(f"没有约定名单“{new.list_id}”，可用：{'、'.join(agreements())}。")
+        raise ConsentRefused(f"没有约定名单“{new.list_id[:40]}”，可用：{'、'.join(agreements())}。")
     if not new.signed_by.strip():
         raise ConsentRefused("请写明企业的签署人。")
     if new.valid_from > new.valid_to:
-        raise ConsentRefused(f"同意起 {new.valid_from} 晚于止 {new.valid_to}，请核对。")
+        raise ConsentRefused(say("同意起 {begin} 晚于止 {end}，请核对。", begin=new.valid_from, end=new.valid_to))
     held = DisclosureConsent(
-        enterprise_id=new.enterprise_id, list_id=agreed.id, fields=agreed.field_ids, signed_by=new.signed_by.strip()[:60],
-        evidence_sha256=new.evidence_sha256, valid_from=new.valid_from, valid_to=new.valid_to, recorded_by=recorded_by,
-        recorded_at=datetime.now(UTC),
+        enterprise_id=new.enterprise_id, list_id=agreed.id, fields=_consented(agreed, new.fields),
+        signed_by=new.signed_by.strip()[:60], evidence_sha256=new.evidence_sha256, attachment_id=new.attachment_id,
+        is_from_enterprise=new.is_from_enterprise, valid_from=new.valid_from, valid_to=new.valid_to,
+        recorded_by=recorded_by, recorded_at=datetime.now(UTC),
     )  # fmt: skip
     session.add(held)
     await session.flush()
@@ -55,7 +66,35 @@ async def record_consent(session: AsyncSession, new: NewConsent, recorded_by: in
     return held.id
 
 
-async def withdraw_consent(session: AsyncSession, number: int, moment: datetime | None = None) -> str:
+def _consented(agreed: Agreement, chosen: Sequence[str] | None) -> list[str]:
+    """The list's fields among those chosen, in its order; without what names the enterprise a list is of no use."""
+    if chosen is None:
+        return agreed.field_ids
+    fields = [one.id for one in agreed.fields if one.id in chosen or one.identity in NAMING]
+    if not set(fields) - {one.id for one in agreed.fields if one.identity in NAMING}:
+        raise ConsentRefused(say("请至少选择一个字段。"))
+    return fields
+
+
+async def replace_consents(session: AsyncSession, new: NewConsent, recorded_by: int | None = None) -> int:
+    """Record a consent in place of all that count for the list: what is told from now on is what it says."""
+    number = await record_consent(session, new, recorded_by)
+    await session.execute(
+        text(
+            "UPDATE disclosure_consent SET withdrawn_at = :moment, withdrawn_by = :by WHERE enterprise_id = :enterprise"
+            " AND list_id = :list AND id <> :number AND withdrawn_at IS NULL"
+        ),
+        {
+            "moment": datetime.now(UTC), "by": recorded_by, "enterprise": new.enterprise_id, "list": new.list_id,
+            "number": number,
+        },
+    )  # fmt: skip
+    return number
+
+
+async def withdraw_consent(
+    session: AsyncSession, number: int, moment: datetime | None = None, *, by: int | None = None
+) -> str:
     """Let a consent count no more, from now. Returns of which list.
 
     Raises:
@@ -63,13 +102,14 @@ async def withdraw_consent(session: AsyncSession, number: int, moment: datetime 
     """
     found = await session.execute(
         text(
-            "UPDATE disclosure_consent SET withdrawn_at = :moment WHERE id = :id AND withdrawn_at IS NULL RETURNING list_id"
+            "UPDATE disclosure_consent SET withdrawn_at = :moment, withdrawn_by = :by"
+            " WHERE id = :id AND withdrawn_at IS NULL RETURNING list_id"
         ),
-        {"id": number, "moment": moment or datetime.now(UTC)},
+        {"id": number, "moment": moment or datetime.now(UTC), "by": by},
     )
     list_id = found.scalar_one_or_none()
     if list_id is None:
-        raise ConsentRefused("没有这项同意，或已经撤回。")
+        raise ConsentRefused(say("没有这项同意，或已经撤回。"))
     return list_id
 
 

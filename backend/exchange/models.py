@@ -230,7 +230,10 @@ class TaxAuthorisation(SQLModel, table=True):
     """
 
     __tablename__ = "tax_authorisation"  # type: ignore[assignment]
-    __table_args__ = (Index("tax_authorisation_enterprise", "enterprise_id"),)
+    __table_args__ = (
+        Index("tax_authorisation_enterprise", "enterprise_id"),
+        Index("tax_authorisation_extends", "extends_id", postgresql_where=text("extends_id IS NOT NULL")),
+    )
 
     id: int | None = number()
     enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id")
@@ -241,12 +244,18 @@ class TaxAuthorisation(SQLModel, table=True):
     legal_basis: str = Field(default="enterprise_consent", max_length=30)
     signed_by: str = Field(default="", max_length=60)
     evidence_sha256: str = Field(default="", max_length=64)
+    #: The paper itself, on the enterprise's file.
+    attachment_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="attachment.id")
+    #: The authorisation that this one carries on; they are withdrawn together.
+    extends_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="tax_authorisation.id")
     first_year: int
     last_year: int
     valid_from: date
     valid_to: date
     #: From this moment on it counts no more.
     withdrawn_at: datetime | None = moment(nullable=True)
+    withdrawn_by: int | None = None
+    withdrawal_reason: str = Field(default="", max_length=300)
     recorded_by: int | None = None
     recorded_at: datetime = moment()
 

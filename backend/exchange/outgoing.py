@@ -95,19 +95,27 @@ class DisclosureConsent(SQLModel, table=True):
     """That an enterprise lets us tell others of it: on which list, which of its fields, from when to when."""
 
     __tablename__ = "disclosure_consent"  # type: ignore[assignment]
-    __table_args__ = (Index("disclosure_consent_list", "list_id", "enterprise_id"),)
+    __table_args__ = (
+        Index("disclosure_consent_list", "list_id", "enterprise_id"),
+        Index("disclosure_consent_of", "enterprise_id"),
+    )
 
     id: int | None = number()
     enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id")
     list_id: str = Field(max_length=40)
-    #: The list's fields on the day of the consent: what is agreed later needs another.
+    #: Of the list's fields on the day of the consent: what is agreed later needs another.
     fields: list[str] = texts()
     signed_by: str = Field(max_length=60)
     evidence_sha256: str = Field(default="", max_length=64)
+    #: The paper itself, on the enterprise's file.
+    attachment_id: int | None = Field(default=None, sa_type=BigInteger, foreign_key="attachment.id")
+    #: Whether the enterprise gave it in its own account; the database lets nobody else say so.
+    is_from_enterprise: bool = False
     valid_from: date
     valid_to: date
     #: From this moment on it counts no more.
     withdrawn_at: datetime | None = moment(nullable=True)
+    withdrawn_by: int | None = None
     recorded_by: int | None = None
     recorded_at: datetime = moment()
 

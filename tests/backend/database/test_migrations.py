@@ -58,9 +58,10 @@ async def test_migrated_tables_are_those_of_the_models(engine: AsyncEngine):
         assert await connection.run_sync(differences) == []
 
 
-async def test_migrations_are_numbered_without_a_gap():
+async def test_each_migration_has_a_number_of_its_own():
     numbers = sorted(int(path.name[:4]) for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
-    assert numbers == list(range(1, len(numbers) + 1))
+    # Numbers may be set aside for work that lands later; what follows what, each migration says itself.
+    assert numbers == sorted(set(numbers))
 
 
 async def test_a_migrated_database_misses_nothing(engine: AsyncEngine):
