@@ -96,6 +96,14 @@ class EnterpriseFile:
             self._answered[programme] = answer and self.hiding.of(answer)
         return self._answered[programme]
 
+    @cached_property
+    def origins(self) -> dict[FactKey, str]:
+        """The source whose word holds, of every fact that some source said."""
+        found = {FactKey(one.indicator.id): one.said[0].source for one in self.current if one.said}
+        for figure in self.yearly:
+            found |= {FactKey(figure.indicator.id, year): said[0].source for year, said in figure.said.items() if said}
+        return found
+
     def _known(self, programmes: Iterable[str]) -> list[Answer]:
         return [answer for name in programmes if (answer := self.answer(name)) is not None]
 

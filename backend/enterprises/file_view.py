@@ -80,10 +80,7 @@ class FileView:
 
     @cached_property
     def _origins(self) -> dict[FactKey, str]:
-        found = {FactKey(one.indicator.id): one.said[0].source for one in self.file.current if one.said}
-        for figure in self.file.yearly:
-            found |= {FactKey(figure.indicator.id, year): said[0].source for year, said in figure.said.items() if said}
-        return found | dict.fromkeys(self.file.hiding.keys, TAX)
+        return self.file.origins | dict.fromkeys(self.file.hiding.keys, TAX)
 
     # Figures ---------------------------------------------------------------------------------------
 

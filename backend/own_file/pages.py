@@ -10,20 +10,20 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import EnterpriseAccount
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
-from backend.enterprises.enterprise_file import EnterpriseFile, enterprise_file
+from backend.enterprises.enterprise_file import EnterpriseFile
 from backend.enterprises.forms import Errors
 from backend.enterprises.labels import Names
-from backend.enterprises.queries import find
 from backend.filings.attachments import KINDS
 from backend.filings.forms import shown_value, told, unit_of
 from backend.filings.papers import ENDINGS, MOST_BYTES, TAKEN, PaperRefused
 from backend.filings.queries import all_said
 from backend.filings.service import FilingRefused
-from backend.own_file import activation_pages, contact_pages, figures_pages, officer_pages
+from backend.own_file import activation_pages, contact_pages, figures_pages, officer_pages, standing_pages
 from backend.own_file.bureau_side import own_id, said_by_name
 from backend.own_file.home import home
 from backend.own_file.papers import own_papers, read_own_paper
 from backend.own_file.receipts import receipt_of, receipts_of, settled
+from backend.own_file.standing_pages import own_file
 from backend.own_file.submitting import (
     Contradiction,
     Evidence,
@@ -44,7 +44,7 @@ from rules.translation import marked, say
 from rules.values import FactKey
 
 router = APIRouter()
-for _pages in (activation_pages, figures_pages, contact_pages, officer_pages):
+for _pages in (activation_pages, figures_pages, contact_pages, officer_pages, standing_pages):
     router.include_router(_pages.router)
 
 _DONE: Final = {
@@ -54,17 +54,10 @@ _DONE: Final = {
 HOME: Final = "/me/enterprise"
 
 
-async def _own_file(session: AsyncSession, person: PersonSignedIn) -> EnterpriseFile:
-    row = await find(session, str(own_id(person)))
-    if row is None:
-        raise NotFound(say("库里没有您的企业，可能已经合并或撤销登记。请联系科技部门。"))
-    return await enterprise_file(session, row, library(), today())
-
-
 @router.get(HOME, response_class=HTMLResponse)
 async def own_home(request: Request, session: OwnWork, person: EnterpriseAccount, done: str = "") -> HTMLResponse:
     """Where the enterprise stands, what ends when, what waits for it, what the next rung asks."""
-    file = await _own_file(session, person)
+    file = await own_file(session, person)
     return render(
         request, "own_file/home.html", page_title=file.row["name"], file=file, row=file.row,
         home=await home(session, person, file, library()), names=Names(library()), on=file.on,
@@ -75,7 +68,7 @@ async def own_home(request: Request, session: OwnWork, person: EnterpriseAccount
 @router.get(f"{HOME}/facts", response_class=HTMLResponse)
 async def own_facts(request: Request, session: OwnWork, person: EnterpriseAccount, done: str = "") -> HTMLResponse:
     """What the registry holds about the enterprise, each with its source and the day it came."""
-    file = await _own_file(session, person)
+    file = await own_file(session, person)
     receipts = await receipts_of(session, own_id(person), "contradiction")
     return render(
         request, "own_file/facts.html", page_title=say("登记的数据"), file=file, row=file.row, names=Names(library()), on=file.on,

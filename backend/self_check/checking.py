@@ -32,9 +32,11 @@ class Section:
 class SelfCheck:
     """A sheet asked about; everything is worked out once and kept as long as the request lasts."""
 
-    def __init__(self, sheet: Sheet, library: Library) -> None:
+    def __init__(self, sheet: Sheet, library: Library, facts: Facts | None = None) -> None:
         self.sheet = sheet
         self.library = library
+        #: Facts that are known otherwise, as from the registry; without them the sheet is read.
+        self._known = facts
 
     @cached_property
     def target(self) -> Target:
@@ -42,7 +44,7 @@ class SelfCheck:
 
     @cached_property
     def facts(self) -> Facts:
-        return self.sheet.read(self.library)
+        return self.sheet.read(self.library) if self._known is None else self._known
 
     @cached_property
     def evaluators(self) -> list[Evaluator]:

@@ -5,7 +5,8 @@ embeds the Chinese glyphs it uses; the typeface comes from npm like all files of
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Final
 import typst
 
 from backend.self_check import explaining
-from backend.self_check.checking import SelfCheck
+from backend.self_check.checking import SelfCheck, leaves
 from backend.web.assets import ROOT
 from backend.web.filters import figure, outcome
 from rules.evaluate import Answer
@@ -22,12 +23,27 @@ from rules.explanation import explain, in_words
 from rules.library import Library
 from rules.receipt import receipt
 from rules.translation import enumerated, language, marked, say, sentences
+from rules.values import FactKey
 from rules.wording import beside_figure, unit_of_indicator
 
 STATEMENT: Final = marked(
     "本报告由企业自行填报的数据按公开的认定标准测算，供企业参考，不是任何部门的审查意见或认定决定；"
     "是否符合条件，以主管部门的受理和评审结果为准。"
 )
+
+
+@dataclass(frozen=True)
+class Basis:
+    """On whose word a report stands, in its own words (marked texts)."""
+
+    title: str
+    statement: str
+    facts: str
+    #: Fact → the name of its source; None where the enterprise typed all of it.
+    sources: Mapping[FactKey, str] | None = None
+
+
+TYPED: Final = Basis(marked("资格自测报告"), STATEMENT, marked("所用数据（企业自行填报）"))
 _TEMPLATE: Final = str(Path(__file__).with_name("report.typ"))
 _FONTS: Final = ROOT / "node_modules" / "@embedpdf" / "fonts-sc" / "fonts"
 #: Points of the letters, tried until everything stands on two pages.
@@ -38,7 +54,7 @@ _MOST_FACTS = 44
 _MOST_WAYS = 2
 
 
-def report(check: SelfCheck, show: str, made_on: date, library: Library) -> dict[str, Any]:
+def report(check: SelfCheck, show: str, made_on: date, library: Library, basis: Basis = TYPED) -> dict[str, Any]:
     """Everything that stands in the report, as text.
 
     Args:
@@ -46,20 +62,31 @@ def report(check: SelfCheck, show: str, made_on: date, library: Library) -> dict
         show: the programme to explain; without it the nearest.
         made_on: the day of the report.
         library: the rules.
+        basis: where the facts come from. Where they have sources, those are listed that the explained answer read.
     """
     main = next((one for one in check.by_nearness if one.version.source.programme == show), None)
     main = main or (check.by_nearness[0] if check.by_nearness else None)
+    keys = _keys_shown(check, main, basis)
     return {
-        "language": language(), "words": _words(), "title": say("资格自测报告"), "target": check.target.name, "as_of": check.sheet.as_of.isoformat(),
-        "made_on": made_on.isoformat(), "statement": say(STATEMENT), "name": str(check.sheet.facts.get("enterprise_name", "")),
+        "language": language(), "words": _words(basis), "title": say(basis.title), "target": check.target.name, "as_of": check.sheet.as_of.isoformat(),
+        "made_on": made_on.isoformat(), "statement": say(basis.statement), "name": str(check.sheet.facts.get("enterprise_name", "")),
         "results": [_result(one) for one in check.by_nearness],
         "main": _explained(main, check, library) if main is not None else None,
-        "facts": _facts(check, library), "more_facts": max(0, len(check.answered()) - _MOST_FACTS),
+        "facts": _facts(keys[:_MOST_FACTS], check, library, basis), "more_facts": max(0, len(keys) - _MOST_FACTS),
         "not_in_force": check.not_in_force,
     }  # fmt: skip
 
 
-def _words() -> dict[str, str]:
+def _keys_shown(check: SelfCheck, main: Answer | None, basis: Basis) -> list[FactKey]:
+    """The known facts to list: what was typed, or what the answer read of a registry that holds much more."""
+    known = set(check.facts.keys())
+    if basis.sources is None:
+        return [key for key in check.answered() if key in known]
+    read = (key for reason in main.reasons for leaf in leaves(reason) for key, _ in leaf.facts) if main else ()
+    return [key for key in dict.fromkeys(read) if key in known]
+
+
+def _words(basis: Basis) -> dict[str, str]:
     """What the paper says besides: the data's own words come with them."""
     return {
         "as_of": say("截至"), "page": say("第 {page} 页，共 {pages} 页"), "about": say("测评内容：{target}　测评日：{day}　出具日：{made_on}"),
@@ -69,7 +96,7 @@ def _words() -> dict[str, str]:
         "threshold": say("要求"), "gap": say("差距"), "cite": say("依据"), "settling": say("补齐哪些数据即可判定"),
         "mending": say("怎样补上"), "or": say("；或者"), "colon": say("："),
         "no_way": say("没有单靠数据能补上的办法：须取得相应资格，或待下一会计年度的数据。"),
-        "facts": say("所用数据（企业自行填报）"), "more": say("另有 {n} 项数据未列出。"), "receipt": say("测评回执"),
+        "facts": say(basis.facts), "more": say("另有 {n} 项数据未列出。"), "receipt": say("测评回执"),
         "again": say("{receipt}。凭此回执和同一份数据可重算出同一结果。"),
     }  # fmt: skip
 
@@ -154,13 +181,13 @@ def _row(reason: Mapping[str, Any]) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _facts(check: SelfCheck, library: Library) -> list[dict[str, str]]:
-    known = set(check.facts.keys())
+def _facts(keys: Iterable[FactKey], check: SelfCheck, library: Library, basis: Basis) -> list[dict[str, str]]:
     rows: list[dict[str, str]] = []
-    for key in check.answered()[:_MOST_FACTS]:
-        if key in known:
-            indicator = library.catalogue.by_name[key.indicator]
-            value = figure(in_words(check.facts.get(key), indicator))
-            unit = beside_figure(unit_of_indicator(indicator))
-            rows.append({"name": explaining.fact_name(key, library), "value": f"{value} {unit}".strip()})
+    for key in keys:
+        indicator = library.catalogue.by_name[key.indicator]
+        value = figure(in_words(check.facts.get(key), indicator))
+        unit = beside_figure(unit_of_indicator(indicator))
+        source = (basis.sources or {}).get(key, "")
+        told = say("（{x}）", x=source) if source else ""
+        rows.append({"name": explaining.fact_name(key, library), "value": f"{value} {unit}".strip() + told})
     return rows

@@ -77,6 +77,7 @@ NAVIGATION: Final = (
     Destination(marked("政策推演"), "/workshop", "adjustments", _WRITERS),
     Destination(marked("待确认"), "/proposals", "user-check"),
     Destination(marked("我的企业"), "/me/enterprise", "building-factory-2", _ENTERPRISE),
+    Destination(marked("资格与成长路线"), "/me/enterprise/programmes", "route", _ENTERPRISE),
     Destination(marked("登记的数据"), "/me/enterprise/facts", "database", _ENTERPRISE),
     Destination(marked("年度填报"), "/me/enterprise/figures", "pencil-plus", _ENTERPRISE),
     Destination(marked("培育库"), "/me/enterprise/pool", "plant-2", _ENTERPRISE),
