@@ -26,6 +26,8 @@ from backend.own_file.activation import (
 )
 from backend.own_file.applications import STATES, application_of, decide
 from backend.own_file.in_tray import in_tray
+from backend.own_file.letter import NAMES as LETTER_LANGUAGES
+from backend.own_file.letter import letters
 from backend.own_file.schemas import DecisionForm, ThreadForm
 from backend.own_file.threads import (
     MessageRefused,
@@ -73,25 +75,26 @@ async def accounts(
     return render(
         request, "own_file/accounts.html", page_title="企业账号", row=row, address=address_of(row), on=today(),
         breadcrumb=_trail(row, ("企业账号", None)), accounts=await accounts_of(owner, row["id"]),
-        codes=await codes_of(session, row["id"]), may_write=person.role.may_write, usual_days=USUAL_DAYS,
+        codes=await codes_of(session, row["id"]), may_write=person.role.may_write, usual_days=USUAL_DAYS, letter_languages=LETTER_LANGUAGES,
         most_days=MOST_DAYS, messages=_good(done),
     )  # fmt: skip
 
 
 @router.post("/enterprises/{code}/activation-codes", response_class=HTMLResponse)
 async def issue_code(
-    request: Request, session: Work, person: Officer, row: ChosenEnterprise, days: Annotated[str, Form()] = ""
-) -> HTMLResponse:
+    request: Request, session: Work, person: Officer, row: ChosenEnterprise, days: Annotated[str, Form()] = "",
+    language: Annotated[str, Form()] = "zh",
+) -> HTMLResponse:  # fmt: skip
     """Issue a code: the letter to print, which is the only place where the code stands."""
     if not row["credit_code"]:
         raise NotIssued("这家企业还没有登记统一社会信用代码，不能发放激活码。请先在“修改”中补登记。")
     asked = int(days) if days.isascii() and days.isdecimal() and len(days) < 6 else (0 if days else USUAL_DAYS)
     issued = await issue(session, row["id"], by=person.id, on=today(), days=asked)
-    return render(
-        request, "own_file/letter.html", page_title="企业账号激活函", row=row, issued=issued, on=today(),
-        address=address_of(row), names=Names(library()), opens_at=f"{str(request.base_url).rstrip('/')}/activate",
-        region_name=person.region_name,
+    drawn = letters(
+        language, row=row, issued=issued, on=today(), opens_at=f"{str(request.base_url).rstrip('/')}/activate",
+        bureau=f"{person.region_name or Names(library()).region(row['region_code'])}科技局",
     )  # fmt: skip
+    return render(request, "own_file/letter.html", page_title="企业账号激活函", letters=drawn, address=address_of(row))
 
 
 @router.post("/enterprises/{code}/activation-codes/{code_id}/revoke")

@@ -16,6 +16,7 @@ from backend.own_file.activation import bind_person_to_enterprise
 from backend.web.filters import long_day
 from tests.backend.conftest import ClientAs
 from tests.backend.own_file.conftest import Two
+from tests.backend.speech.reading import chinese_in
 from tests.factories import column
 
 PASSWORD = "Shuizhan-2026-Qiao"
@@ -69,6 +70,24 @@ async def test_the_letter_says_where_to_go_and_until_when(client_as: ClientAs, t
     until = today() + timedelta(days=10)
     assert "http://tidu.test/activate" in letter
     assert long_day(until) in letter
+
+
+@pytest.mark.parametrize(
+    ("language", "is_chinese", "is_english"), [("en", False, True), ("both", True, True), ("xx", True, False)]
+)
+async def test_the_letter_speaks_the_languages_that_the_officer_chose(
+    client_as: ClientAs, two: Two, language: str, is_chinese: bool, is_english: bool
+):
+    officer = await client_as("district_officer", "321282")
+    chosen = {"days": "10", "language": language}
+    letter = (await officer.post(f"/enterprises/{two.code}/activation-codes", data=chosen)).text
+    assert ("怎样激活" in letter, "How to activate it" in letter) == (is_chinese, is_english)
+    assert len(set(re.findall(r'letter-code code">([0-9A-Z-]{19})<', letter))) == 1
+    if is_english:
+        text = letter[letter.index('<article class="letter" lang="en"') :].partition("</article>")[0]
+        assert chinese_in(text) == []
+        assert "http://tidu.test/activate?lang=en" in text
+        assert "靖江市科技局" in text
 
 
 async def test_the_code_itself_is_kept_nowhere(client_as: ClientAs, engine: AsyncEngine, two: Two):
