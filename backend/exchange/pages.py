@@ -1,17 +1,21 @@
 """Pages of the exchange, for the city's officers: how it goes, what is stuck, on whose authorisation, the proof."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import text
 
-from backend.access.dependencies import Officer, SignedIn
-from backend.exchange import authorisations, list_pages, points_pages, queries, schedules
+from backend.exchange import (
+    authorisation_pages,
+    authorisations,
+    list_pages,
+    points_pages,
+    queries,
+    schedules,
+    system_pages,
+)
 from backend.exchange.access import CityOfficer, OfTheCity
-from backend.exchange.cli import COUNTS
 from backend.exchange.connectors import connectors
 from backend.exchange.feed import TYPES
 from backend.exchange.mapping import load_table
@@ -24,12 +28,13 @@ from rules.library import library
 
 router = APIRouter()
 router.include_router(list_pages.router)
+router.include_router(authorisation_pages.router)
+router.include_router(system_pages.router)
 router.include_router(points_pages.router)
 
 FATES: Final = {
     "unauthorised": "没有授权", "unknown_enterprise": "库中没有的企业", "unusable": "不能用", "doubtful": "已采用，有疑点",
 }  # fmt: skip
-STATUSES: Final = {"running": ("进行中", "open"), "done": ("完成", "good"), "failed": ("中断，将续拉", "bad")}
 
 
 @router.get("/exchange", response_class=HTMLResponse)
@@ -37,20 +42,27 @@ async def exchange(request: Request, session: Work, person: OfTheCity) -> HTMLRe
     """Every system, its last success and its lag; runs; what is stuck; endpoints and dead letters."""
     return render(
         request, "exchange/exchange.html", page_title="数据交换", systems=[_with_lag(one) for one in await queries.systems(session)],
-        runs=[_shown(run) for run in await queries.recent_runs(session)], fates=await queries.fates(session),
+        runs=[system_pages.shown(run) for run in await queries.recent_runs(session)], fates=await queries.fates(session),
         unknown=await queries.unknown_fields(session), endpoints=await queries.endpoints(session),
-        dead=await queries.dead_letters(session), fate_names=FATES, statuses=STATUSES, types=TYPES,
+        dead=await queries.dead_letters(session), fate_names=FATES, statuses=system_pages.STATUSES, types=TYPES,
         connectors=connectors(), may_write=person.role.may_write,
     )  # fmt: skip
 
 
 def _with_lag(system: Mapping[str, Any]) -> dict[str, Any]:
-    """A system with how long ago it was read to the end; late is what missed its schedule by more than one turn."""
-    last, every = system["last_success_at"], system["every_seconds"]
-    seconds = None if last is None else (datetime.now(UTC) - last).total_seconds()
-    is_late = bool(every) and not system["is_paused"] and seconds is not None and seconds > 2 * every
-    told = {"lag": "—" if seconds is None else in_words(seconds), "is_late": is_late}
-    return dict(system) | told | {"schedule": schedules.in_words(every, system["calendar"])}
+    """A system with how long ago it was read to the end, and whether it missed its turn."""
+    last, every, calendar, moment = (
+        system["last_success_at"],
+        system["every_seconds"],
+        system["calendar"],
+        schedules.now(),
+    )
+    is_late = schedules.is_late(every, calendar, last, system["next_due_at"], system["failures"], moment)
+    told = {
+        "lag": "—" if last is None else in_words((moment - last).total_seconds()),
+        "is_late": is_late and not system["is_paused"],
+    }
+    return dict(system) | told | {"schedule": schedules.in_words(every, calendar)}
 
 
 def in_words(seconds: float) -> str:
@@ -59,12 +71,6 @@ def in_words(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return "不到 1 分钟"
-
-
-def _shown(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A run with its counts in words, those of nothing left out."""
-    counts = [(word, number) for name, word in COUNTS.items() if (number := run["counts"].get(name))]
-    return dict(run) | {"told": counts}
 
 
 @router.get("/exchange/records", response_class=HTMLResponse)
@@ -101,16 +107,6 @@ async def mapping(request: Request, person: OfTheCity, system: str) -> HTMLRespo
     )  # fmt: skip
 
 
-@router.get("/exchange/authorisations", response_class=HTMLResponse)
-async def authorisation_list(request: Request, session: Work, person: SignedIn, q: str = "") -> HTMLResponse:
-    """Which enterprises let the tax bureau tell us what, for what, until when."""
-    return render(
-        request, "exchange/authorisations.html", page_title="税务信息授权", found=await queries.authorisations(session, q[:100]),
-        q=q[:100], groups=authorisations.GROUPS, bases=authorisations.LEGAL_BASES, may_write=person.role.may_write,
-        breadcrumb=[("数据交换", None if person.region_code else "/exchange"), ("授权", None)],
-    )  # fmt: skip
-
-
 @router.get("/exchange/reconciliations", response_class=HTMLResponse)
 async def reconciliations(request: Request, session: Work, person: OfTheCity) -> HTMLResponse:
     """What each comparison with the other side came to."""
@@ -118,20 +114,6 @@ async def reconciliations(request: Request, session: Work, person: OfTheCity) ->
         request, "exchange/reconciliations.html", page_title="对账", found=await queries.reconciliations(session),
         fate_names=FATES | {"applied": "采用"}, breadcrumb=[("数据交换", "/exchange"), ("对账", None)],
     )  # fmt: skip
-
-
-@router.post("/exchange/systems/{system}/{verb}")
-async def pause(request: Request, session: Work, person: CityOfficer, system: str, verb: str) -> Response:
-    """Ask a system no more, or again."""
-    if verb not in ("pause", "resume"):
-        raise NotFound("没有这个操作。")
-    found = await session.execute(
-        text("UPDATE exchange_system SET is_paused = :paused, open_until = NULL WHERE id = :id RETURNING 1"),
-        {"paused": verb == "pause", "id": system},
-    )
-    if found.scalar_one_or_none() is None:
-        raise NotFound(f"没有系统“{system[:40]}”。")
-    return redirect(request, "/exchange")
 
 
 @router.post("/exchange/deliveries/{number}/{verb}")
@@ -147,10 +129,3 @@ async def deliver_again(request: Request, session: Work, person: CityOfficer, nu
 
 async def _no() -> bool:
     return False
-
-
-@router.post("/exchange/authorisations/{number}/withdraw")
-async def withdraw(request: Request, session: Work, person: Officer, number: int) -> Response:
-    """Let an authorisation count no more, from this moment."""
-    await authorisations.withdraw(session, number)
-    return redirect(request, "/exchange/authorisations")

@@ -1,4 +1,4 @@
-"""Reading the exchange: systems, runs, what is stuck, authorisations, clients."""
+"""Reading the exchange: systems, runs, what is stuck, clients."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,6 +29,14 @@ async def systems(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
         " FROM exchange_system s LEFT JOIN LATERAL (SELECT * FROM exchange_run WHERE system = s.id"
         " ORDER BY id DESC LIMIT 1) r ON true ORDER BY s.id",
     )
+
+
+async def system(session: AsyncSession, name: str) -> Mapping[str, Any] | None:
+    """One system that we ask."""
+    found = await rows(
+        session, "SELECT s.*, s.open_until > now() AS is_open FROM exchange_system s WHERE id = :id", id=name
+    )
+    return found[0] if found else None
 
 
 async def recent_runs(session: AsyncSession, system: str = "", limit: int = 20) -> Sequence[Mapping[str, Any]]:
@@ -88,16 +96,6 @@ async def dead_letters(session: AsyncSession, limit: int = 100) -> Sequence[Mapp
         " WHERE b.endpoint_id = d.endpoint_id AND b.enterprise_id = d.enterprise_id AND b.position > d.position"
         " AND b.status <> 'sent') AS behind FROM webhook_delivery d JOIN webhook_endpoint w ON w.id = d.endpoint_id"
         " JOIN enterprise e ON e.id = d.enterprise_id WHERE d.status = 'dead' ORDER BY d.position LIMIT :limit", limit=limit,
-    )  # fmt: skip
-
-
-async def authorisations(session: AsyncSession, asked: str = "", limit: int = 200) -> Sequence[Mapping[str, Any]]:
-    """Authorisations of the enterprises that the reader may see, the newest first."""
-    return await rows(
-        session, "SELECT a.*, e.name, e.credit_code, e.region_code, a.withdrawn_at IS NULL AND CURRENT_DATE BETWEEN"
-        " a.valid_from AND a.valid_to AS is_live FROM tax_authorisation a JOIN enterprise e ON e.id = a.enterprise_id"
-        " WHERE :asked = '' OR e.credit_code = :asked OR strpos(e.name, :asked) > 0"
-        " ORDER BY a.id DESC LIMIT :limit", asked=asked.strip(), limit=limit,
     )  # fmt: skip
 
 

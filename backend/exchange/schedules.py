@@ -18,6 +18,8 @@ Kind = Literal["monthly", "quarterly", "yearly"]
 _WRITTEN: Final = re.compile(r"(?:(monthly|quarterly):|yearly:([0-9]{2})-)([0-9]{2})T([0-9]{2})")
 _MONTHS: Final[dict[Kind, range]] = {"monthly": range(1, 13), "quarterly": range(1, 13, 3)}
 _NAMES: Final[dict[Kind, str]] = {"monthly": "每月", "quarterly": "每季首月"}
+#: So long after its turn of the calendar a system is late: failures of an hour or two are made up within it.
+GRACE: Final = timedelta(hours=6)
 #: A year that has 29 February: a turn on it is one of the calendar.
 _LEAP: Final = 2024
 
@@ -35,6 +37,12 @@ class Turn:
     hour: int
     #: 1 to 12 of a yearly one; 0 of the others.
     month: int = 0
+
+    @property
+    def written(self) -> str:
+        """As it is kept; the same turn is always written alike."""
+        day = f"{self.month:02}-{self.day:02}" if self.kind == "yearly" else f"{self.day:02}"
+        return f"{self.kind}:{day}T{self.hour:02}"
 
     @property
     def in_words(self) -> str:
@@ -78,6 +86,31 @@ def next_due(every_seconds: int, calendar: Sequence[str], moment: datetime) -> d
     if every_seconds > 0:
         turns.append(moment + timedelta(seconds=every_seconds))
     return min(turns, default=None)
+
+
+def upcoming(every_seconds: int, calendar: Sequence[str], moment: datetime, count: int = 6) -> list[datetime]:
+    """The next times after a moment, in their order, as far as nothing fails meanwhile."""
+    found: list[datetime] = []
+    while len(found) < count and (due := next_due(every_seconds, calendar, found[-1] if found else moment)) is not None:
+        found.append(due)
+    return found
+
+
+def is_late(
+    every_seconds: int, calendar: Sequence[str], last: datetime | None, due: datetime | None, failures: int,
+    moment: datetime,
+) -> bool:  # fmt: skip
+    """Whether a system missed its turn: of an interval by another one, of the calendar by `GRACE`.
+
+    Of the calendar a turn is missed that nobody took, or that was taken and failed. A schedule that was set after the
+    last success has missed nothing before it was set: then `due` lies ahead, and nothing has failed.
+    """
+    if last is not None and every_seconds > 0 and moment - last > timedelta(seconds=2 * every_seconds):
+        return True
+    missed = [due] if calendar and due is not None else []
+    if failures and last is not None:
+        missed += [read_turn(one).after(last) for one in calendar]
+    return any(one + GRACE < moment for one in missed)
 
 
 def in_words(every_seconds: int, calendar: Sequence[str]) -> str:
