@@ -15,6 +15,7 @@ from babel.messages import Catalog
 from babel.messages.extract import extract, extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
+from backend.exchange.agreements import load_agreements
 from rules.catalogue import CATALOGUE_FILE
 from rules.language import Call, Literal, walk
 from rules.library import PROGRAMMES_FOLDER, library
@@ -34,7 +35,7 @@ _WIDTH: Final = 110
 def catalogues() -> dict[Path, list[Text]]:
     """Each catalogue's file, without the language's folder, with the texts that belong into it, in their order."""
     rules = dict.fromkeys([*_of_rules(), *_of_python("rules")])
-    pages = dict.fromkeys([*_of_python("backend"), *_of_templates()])
+    pages = dict.fromkeys([*_of_python("backend"), *_of_templates(), *_of_agreements()])
     return {
         ROOT / "rules/translations/{language}/rules.po": list(rules),
         ROOT / "backend/translations/{language}/pages.po": [one for one in pages if one not in rules],
@@ -78,6 +79,13 @@ def _of_templates() -> Iterator[Text]:
     for path in sorted((ROOT / "frontend_templates").rglob("*.html")):
         found: Any = extract("jinja2.ext:babel_extract", BytesIO(path.read_bytes()), keywords={"_": None})
         yield from (("", str(text)) for _, text, _, _ in found if has_han(str(text)))
+
+
+def _of_agreements() -> Iterator[Text]:
+    """What enterprises read of the lists that they consent to."""
+    for agreed in load_agreements(library()).values():
+        texts = (agreed.name, agreed.recipient, agreed.purpose, *(field.name for field in agreed.fields))
+        yield from (("", text) for text in texts if has_han(text))
 
 
 def has_han(text: str) -> bool:

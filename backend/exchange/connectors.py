@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
 
+from rules.translation import marked
+
 
 @dataclass(frozen=True)
 class Connector:
@@ -38,4 +40,4 @@ def connectors() -> dict[str, Connector]:
 
 
 #: What enterprises are asked to authorise, in the words of the form that they sign.
-CULTIVATION: Final = "科技企业梯度培育测算"
+CULTIVATION: Final = marked("科技企业梯度培育测算")

@@ -33,6 +33,24 @@ async def told(session: AsyncSession, list_id: str, limit: int = 50) -> Sequence
     )  # fmt: skip
 
 
+async def consents_of_enterprise(session: AsyncSession, enterprise_id: int, on: date) -> Sequence[Mapping[str, Any]]:
+    """All consents of an enterprise, the newest first, with the last telling under each."""
+    return await rows(
+        session, f"SELECT c.*, ({LIVE}) AS is_live, (SELECT max(d.disclosed_at) FROM disclosure d"
+        " WHERE d.enterprise_id = c.enterprise_id AND d.consent_ids @> ARRAY[c.id]) AS told_at"
+        " FROM disclosure_consent c WHERE c.enterprise_id = :id ORDER BY c.id DESC", id=enterprise_id, on=on,
+    )  # fmt: skip
+
+
+async def tellings_of(session: AsyncSession, enterprise_id: int, limit: int = 50) -> Sequence[Mapping[str, Any]]:
+    """Who was told of an enterprise, by day and list, the latest first: how often, and of how many fields at most."""
+    return await rows(
+        session, "SELECT list_id, recipient, disclosed_at::date AS day, count(*) AS times, max(cardinality(fields)) AS fields,"
+        " max(disclosed_at) AS latest FROM disclosure WHERE enterprise_id = :id"
+        " GROUP BY list_id, recipient, disclosed_at::date ORDER BY latest DESC LIMIT :limit", id=enterprise_id, limit=limit,
+    )  # fmt: skip
+
+
 async def points_of_enterprise(session: AsyncSession, enterprise_id: int) -> Sequence[Mapping[str, Any]]:
     """All points of an enterprise: by year and issuer, the newest revision first."""
     return await rows(

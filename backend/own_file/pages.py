@@ -18,7 +18,14 @@ from backend.filings.forms import shown_value, told, unit_of
 from backend.filings.papers import ENDINGS, MOST_BYTES, TAKEN, PaperRefused
 from backend.filings.queries import all_said
 from backend.filings.service import FilingRefused
-from backend.own_file import activation_pages, contact_pages, figures_pages, officer_pages, standing_pages
+from backend.own_file import (
+    activation_pages,
+    consent_pages,
+    contact_pages,
+    figures_pages,
+    officer_pages,
+    standing_pages,
+)
 from backend.own_file.bureau_side import own_id, said_by_name
 from backend.own_file.home import home
 from backend.own_file.papers import own_papers, read_own_paper
@@ -44,7 +51,7 @@ from rules.translation import marked, say
 from rules.values import FactKey
 
 router = APIRouter()
-for _pages in (activation_pages, figures_pages, contact_pages, officer_pages, standing_pages):
+for _pages in (activation_pages, figures_pages, contact_pages, consent_pages, officer_pages, standing_pages):
     router.include_router(_pages.router)
 
 _DONE: Final = {

@@ -81,6 +81,7 @@ NAVIGATION: Final = (
     Destination(marked("登记的数据"), "/me/enterprise/facts", "database", _ENTERPRISE),
     Destination(marked("年度填报"), "/me/enterprise/figures", "pencil-plus", _ENTERPRISE),
     Destination(marked("培育库"), "/me/enterprise/pool", "plant-2", _ENTERPRISE),
+    Destination(marked("授权与同意"), "/me/enterprise/consents", "shield-check", _ENTERPRISE),
     Destination(marked("消息"), "/me/enterprise/messages", "message", _ENTERPRISE),
     Destination(marked("需求与反馈"), "/me/enterprise/needs", "bulb", _ENTERPRISE),
     Destination(marked("资格自测"), "/check", "checklist", _ENTERPRISE),
