@@ -27,6 +27,7 @@ from backend.web.dependencies import Guard
 from backend.web.deprecation import DEPRECATED, Deprecations, describe_deprecated
 from backend.web.errors import Problem, install_error_handlers, problem_of_status, tell
 from backend.web.logs import configure_logs
+from backend.web.memory import Memory
 from backend.web.openapi import describe_refusals
 from backend.web.rates import RateLimit
 from backend.web.responses import ResponseHeaders, redirect, wants_json
@@ -126,6 +127,8 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.is_demo = await is_demo(app.state.engine)
         await held.enter_async_context(sealing(app.state.engine))
         await held.enter_async_context(following(app.state.engine))
+        app.state.memory = Memory()
+        held.push_async_callback(app.state.memory.close)
         warm_up()
         yield
 

@@ -5,6 +5,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import reading_a_page
+
 #: How many of the latest changes are looked through for who became eligible.
 LATEST_CHANGES = 2_000
 #: An answer that three facts or fewer would settle: the fields of `eligibility` alone say so, under any name.
@@ -35,22 +37,23 @@ async def newly_eligible(session: AsyncSession, programmes: list[str], limit: in
     Each stands there once, with all its `programmes`; `programme` is the one found last.
     Looked for among the latest changes only, so that the answer takes as long after a year as after a week.
     """
-    found = await session.execute(
-        text(
-            "SELECT c.programme, e.id, e.name, e.credit_code, e.region_code, r.as_of FROM"
-            " (SELECT id, run_id, enterprise_id, programme FROM eligibility_change"
-            " WHERE after = 'eligible' AND programme = ANY(:programmes) ORDER BY id DESC LIMIT :latest) AS c"
-            " JOIN eligibility_run r ON r.id = c.run_id JOIN enterprise e ON e.id = c.enterprise_id"
-            " JOIN eligibility now ON now.enterprise_id = e.id AND now.programme = c.programme AND now.outcome = 'eligible'"
-            " WHERE r.started_at > now() - interval '90 days'"
-            " AND NOT EXISTS (SELECT FROM recognition t WHERE t.enterprise_id = e.id AND t.programme = c.programme"
-            " AND t.superseded_at IS NULL AND t.valid_from <= r.as_of AND (t.valid_to IS NULL OR t.valid_to >= r.as_of)"
-            " AND (t.revoked_on IS NULL OR t.revoked_on > r.as_of))"
-            " ORDER BY c.id DESC LIMIT :limit"
-        ),
-        # Who came and went and came again stands there more than once.
-        {"programmes": programmes, "latest": LATEST_CHANGES, "limit": 6 * limit},
-    )
+    async with reading_a_page(session):
+        found = await session.execute(
+            text(
+                "SELECT c.programme, e.id, e.name, e.credit_code, e.region_code, r.as_of FROM"
+                " (SELECT id, run_id, enterprise_id, programme FROM eligibility_change"
+                " WHERE after = 'eligible' AND programme = ANY(:programmes) ORDER BY id DESC LIMIT :latest) AS c"
+                " JOIN eligibility_run r ON r.id = c.run_id JOIN enterprise e ON e.id = c.enterprise_id"
+                " JOIN eligibility now ON now.enterprise_id = e.id AND now.programme = c.programme AND now.outcome = 'eligible'"
+                " WHERE r.started_at > now() - interval '90 days'"
+                " AND NOT EXISTS (SELECT FROM recognition t WHERE t.enterprise_id = e.id AND t.programme = c.programme"
+                " AND t.superseded_at IS NULL AND t.valid_from <= r.as_of AND (t.valid_to IS NULL OR t.valid_to >= r.as_of)"
+                " AND (t.revoked_on IS NULL OR t.revoked_on > r.as_of))"
+                " ORDER BY c.id DESC LIMIT :limit"
+            ),
+            # Who came and went and came again stands there more than once.
+            {"programmes": programmes, "latest": LATEST_CHANGES, "limit": 6 * limit},
+        )
     rows: dict[int, dict[str, Any]] = {}
     for row in found.mappings():
         held = rows.setdefault(row["id"], {**row, "programmes": []})

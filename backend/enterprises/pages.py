@@ -33,7 +33,7 @@ from backend.exports.jobs import MOST_AT_ONCE, address_of
 from backend.recognitions.ladder import RUNGS
 from backend.web.dependencies import Work
 from backend.web.memory import memory_of, seen_by
-from backend.web.responses import download, is_htmx, redirect
+from backend.web.responses import download, is_htmx, piece_for, redirect
 from backend.web.rest import write_cursor
 from backend.web.templates import render
 from rules.library import library
@@ -82,7 +82,8 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
     chosen = read_place(request, read_filters(request.query_params, person))
     rules, names = library(), Names(library())
     memory = memory_of(request)
-    found = await search(session, chosen, on, rules, memory)
+    piece = piece_for(request)
+    found = await search(session, chosen, on, rules, memory, is_counted_later=piece != "count")
     columns = chosen_columns(request.query_params.getlist("columns"))
     rows = await add_details(session, found.rows, columns)
     chains, parks = await memory.recall(
@@ -91,7 +92,7 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
     following = write_cursor(request, place_of(chosen.sort, found.rows[-1])) if not found.is_last else ""
     preceding = write_cursor(request, place_of(chosen.sort, found.rows[0])) if found.page > 2 else ""
     return render(
-        request, "enterprises/enterprises.html", block="results" if is_htmx(request) else None, page_title="企业",
+        request, "enterprises/enterprises.html", block=piece, page_title="企业",
         found=found, rows=[(row, [(one, one.of(row, names)) for one in columns]) for row in rows], columns=columns,
         all_columns=[*COLUMNS, *(one for one in columns if one.indicator)], figure_choices=figure_choices(rules.catalogue),
         years=[on.year - back for back in range(7)], officers=await officers(session, person.region_code, person.park or None), filters=chosen, on=on, is_today=on == today(), regions=region_choices(person),

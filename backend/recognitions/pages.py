@@ -24,7 +24,7 @@ from backend.recognitions.worklists import DAYS_AHEAD, VIEWS, Asked, list_titles
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.memory import memory_of
-from backend.web.responses import is_htmx, redirect
+from backend.web.responses import piece_for, redirect
 from backend.web.templates import render
 from rules.library import library
 
@@ -42,15 +42,17 @@ async def recognitions(
     region: str = "",
     days: int | None = None,
     page: int = 1,
+    counted: str = "",
 ) -> HTMLResponse:
     """Titles by how they stand: in force, ending, to be renewed, due and failing, lapsed though eligible, revoked, listed."""
     asked = Asked(
         view if view in VIEWS else "expiring", programme, region, days if days in DAYS_AHEAD else None,
-        person.region_code, max(1, min(page, 1_000_000)),
+        person.region_code, max(1, min(page, 1_000_000)), counted == "out",
     )  # fmt: skip
-    found = await list_titles(session, asked, today(), library(), memory_of(request))
+    piece = piece_for(request)
+    found = await list_titles(session, asked, today(), library(), memory_of(request), is_counted_later=piece != "count")
     return render(
-        request, "recognitions/recognitions.html", block="results" if is_htmx(request) else None, page_title="认定",
+        request, "recognitions/recognitions.html", block=piece, page_title="认定",
         found=found, asked=asked, views=VIEWS, windows=await renewal_windows(session, library()),
         ahead=[(str(one), f"{one} 天内" if one else "按各项目的接续窗口") for one in DAYS_AHEAD],
         regions=region_choices(person), programmes=programme_choices(library()), names=Names(library()),

@@ -168,7 +168,7 @@ def due_on(windows: Sequence[RenewalWindow], on: date) -> Due:
     parts = ["r.programme = ANY(:due_by_year) AND r.valid_to <= :due_year_end AND r.valid_to >= :on"]
     values: dict[str, Any] = {
         "due_by_year": by_year, "due_year_end": year_end, "due_next_year": next_year,
-        "due_first": date(on.year - 1, 1, 1), "due_last": max(year_end, on + timedelta(days=farthest)),
+        "due_first": date(on.year - 1, 1, 1) if next_year else on, "due_last": max(year_end, on + timedelta(days=farthest)),
     }  # fmt: skip
     for number, (days, programmes) in enumerate(sorted(by_days.items())):
         parts.append(

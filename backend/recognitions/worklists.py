@@ -12,10 +12,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import reading_a_page
 from backend.recognitions.queries import HELD_FIELDS, IN_FORCE, current_edition, edition_programmes
 from backend.recognitions.renewal import RenewalWindow, due_on, renewal_windows
 from backend.web.found import Found, pages_of
-from backend.web.memory import Memory, seen_by
+from backend.web.memory import Memory, is_large, seen_by
 from rules.library import Library
 
 SOON_DAYS = 180
@@ -24,6 +25,8 @@ BY_WINDOW = 0
 #: The choices of how far to look ahead.
 DAYS_AHEAD = (BY_WINDOW, 30, 60, 90, SOON_DAYS, 365)
 TITLES_A_PAGE = 50
+#: How far a list is counted, unless somebody asks for more: each title is held against the enterprise's others.
+MOST_COUNTED = 10_000
 
 _BY_LAST_DAY = "r.valid_to, r.enterprise_id, r.id"
 #: Whoever ended has nothing to renew.
@@ -75,12 +78,20 @@ def _due(condition: str) -> str:
     return f"{condition} AND {stands} AND {_OF_ONE_THAT_LIVES} AND {_IS_THE_LAST}"
 
 
+def _listed(library: Library) -> str:
+    """Titles by edition, in words that an index in the order of the lists is used for.
+
+    Nearly all that name an edition are of these programmes. PostgreSQL would take each of both for a rare thing.
+    """
+    return f"r.edition IS NOT NULL AND array_position({edition_programmes(library)}, CAST(r.programme AS text)) IS NOT NULL"
+
+
 def _named_on_latest(library: Library) -> str:
-    return f"r.programme = ANY({edition_programmes(library)}) AND {_in_force(library)}"
+    return f"{_listed(library)} AND {_in_force(library)}"
 
 
 def _ever_named(library: Library) -> str:
-    return f"r.programme = ANY({edition_programmes(library)}) AND r.superseded_at IS NULL AND r.valid_from <= :on"
+    return f"{_listed(library)} AND r.superseded_at IS NULL AND r.valid_from <= :on"
 
 
 def _fails(condition: str) -> str:
@@ -138,6 +149,8 @@ class Asked:
     #: The district of whoever asks. Row-level security shows no other anyway; said here, an index can be used for it.
     within: str = ""
     page: int = 1
+    #: However long it takes, the list is counted to its end.
+    is_counted_out: bool = False
 
     @property
     def ahead(self) -> int:
@@ -152,6 +165,8 @@ async def list_titles(
     library: Library,
     memory: Memory | None = None,
     limit: int | None = None,
+    *,
+    is_counted_later: bool = False,
 ) -> Found:
     """One page of the titles that a view shows, with their enterprise and what the rules say of it today.
 
@@ -162,6 +177,7 @@ async def list_titles(
         library: the rules.
         memory: where the count is kept while nothing changes that it rests on.
         limit: titles a page, `TITLES_A_PAGE` where it is not given.
+        is_counted_later: in a large registry the count is left out where nobody remembers it (`Found.is_uncounted`).
     """
     most = limit or TITLES_A_PAGE
     windows = await renewal_windows(session, library)
@@ -169,25 +185,33 @@ async def list_titles(
     page = max(1, asked.page)
 
     async def rows_of(wanted: int) -> list[dict[str, Any]]:
-        return await _rows(session, asked.view, source, values | {"limit": most, "offset": (wanted - 1) * most})
+        # One more than is shown says whether the list goes on.
+        return await _rows(session, asked.view, source, values | {"limit": most + 1, "offset": (wanted - 1) * most})
 
-    rows = await rows_of(page)
-    if 0 < len(rows) < most or (not rows and page == 1):
+    found = await rows_of(page)
+    rows, goes_on = found[:most], len(found) > most
+    if not goes_on and (rows or page == 1):
         return Found(rows, (page - 1) * most + len(rows), page, most)
-
-    async def count() -> int:
-        return (await session.execute(text(f"SELECT count(*) {source}"), values)).scalar_one()
-
-    if memory is None:
-        total = await count()
-    else:
-        state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
-        rests_on = tuple(sorted((name, one.begins, one.days) for name, one in windows.items()))
-        total = await memory.recall(("titles", replace(asked, page=1), on, rests_on), state, count)
+    state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
+    rests_on = tuple(sorted((name, one.begins, one.days) for name, one in windows.items()))
+    key = ("titles", replace(asked, page=1), on, rests_on)
+    if rows and is_counted_later and memory and not asked.is_counted_out and not memory.knows(key, state):
+        if await is_large(session):
+            return Found(rows, page * most, page, most, is_more=True, goes_on=True, is_uncounted=True)
+    total, is_more = await (memory or Memory()).recall(key, state, lambda: _count(session, asked, source, values))
     if rows:
-        return Found(rows, total, page, most)
+        return Found(rows, total, page, most, is_more=is_more, goes_on=goes_on)
     last = pages_of(total, most)
-    return Found(await rows_of(last), total, last, most)
+    return Found((await rows_of(last))[:most], total, last, most)
+
+
+async def _count(session: AsyncSession, asked: Asked, source: str, values: Mapping[str, Any]) -> tuple[int, bool]:
+    """How many titles there are; and whether there are even more, where they were not counted to the end."""
+    if asked.is_counted_out:
+        return (await session.execute(text(f"SELECT count(*) {source}"), values)).scalar_one(), False
+    counted = f"SELECT count(*) FROM (SELECT {source} LIMIT {MOST_COUNTED + 1}) AS counted"
+    total = (await session.execute(text(counted), values)).scalar_one()
+    return (MOST_COUNTED, True) if total > MOST_COUNTED else (total, False)
 
 
 def _source(
@@ -198,7 +222,9 @@ def _source(
     condition = view.condition(library)
     values: dict[str, Any] = {"on": on, "days": asked.ahead}
     if view.looks_ahead and asked.ahead == BY_WINDOW:
-        due = due_on(list(windows.values()), on)
+        each_year = programmes_each_year(library)
+        meant = (asked.programme,) if asked.programme else [name for name in windows if name not in each_year]
+        due = due_on([one for name, one in windows.items() if name in meant], on)
         condition = _due(due.sql)
         values |= due.values
     if asked.view == "failing":
@@ -220,15 +246,16 @@ def _source(
 
 async def _rows(session: AsyncSession, view: str, source: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
     order = VIEWS[view].order
-    found = await session.execute(
-        text(
-            "SELECT r.*, r.valid_to - CAST(:on AS date) AS days_left, e.name, e.credit_code, e.region_code, x.outcome,"
-            f" x.is_likely, x.failed FROM (SELECT {HELD_FIELDS} {source} ORDER BY {order} LIMIT :limit OFFSET :offset) AS r"
-            " JOIN enterprise e ON e.id = r.enterprise_id"
-            f" LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme ORDER BY {order}"
-        ),
-        values,
-    )
+    async with reading_a_page(session):
+        found = await session.execute(
+            text(
+                "SELECT r.*, r.valid_to - CAST(:on AS date) AS days_left, e.name, e.credit_code, e.region_code, x.outcome,"
+                f" x.is_likely, x.failed FROM (SELECT {HELD_FIELDS} {source} ORDER BY {order} LIMIT :limit OFFSET :offset) AS r"
+                " JOIN enterprise e ON e.id = r.enterprise_id"
+                f" LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme ORDER BY {order}"
+            ),
+            values,
+        )
     return [dict(row) for row in found.mappings()]
 
 

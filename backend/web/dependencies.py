@@ -65,6 +65,14 @@ async def work(request: Request, engine: Engine, person: SignedIn) -> AsyncGener
         yield session
 
 
+@asynccontextmanager
+async def read_again(request: Request, person: PersonSignedIn) -> AsyncGenerator[AsyncSession]:
+    """A unit of work that outlives the request's, seeing the same and writing nothing."""
+    async with unit_of_work(engine_of(request), scope_of(person)) as session:
+        await session.execute(text("SET TRANSACTION READ ONLY"))
+        yield session
+
+
 async def own_work(request: Request, engine: Engine, person: EnterpriseAccount) -> AsyncGenerator[AsyncSession]:
     """The same for an enterprise's own pages, where it writes: it sees itself and nothing else."""
     if person.enterprise_id is None:

@@ -27,6 +27,8 @@ class Found:
     is_more: bool = False
     #: Where nobody counted, whether anything comes after this page.
     goes_on: bool = False
+    #: `total` is how far the list was read, and its count is asked for by itself.
+    is_uncounted: bool = False
 
     @property
     def pages(self) -> int:

@@ -68,6 +68,13 @@ def is_htmx(request: Request) -> bool:
     return request.headers.get("hx-request") == "true" and request.headers.get("hx-boosted") != "true"
 
 
+def piece_for(request: Request) -> str | None:
+    """Which block of a list's page htmx asks for: its count, which comes after the rows, or all of it; None: the page."""
+    if not is_htmx(request):
+        return None
+    return "count" if request.headers.get("hx-target") == "count" else "results"
+
+
 def wants_json(request: Request) -> bool:
     """Whether the answer goes to a program: every address of the API, and who accepts JSON but no page."""
     accept = request.headers.get("accept", "")

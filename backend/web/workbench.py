@@ -1,7 +1,7 @@
 """The workbench: the first page, which says what to do this week."""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.access.proposals import waiting_for
+from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.cultivation.service_file import due_items
 from backend.cultivation.stages import ACTION_KINDS
@@ -23,8 +24,8 @@ from backend.plans.tasks import tasks_to_look_at
 from backend.recognitions.ladder import RUNGS, programmes_on_ladder
 from backend.recognitions.queries import ladder_counts
 from backend.recognitions.worklists import SOON_DAYS, Asked, list_titles
-from backend.web.dependencies import Work
-from backend.web.memory import Seen, Topic, memory_of, seen_by
+from backend.web.dependencies import Work, read_again
+from backend.web.memory import Lately, Topic, memory_of
 from backend.web.templates import render
 from rules.library import library
 
@@ -47,8 +48,8 @@ _RESTS_ON: dict[str, tuple[Topic, ...]] = {
 async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLResponse:
     """Ladder, targets, certificates that expire, who became eligible, what is missing most."""
     day, rules = today(), library()
-    seen = await seen_by(session)
-    found = {part: await _part(request, session, seen, part, person.region_code) for part in _RESTS_ON}
+    lately = {part: await _part(request, session, part, person) for part in _RESTS_ON}
+    found = {part: one.value for part, one in lately.items()}
     counts, total = found["counts"]
     # An officer's own day is a handful of rows, and never another's: it is asked for each time.
     mine = await due_items(session, day + timedelta(days=DAYS_AHEAD), person.id) if person.role.may_write else None
@@ -60,29 +61,36 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
         steps=[{"rung": one.id, "name": one.name, "count": counts[one.id], "note": "", "href": f"/enterprises?rung={one.id}"} for one in RUNGS],
         total=total, ending=found["ending"], days=SOON_DAYS, newly=found["newly"], missing=found["missing"],
         plans=found["plans"], last_run=await _last_run(session), mine=mine, own=own, tasks=tasks, waiting=waiting, came_in=await came_in(session), shown=SHOWN, days_ahead=DAYS_AHEAD,
-        kinds={"step": "步骤"} | ACTION_KINDS,
+        kinds={"step": "步骤"} | ACTION_KINDS, held_at=min((one.held_at for one in lately.values() if one.held_at), default=None),
     )  # fmt: skip
 
 
-async def _part(request: Request, session: AsyncSession, seen: Seen, part: str, region: str) -> Any:
-    """One part of the page, from memory while nothing changed that it rests on."""
-    day, rules = today(), library()
+async def _part(request: Request, session: AsyncSession, part: str, person: PersonSignedIn) -> Lately[Any]:
+    """One part of the page, from memory while nothing changed that it rests on, or until it is worked out anew."""
+    day, region = today(), person.region_code
+
+    async def work(session: AsyncSession) -> Any:
+        return await _worked_out(session, part, day, region)
+
+    return await memory_of(request).lately(
+        ("workbench", part, day, region), _RESTS_ON[part], work, session, again=lambda: read_again(request, person)
+    )
+
+
+async def _worked_out(session: AsyncSession, part: str, day: date, region: str) -> Any:
+    rules = library()
     programmes = list(programmes_on_ladder(rules))
-
-    async def work() -> Any:
-        match part:
-            case "counts":
-                return await ladder_counts(session, day, rules), await _total(session)
-            case "ending":
-                return await list_titles(session, Asked(within=region), day, rules, limit=SHOWN)
-            case "newly":
-                return await newly_eligible(session, programmes, limit=SHOWN)
-            case "missing":
-                return await most_missing(session, programmes, limit=SHOWN)
-            case _:
-                return await workbench_plans(session, day, region)
-
-    return await memory_of(request).recall(("workbench", part, day, region), seen.of(_RESTS_ON[part]), work)
+    match part:
+        case "counts":
+            return await ladder_counts(session, day, rules), await _total(session)
+        case "ending":
+            return await list_titles(session, Asked(within=region, is_counted_out=True), day, rules, limit=SHOWN)
+        case "newly":
+            return await newly_eligible(session, programmes, limit=SHOWN)
+        case "missing":
+            return await most_missing(session, programmes, limit=SHOWN)
+        case _:
+            return await workbench_plans(session, day, region)
 
 
 async def _total(session: AsyncSession) -> int:

@@ -15,9 +15,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import today
 from backend.database.session import copy_rows, owner_unit_of_work
+from backend.enterprises import filtering
 from backend.enterprises import search as searching
 from backend.enterprises.paging import Sort, place_of
 from backend.enterprises.search import Filters, search
+from backend.web import memory
 from rules.library import library
 from tests.backend.conftest import ClientAs
 from tests.factories import column, make_code, make_enterprise, make_filing, make_recognition
@@ -376,9 +378,9 @@ async def test_many_who_stand_as_asked_are_found_like_few(session: AsyncSession,
     for outcome in ("held", "not_held", "candidate", "eligible"):
         asked = Filters(programme="hnte", outcome=outcome)
         few = await search(session, asked, today(), library())
-        monkeypatch.setattr(searching, "FEW", -1)
+        monkeypatch.setattr(filtering, "FEW", -1)
         many = await search(session, asked, today(), library())
-        monkeypatch.setattr(searching, "FEW", 2_000)
+        monkeypatch.setattr(filtering, "FEW", 2_000)
         assert ([row["id"] for row in many.rows], many.total) == ([row["id"] for row in few.rows], few.total)
     assert (await session.execute(text("SELECT count(*) FROM recognition"))).scalar_one() > 0
 
@@ -441,7 +443,8 @@ async def test_an_officer_of_one_district_cannot_answer_for_another(
 
 
 async def test_a_list_that_no_index_counts_is_counted_so_far_only(city: AsyncClient, monkeypatch: pytest.MonkeyPatch):
-    for name, value in (("FEW", -1), ("MOST_COUNTED", 4), ("PAGE_SIZE", 3)):
+    monkeypatch.setattr(filtering, "FEW", -1)
+    for name, value in (("MOST_COUNTED", 4), ("PAGE_SIZE", 3)):
         monkeypatch.setattr(searching, name, value)
     page = (await city.get("/enterprises?q=泰州&sort=code")).text
     assert "共 4 家企业以上" in page
@@ -456,13 +459,58 @@ async def test_a_list_that_no_index_counts_is_counted_so_far_only(city: AsyncCli
     assert (told["total"], told["is_more"]) == (4, True)
 
 
+async def test_in_a_large_registry_the_count_that_takes_long_comes_after_the_rows(
+    city: AsyncClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(memory, "LARGE", -1)
+    monkeypatch.setattr(filtering, "FEW", -1)
+    monkeypatch.setattr(searching, "PAGE_SIZE", 3)
+    path = "/enterprises?q=泰州&sort=code"
+    page = (await city.get(path)).text
+    assert page.count('name="id"') == 3
+    assert "共 3 家企业以上" in page
+    asked = re.search(r'id="count" hx-get="([^"]+)" hx-trigger="load"', page)
+    assert asked is not None
+    piece = (await city.get(asked[1].replace("&amp;", "&"), headers={"HX-Request": "true", "HX-Target": "count"})).text
+    assert ("共 11 家企业，" in piece, 'name="id"' in piece, "hx-trigger" in piece) == (True, False, False)
+    assert "共 11 家企业，" in (await city.get(path)).text
+
+
+@pytest.mark.parametrize("fact", ["sales_revenue", "employee_total", "rd_expense_hnte", "sales"])
+async def test_few_and_many_who_lack_a_fact_are_found_alike(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch, fact: str
+):
+    await make_many(session)
+    ids = await column(session, "SELECT id FROM enterprise ORDER BY id")
+    lacks = [
+        ["sales_revenue[2025]"], ["sales_revenue[2025]", "employee_total[2025]"], ["employee_total"],
+        ["rd_expense_hnte_domestic[2024]"], ["sales_revenue", "staff", "employees", "rd_expense_hnte"], [],
+    ]  # fmt: skip
+    names = (
+        "enterprise_id", "programme", "outcome", "is_likely", "version", "failed", "unknown", "missing", "as_of", "run_id",
+    )  # fmt: skip
+    rows = [
+        (number, programme, "undetermined", False, "x", [], [], facts, today(), 1)
+        for number, facts in zip(ids, lacks, strict=False)
+        for programme in ("hnte", "tech_sme")
+    ]
+    await copy_rows(session, "eligibility", names, rows)
+    found: list[tuple[list[int], int]] = []
+    for few in (10_000, 1, -1):
+        monkeypatch.setattr(filtering, "FEW", few)
+        one = await search(session, Filters(missing=fact, sort="code"), today(), library())
+        found.append((sorted(row["id"] for row in one.rows), one.total))
+    meant = {"sales_revenue": ids[:2], "employee_total": ids[1:3]}.get(fact, [])
+    assert found == [(meant, len(meant))] * 3
+
+
 @pytest.mark.parametrize(
     "q", ["泰", "州", "泰州", "第1", "1厂", "tz", "z", "新厂", "泰州 新", "9132", "9132 02", "%", "_", "厂 9"]
 )
 async def test_few_and_many_are_found_by_the_same_words(session: AsyncSession, monkeypatch: pytest.MonkeyPatch, q: str):
     await make_many(session)
     few = await search(session, Filters(q=q), today(), library())
-    monkeypatch.setattr(searching, "FEW", -1)
+    monkeypatch.setattr(filtering, "FEW", -1)
     many = await search(session, Filters(q=q), today(), library())
     assert ([row["id"] for row in many.rows], many.total) == ([row["id"] for row in few.rows], few.total)
     found = await session.execute(text("SELECT id, search_text FROM enterprise"))

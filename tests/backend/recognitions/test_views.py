@@ -13,6 +13,7 @@ from backend.database.session import copy_rows, owner_unit_of_work
 from backend.recognitions import worklists
 from backend.recognitions.service import revoke
 from backend.recognitions.worklists import VIEWS, Asked, list_titles
+from backend.web import memory
 from rules.library import library
 from tests.backend.conftest import ClientAs
 from tests.factories import make_enterprise, make_recognition
@@ -165,3 +166,23 @@ async def test_a_district_officer_sees_titles_of_the_own_district_only(jingjiang
 
 async def test_a_view_without_titles_says_what_to_do(jingjiang: AsyncClient):
     assert "没有这样的认定" in (await jingjiang.get("/recognitions?view=revoked")).text
+
+
+async def test_in_a_large_registry_titles_are_counted_after_they_are_shown(
+    engine: AsyncEngine, client_as: ClientAs, monkeypatch: pytest.MonkeyPatch
+):
+    async with owner_unit_of_work(engine) as session:
+        for _ in range(3):
+            await make_recognition(session, await make_enterprise(session), "hnte", today() - timedelta(days=9))
+    monkeypatch.setattr(memory, "LARGE", -1)
+    monkeypatch.setattr(worklists, "TITLES_A_PAGE", 2)
+    city, path = await client_as("city_officer"), "/recognitions?view=in_force"
+    page = (await city.get(path)).text
+    assert "共 2 项认定以上" in page
+    assert 'href="/recognitions?view=in_force&amp;page=2" rel="next"' in page
+    piece = await city.get(path, headers={"HX-Request": "true", "HX-Target": "count"})
+    assert "共 3 项认定，第 1 / 2 页" in piece.text
+    monkeypatch.setattr(worklists, "MOST_COUNTED", 1)
+    viewer = await client_as("viewer")
+    assert "共 2 项认定以上" in (await viewer.get(path)).text
+    assert "共 3 项认定，" in (await city.get(f"{path}&counted=out")).text

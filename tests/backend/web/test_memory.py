@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
+from backend.web import memory as memories
 from backend.web.memory import Memory, seen_by
 from tests.factories import make_enterprise, make_filing, make_recognition
 
@@ -91,3 +93,77 @@ async def test_what_was_not_asked_for_longest_is_forgotten():
     await memory.recall(("a",), (), one)
     await memory.recall(("b",), (), one)
     assert await memory.recall(("a",), (), two) == 2
+
+
+class Slow:
+    """A figure that takes too long for a page, and tells how often it was worked out."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def __call__(self, _session: AsyncSession) -> int:
+        self.times += 1
+        return self.times
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry of any size is large, and any figure takes long."""
+    monkeypatch.setattr(memories, "LARGE", -1)
+    monkeypatch.setattr(memories, "LONG", 0)
+
+
+async def lately(engine: AsyncEngine, memory: Memory, work: Slow, scope: Scope | None = None) -> tuple[int, bool]:
+    """The figure as a page gets it, and whether it says that it may be another by now."""
+
+    def opened() -> AbstractAsyncContextManager[AsyncSession]:
+        return unit_of_work(engine, scope or Scope.city())
+
+    async with opened() as session:
+        found = await memory.lately(("figure",), ("enterprise",), work, session, opened)
+    return found.value, found.held_at is not None
+
+
+async def change(engine: AsyncEngine) -> None:
+    async with owner_unit_of_work(engine) as work:
+        await make_enterprise(work)
+
+
+async def test_a_long_figure_is_shown_as_it_was_and_worked_out_behind_the_page(engine: AsyncEngine, large: None):
+    memory, work = Memory(), Slow()
+    found = [await lately(engine, memory, work)]
+    await change(engine)
+    found.append(await lately(engine, memory, work))
+    await memory.settled()
+    found.append(await lately(engine, memory, work))
+    assert found == [(1, False), (1, True), (2, False)]
+
+
+async def test_what_is_shown_as_it_was_is_no_other_readers(engine: AsyncEngine, large: None):
+    memory, work = Memory(), Slow()
+    await lately(engine, memory, work)
+    await change(engine)
+    assert await lately(engine, memory, work, Scope.district("321282")) == (2, False)
+
+
+async def test_in_a_small_registry_every_change_shows_at_once(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(memories, "LONG", 0)
+    memory, work = Memory(), Slow()
+    await lately(engine, memory, work)
+    await change(engine)
+    assert await lately(engine, memory, work) == (2, False)
+
+
+async def test_a_figure_that_could_not_be_renewed_stays_and_is_tried_again(engine: AsyncEngine, large: None):
+    memory, work = Memory(), Slow()
+    await lately(engine, memory, work)
+    await change(engine)
+
+    def closed() -> AbstractAsyncContextManager[AsyncSession]:
+        raise OSError("gone")
+
+    async with unit_of_work(engine, Scope.city()) as session:
+        found = await memory.lately(("figure",), ("enterprise",), work, session, closed)
+    await memory.settled()
+    assert (found.value, await lately(engine, memory, work)) == (1, (1, True))
+    await memory.close()

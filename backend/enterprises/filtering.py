@@ -1,0 +1,304 @@
+"""Which enterprises a list shows: its filters, and the WHERE clause that they make.
+
+What many rows are asked for is looked up first with the owner's rights, as ids: where they are few, the list is made of
+them; where they are many, it is walked in its order and each row is asked.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.enterprises.credit_code import normalise
+from backend.enterprises.lineage import lives
+from backend.enterprises.paging import Sort
+from backend.enterprises.queries import region_on
+from backend.plans.territory import Division, territory_of
+from backend.recognitions.ladder import BY_ID, programmes_on_ladder
+from backend.recognitions.queries import is_standing_kept, standing
+from rules.library import Library
+
+#: So few are given to the database by name; more are looked for while a list is walked in its order.
+FEW = 10_000
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a list of enterprises is narrowed by; empty narrows nothing."""
+
+    q: str = ""
+    rung: str = ""
+    region: str = ""
+    #: now: the district is that of today, whatever the day; else the district of the day.
+    territory: str = ""
+    #: GB/T 4754 digits that the industry begins with, several parted by commas (a section is its divisions).
+    industry: tuple[str, ...] = ()
+    chain: str = ""
+    park: str = ""
+    programme: str = ""
+    #: Outcome of `programme`: eligible, likely, undetermined, ineligible, candidate; or held (when empty), not_held.
+    outcome: str = ""
+    #: An indicator that holds up an answer nearly settled about a title of the ladder.
+    missing: str = ""
+    #: Digits of the id of the officer who answers for it, `none` for those that nobody answers for.
+    officer: str = ""
+    #: The district of whoever asks. Row-level security shows no other anyway; said here, an index can be used for it.
+    within: str = ""
+    #: Those named one by one; none narrows nothing.
+    ids: tuple[int, ...] = ()
+    sort: Sort = "name"
+    page: int = 1
+    #: The place in the order that the page begins after (`paging.place_of`); without it the rows before are counted off.
+    after: tuple[Any, ...] | None = None
+    #: The page ends before that place instead.
+    is_backwards: bool = False
+    #: However long it takes, the list is counted to its end.
+    is_counted_out: bool = False
+
+
+class Conditions:
+    """The WHERE clause of a list with its parameters, condition by condition."""
+
+    def __init__(self, on: date, library: Library, *, is_kept: bool) -> None:
+        self.on = on
+        self.library = library
+        self.is_kept = is_kept
+        # An undone import's newcomers and files that are part of another's stay, but nobody is looking for them.
+        self.parts: list[str] = ["e.status NOT IN ('withdrawn', 'merged')"]
+        self.values: dict[str, Any] = {"on": on, "known_at": None}
+        #: The same as `parts` in words that a count of very many is better off with.
+        self.counted: list[str] = list(self.parts)
+        #: Whether no index alone tells how many there are.
+        self.is_dear = False
+        #: The first of very many whom one of the `counted` conditions means, for a count that may stop early; and which.
+        self.first: tuple[int, ...] = ()
+        self.means_first = ""
+
+    def add(self, condition: str, *, counted: str = "", is_dear: bool = False, **values: Any) -> None:
+        self.parts.append(condition)
+        self.counted.append(counted or condition)
+        self.is_dear = self.is_dear or is_dear
+        self.values |= values
+
+    def add_many(self, condition: str, among: str, first: tuple[int, ...], **values: Any) -> None:
+        """A condition that very many fulfil: asked of each row of a page, and of all at once (`among`) for a count."""
+        self.add(condition, counted=among, is_dear=True, **values)
+        if first:
+            self.first, self.means_first = first, among
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was looked up for a list before its rows are read."""
+
+    #: Whether the enterprises' rows say on which rung they stand on the day.
+    is_kept: bool
+    #: The ids that the words mean, where they are few; None for many, and where nothing was searched for.
+    meant: list[int] | None = None
+    #: The ids of those that stand to the programme as asked, where they are few; None for many.
+    standing: list[int] | None = None
+    #: The ids of those that lack the fact asked about, where they are few; None for many.
+    lacking: list[int] | None = None
+    #: Where they are many, the first of them, one more than a list is counted.
+    first_standing: tuple[int, ...] = ()
+    first_lacking: tuple[int, ...] = ()
+
+
+async def look_up(session: AsyncSession, filters: Filters, on: date, library: Library) -> Looked:
+    """What a list's filters need to know before they become a condition."""
+    is_about_rungs = bool(filters.rung) or filters.sort == "rung"
+    is_kept = is_about_rungs and await is_standing_kept(session, on, library)
+    meant = await _few_meant(session, filters)
+    standing, first_standing = _few(await _some_standing(session, filters, on, library))
+    lacking, first_lacking = _few(await _some_lacking(session, filters, library))
+    return Looked(is_kept, meant, standing, lacking, first_standing, first_lacking)
+
+
+def _few(ids: list[int] | None) -> tuple[list[int] | None, tuple[int, ...]]:
+    """Few ids as such; of very many the first."""
+    return (None, tuple(ids)) if ids is not None and len(ids) > FEW else (ids, ())
+
+
+async def _few_meant(session: AsyncSession, filters: Filters) -> list[int] | None:
+    typed = _typed(filters.q)
+    if not typed:
+        return None
+    found = await session.execute(
+        text("SELECT ARRAY(SELECT find_enterprises(CAST(:words AS text[]), CAST(:codes AS text[]), :within, :most))"),
+        {
+            "words": [word for word, _ in typed], "codes": [code for _, code in typed], "within": filters.within,
+            "most": FEW + 1,
+        },
+    )  # fmt: skip
+    ids: list[int] = found.scalar_one()
+    return ids if len(ids) <= FEW else None
+
+
+def _typed(q: str) -> list[tuple[str, str]]:
+    """The words of a search, all of which must be hit: each as names are kept, and as codes are."""
+    return [(_narrow(word), normalise(word).lower()) for word in q.split()]
+
+
+async def _some_standing(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int] | None:
+    if not filters.programme or filters.outcome == "not_held":
+        return None
+    found = await session.execute(
+        text(f"SELECT ARRAY(SELECT {_STANDING_SO})"),
+        {**_standing_values(filters, on, library), "most": FEW + 1},
+    )
+    ids: list[int] = found.scalar_one()
+    return ids
+
+
+async def _some_lacking(session: AsyncSession, filters: Filters, library: Library) -> list[int] | None:
+    if not filters.missing:
+        return None
+    found = await session.execute(
+        text(f"SELECT ARRAY(SELECT {_LACKING_SO})"), {**_lacking_values(filters.missing, library), "most": FEW + 1}
+    )
+    ids: list[int] = found.scalar_one()
+    return ids
+
+
+def place_column(territory: str, on: date) -> str:
+    """The SQL of the district that a list goes by."""
+    return "e.region_code" if territory == Division.NOW else region_on(on)
+
+
+def conditions_of(filters: Filters, on: date, library: Library, looked: Looked) -> Conditions:
+    """The WHERE clause of a list and its parameters."""
+    conditions = Conditions(on, library, is_kept=looked.is_kept)
+    if filters.q.strip():
+        _by_words(filters.q, looked, conditions)
+    elif not filters.ids:
+        # Whoever ended is found by name, and stands in no list from that day on.
+        conditions.add(lives())
+    conditions.values["territory"] = filters.territory
+    if filters.ids:
+        conditions.add("e.id = ANY(:ids)", ids=list(filters.ids))
+    if filters.within:
+        conditions.add("e.region_code = :within", within=filters.within)
+    if filters.region:
+        _by_region(filters, conditions)
+    if filters.park:
+        conditions.add("e.park = :park", park=filters.park)
+    if filters.industry:
+        conditions.add("left(e.industry_code, 2) = ANY(:industry)", industry=list(filters.industry))
+    if filters.chain:
+        chained = "e.id IN (SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain)"
+        conditions.add(chained, is_dear=True, chain=filters.chain)
+    if filters.rung:
+        _by_rung(filters.rung, conditions)
+    if filters.programme:
+        _by_outcome(filters, looked, conditions)
+    if filters.missing:
+        _by_missing(filters.missing, looked, conditions)
+    if filters.officer:
+        _by_officer(filters.officer, conditions)
+    return conditions
+
+
+def _by_words(q: str, looked: Looked, conditions: Conditions) -> None:
+    if looked.meant is not None:
+        conditions.add("e.id = ANY(:meant)", meant=looked.meant)
+        return
+    for number, (word, code) in enumerate(_typed(q)):
+        hit = f"e.search_text LIKE :word_{number}"
+        if code not in ("", word):
+            hit = f"{hit} OR e.search_text LIKE :code_{number}"
+        # Behind row-level security the planner takes any word for a rare one, and would sort whom it finds everywhere.
+        hit = f"CASE WHEN {hit} THEN true ELSE false END"
+        conditions.add(hit, is_dear=True, **{f"word_{number}": _pattern(word)})
+        conditions.values |= {f"code_{number}": _pattern(code)} if code not in ("", word) else {}
+
+
+def _by_region(filters: Filters, conditions: Conditions) -> None:
+    """By the district of today, or by whatever codes meant the district on the day."""
+    there = place_column(filters.territory, conditions.on)
+    if there == "e.region_code":
+        conditions.add("e.region_code = :region", region=filters.region)
+        return
+    meant = {filters.region, *territory_of(filters.region, conditions.on).codes}
+    conditions.add(f"{there} = ANY(:regions)", is_dear=True, regions=sorted(meant))
+
+
+def _narrow(word: str) -> str:
+    """As names are kept: Latin letters narrow and small, brackets wide."""
+    folded = unicodedata.normalize("NFKC", word).lower()
+    return folded.translate(str.maketrans("()", "（）"))
+
+
+def _pattern(word: str) -> str:
+    escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _by_rung(rung: str, conditions: Conditions) -> None:
+    order = 0 if rung == "none" else BY_ID[rung].order if rung in BY_ID else -1
+    if conditions.is_kept:
+        conditions.add("e.rung_order = :rung_order", rung_order=order)
+        return
+    standing_then = standing(conditions.library)
+    if rung == "none":
+        conditions.add(f"NOT EXISTS (SELECT FROM {standing_then} AS s WHERE s.enterprise_id = e.id)")
+        return
+    conditions.add(
+        f"e.id IN (SELECT enterprise_id FROM {standing_then} AS s WHERE s.rung_order = :rung_order)", rung_order=order
+    )
+
+
+#: The ids of those that stand to a programme as asked, of all the city, for the list itself says who may see whom: at
+#: most so many, and all of them; and whether one does.
+_STANDING_SO = "enterprises_standing(:programme, :outcome, :on, :by_edition, '', :most)"
+_STANDING = "enterprises_standing(:programme, :outcome, :on, :by_edition)"
+_STANDS = "stands_to(e.id, :programme, :outcome, :on, :by_edition)"
+
+
+def _standing_values(filters: Filters, on: date, library: Library) -> dict[str, Any]:
+    programme = library.by_name.get(filters.programme)
+    by_edition = programme is not None and programme.source.validity == "edition"
+    return {
+        "programme": filters.programme, "outcome": filters.outcome or "held", "on": on, "by_edition": by_edition,
+    }  # fmt: skip
+
+
+def _by_outcome(filters: Filters, looked: Looked, conditions: Conditions) -> None:
+    """By how an enterprise stands to a programme; a programme alone means those that hold its title."""
+    if looked.standing is not None:
+        conditions.add("e.id = ANY(:standing)", standing=looked.standing)
+        return
+    # One of a few who are walked past is asked for itself; to count, or to find those ticked, all are looked up in a hash.
+    answer = "FALSE" if filters.outcome == "not_held" else "TRUE"
+    among = f"(e.id IN (SELECT {_STANDING})) IS {answer}"
+    values = _standing_values(filters, conditions.on, conditions.library)
+    conditions.add_many(_STANDS, among, looked.first_standing, **values)
+
+
+#: Whom the workbench counts under a fact that is missing most: at most so many of them, and all; and whether one is.
+_LACKING_SO = "enterprises_lacking(:missing, CAST(:on_ladder AS text[]), :most)"
+_LACKING = "enterprises_lacking(:missing, CAST(:on_ladder AS text[]))"
+_LACKS = "lacks_fact(e.id, :missing, CAST(:on_ladder AS text[]))"
+
+
+def _lacking_values(indicator: str, library: Library) -> dict[str, Any]:
+    return {"missing": indicator, "on_ladder": list(programmes_on_ladder(library))}
+
+
+def _by_missing(indicator: str, looked: Looked, conditions: Conditions) -> None:
+    """By a fact that holds up an answer nearly settled."""
+    if looked.lacking is not None:
+        conditions.add("e.id = ANY(:lacking)", lacking=looked.lacking)
+        return
+    among = f"e.id IN (SELECT {_LACKING})"
+    conditions.add_many(_LACKS, among, looked.first_lacking, **_lacking_values(indicator, conditions.library))
+
+
+def _by_officer(officer: str, conditions: Conditions) -> None:
+    if officer == "none":
+        conditions.add("NOT EXISTS (SELECT FROM enterprise_officer a WHERE a.enterprise_id = e.id)", is_dear=True)
+    elif officer.isascii() and officer.isdecimal():
+        answered_for = "e.id IN (SELECT enterprise_id FROM enterprise_officer WHERE officer_id = :officer)"
+        conditions.add(answered_for, officer=int(officer[:9]))
