@@ -72,7 +72,9 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take them away again."""
     op.execute("DROP INDEX recognition_in_order_of_lists")
-    op.execute(f"CREATE INDEX eligibility_nearly_settled ON eligibility (programme, enterprise_id) INCLUDE (missing) {_FEW}")
+    op.execute(
+        f"CREATE INDEX eligibility_nearly_settled ON eligibility (programme, enterprise_id) INCLUDE (missing) {_FEW}"
+    )
     op.execute("DROP INDEX eligibility_by_missing")
     for function in reversed(_FUNCTIONS):
         op.execute(f"DROP FUNCTION {function}")
