@@ -23,6 +23,7 @@ from backend.settings import Settings
 from backend.web.csrf import ForgedRequest, demand_proof
 from backend.web.dependencies import CurrentSettings, Engine, OwnerWork
 from backend.web.responses import redirect, safe_next
+from backend.web.speech import is_said_again
 from backend.web.templates import render
 from rules.translation import marked, say
 
@@ -58,6 +59,8 @@ async def sign_in(
     request: Request, engine: Engine, settings: CurrentSettings, form: Annotated[SignInForm, Form()]
 ) -> Response:
     """Open a session, and go on to where one wanted to go."""
+    if is_said_again(request):
+        return login_page(request, form)
     try:
         await demand_proof(request, request.cookies.get(form_cookie(request), ""))
     except ForgedRequest:
@@ -152,6 +155,8 @@ async def pass_code(
     request: Request, engine: Engine, settings: CurrentSettings, form: Annotated[CodeForm, Form()]
 ) -> Response:
     """Make the half session a whole one, under a new token. A wrong code counts like a wrong password."""
+    if is_said_again(request):
+        return _code_page(request, form)
     try:
         await demand_proof(request, request.cookies.get(form_cookie(request), ""))
     except ForgedRequest:

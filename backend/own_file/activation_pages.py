@@ -21,6 +21,7 @@ from backend.settings import Settings
 from backend.web.csrf import ForgedRequest, demand_proof
 from backend.web.dependencies import CurrentSettings, Engine
 from backend.web.responses import redirect
+from backend.web.speech import is_said_again
 from backend.web.templates import render
 from rules.translation import say
 
@@ -42,6 +43,8 @@ async def open_account(
     request: Request, engine: Engine, settings: CurrentSettings, form: Annotated[ActivationForm, Form()]
 ) -> Response:
     """Open the account and sign in. Whatever is refused is told in one sentence and traced."""
+    if is_said_again(request):
+        return _page(request, settings, form)
     try:
         await demand_proof(request, request.cookies.get(form_cookie(request), ""))
     except ForgedRequest as problem:

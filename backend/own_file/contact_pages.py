@@ -35,6 +35,7 @@ from backend.own_file.threads import (
 )
 from backend.web.dependencies import OwnWork
 from backend.web.responses import redirect
+from backend.web.speech import is_said_again
 from backend.web.templates import render
 from rules.library import library
 from rules.translation import marked, say
@@ -72,6 +73,8 @@ async def apply_for_pool(
     # Browsers send a field of files that was left empty as one without a name.
     given = [one for one in papers or () if one.filename]
     typed = {"programme": programme, "words": words}
+    if is_said_again(request):
+        return await _pool_page(request, session, person, typed, "", [])
     if len(given) > MOST_PAPERS:
         refused = say("一次最多附 {most} 份材料，您选了 {n} 份。没有提交。", most=MOST_PAPERS, n=len(given))
         return await _pool_page(request, session, person, typed, refused, [])
@@ -123,6 +126,8 @@ async def open_own_thread(
     request: Request, session: OwnWork, person: EnterpriseAccount, form: Annotated[ThreadForm, Form()]
 ) -> Response:
     """Begin a matter."""
+    if is_said_again(request):
+        return await _threads_page(request, session, person, form, "")
     try:
         thread = await open_thread(session, own_id(person), form.subject, form.words, Writer(person))
     except MessageRefused as refusal:
@@ -153,6 +158,8 @@ async def write_own(
     request: Request, session: OwnWork, person: EnterpriseAccount, thread_id: int, words: Annotated[str, Form()] = ""
 ) -> Response:
     """Write on."""
+    if is_said_again(request):
+        return await _thread_page(request, session, person, thread_id, words, "", [])
     try:
         await write(session, thread_id, words, Writer(person))
     except MessageRefused as refusal:
@@ -189,6 +196,8 @@ async def bring_up(
     request: Request, session: OwnWork, person: EnterpriseAccount, form: Annotated[NeedForm, Form()]
 ) -> Response:
     """Bring up a need or a problem."""
+    if is_said_again(request):
+        return await _needs_page(request, session, person, form, "", [])
     try:
         await raise_need(session, person, form.kind, form.topic, form.content, today())
     except NeedRefused as refusal:

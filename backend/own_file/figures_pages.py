@@ -29,6 +29,7 @@ from backend.own_file.receipts import receipts_of
 from backend.own_file.submitting import NothingNew, submit_figures
 from backend.web.dependencies import OwnWork
 from backend.web.responses import is_htmx, redirect
+from backend.web.speech import is_said_again
 from backend.web.templates import render
 from rules.library import library
 from rules.translation import marked, say
@@ -108,6 +109,8 @@ async def submit(request: Request, session: OwnWork, person: EnterpriseAccount, 
     demand_year(year, today())
     form = await _read(session, person, typed, year)
     errors = dict(form.taken.errors)
+    if is_said_again(request):
+        return _form_page(request, form, {"draft": None, "messages": []}, errors)
     if not errors and not form.values:
         errors[""] = say("还没有填任何一项，没有提交。不清楚的可以留空，至少填写一项。")
     if not errors:

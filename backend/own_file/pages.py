@@ -44,6 +44,7 @@ from backend.self_check.targets import EVERYTHING
 from backend.web.dependencies import OwnWork
 from backend.web.errors import NotFound
 from backend.web.responses import paper_download, redirect
+from backend.web.speech import is_said_again
 from backend.web.templates import render
 from rules.catalogue import Indicator, Period
 from rules.library import library
@@ -151,6 +152,10 @@ async def contradict_fact(
     taken = take(typed.items(), Sheet(EVERYTHING, today()), library())
     value = taken.sheet.value(key)
     errors: Errors = dict(taken.errors)
+    if is_said_again(request):
+        return await _fact_page(
+            request, session, person, indicator, key, typed | {"reason": reason, "kind": kind}, errors
+        )
     if value is None and not errors:
         errors[name_of(key)] = say("请填写您认为正确的数。")
     if not reason.strip():

@@ -1,6 +1,7 @@
 """Self-checks of many enterprises by workbook: a template out, a filled one in, the results out, and nothing kept."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Request
@@ -14,6 +15,7 @@ from backend.self_check.book_template import MOST_ROWS, template
 from backend.self_check.targets import UnknownTarget, choices, target
 from backend.web.public_work import PublicPost, spend
 from backend.web.responses import download
+from backend.web.speech import is_said_again
 from backend.web.templates import render
 from rules.facts import read_date
 from rules.library import library
@@ -45,13 +47,16 @@ async def batch(request: Request) -> HTMLResponse:
 @router.post("/template")
 async def empty_book(request: Request, form: Posted) -> Response:
     """The template for a target."""
+    typed = {name: str(form.get(name, "")) for name in ("target", "as_of")}
+    if is_said_again(request):
+        return _page(request, typed=typed)
     try:
-        wanted = target(str(form.get("target", "")), library())
-        as_of = read_date(form.get("as_of") or today())
+        wanted = target(typed["target"], library())
+        as_of = read_date(typed["as_of"] or today())
     except UnknownTarget as error:
-        return _page(request, [{"field": "target", "message": str(error)}])
+        return _page(request, [{"field": "target", "message": str(error)}], typed)
     except ValueError as error:
-        return _page(request, [{"field": "as_of", "message": say("测评日期{problem}。", problem=error)}])
+        return _page(request, [{"field": "as_of", "message": say("测评日期{problem}。", problem=error)}], typed)
     made = await asyncio.to_thread(template, wanted.id, as_of, library())
     return download(made, say("批量自测模板_{target}_{day}.xlsx", target=wanted.name.strip("？?"), day=as_of))
 
@@ -73,9 +78,12 @@ async def results(request: Request, form: Posted) -> Response:
     return download(made, say("批量自测结果_{day}.xlsx", day=book.as_of))
 
 
-def _page(request: Request, errors: list[dict[str, str]] | None = None) -> HTMLResponse:
+def _page(
+    request: Request, errors: list[dict[str, str]] | None = None, typed: Mapping[str, str] | None = None
+) -> HTMLResponse:
+    typed = typed or {}
     return render(
         request, "self_check/batch.html", page_title=say(_TITLE), breadcrumb=[(say("资格自测"), "/check"), (say(_TITLE), None)],
-        choices=choices(library()), as_of=today().isoformat(), most_rows=MOST_ROWS, most_megabytes=MOST_MEGABYTES,
+        choices=choices(library()), wanted=typed.get("target") or "hnte", as_of=typed.get("as_of") or today().isoformat(), most_rows=MOST_ROWS, most_megabytes=MOST_MEGABYTES,
         errors=errors or [], status_code=422 if errors else 200,
     )  # fmt: skip

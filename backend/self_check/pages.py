@@ -24,6 +24,7 @@ from backend.self_check.what_if import WhatIf, changes_in, fields_to_try, try_ou
 from backend.web.errors import Refusal
 from backend.web.public_work import SmallPublicPost
 from backend.web.responses import download, redirect
+from backend.web.speech import is_said_again
 from backend.web.templates import render
 from rules.explanation import explain, in_words
 from rules.facts import read_date
@@ -76,6 +77,8 @@ for _step_name in ("begin", "question", "form", "answer", "try", "save", "load",
 async def begin(request: Request, form: Posted) -> HTMLResponse:
     """An empty sheet for what was chosen, and the first question or the whole form."""
     wanted, day = _text(form, "target"), _text(form, "as_of")
+    if is_said_again(request):
+        return _start(request, wanted, day)
     try:
         chosen = target(wanted, library())
         as_of = read_date(day) if day else today()
@@ -92,6 +95,8 @@ async def question(request: Request, form: Posted) -> HTMLResponse:
     """Take one answer, and ask what settles most of what is still open; the answer where nothing is."""
     sheet, taken = _take(form)
     asked = _keys_in(_text(form, "asked"))
+    if is_said_again(request):
+        return _question(request, SelfCheck(taken.sheet, library()), taken, asked)
     if "decline" in form:
         return _question(request, SelfCheck(sheet.without(asked), library()))
     check = SelfCheck(taken.sheet, library())
@@ -254,7 +259,8 @@ def _question(
         asked=" ".join(name_of(key) for key in next_one.keys), waiting=check.waiting(next_one),
         answered=_answered(check), errors=_errors(taken), hints=hints(Taken(check.sheet), check.facts, rules),
     )  # fmt: skip
-    return render(request, "self_check/question.html", status_code=422 if taken is not None else 200, **context)
+    wrong = taken is not None and taken.errors
+    return render(request, "self_check/question.html", status_code=422 if wrong else 200, **context)
 
 
 def _years(keys: Sequence[FactKey]) -> tuple[int, ...]:

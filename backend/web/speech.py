@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import parse_qsl, quote
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.requests import Request, cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.web.assets import ROOT
@@ -25,8 +25,11 @@ _DOOR: Final = (
 )  # fmt: skip
 #: What the languages call themselves.
 NAMES: Final = {"zh": "中文", "en": "English"}
-#: A step that was posted cannot be asked for by its address: the same answers are posted to this one instead.
-_AGAIN: Final = {"/check/begin": "/check/question", "/check/load": "/check/form", "/check/try": "/check/answer"}
+#: In an address to which a form is sent: only the language is to be another one, and nothing is to be done.
+_AGAIN: Final = "again"
+#: Where one begins again in another language, when what was posted holds nothing that was typed.
+_SHOWN_AT: Final = {"/me/password": "/me", "/me/role": "/me", "/me/second-factor/off": "/me/second-factor"}
+_FRONTS: Final = ("/me/enterprise", "/check")
 
 FOLDERS.append(ROOT / "backend" / "translations")
 
@@ -88,10 +91,27 @@ def _by_preference(header: str) -> list[str]:
 
 
 def choices(path: str, query: Sequence[tuple[str, str]], method: str) -> Iterator[dict[str, str | bool]]:
-    """The languages that a page offers, each with the address of the same page in it; none outside this door."""
+    """The languages that a page offers, each with the address of the same page in it; none outside this door.
+
+    A page that answers a form has no address of its own: `address` is then where one begins again, and what was typed
+    is sent once more to where `query` is put behind.
+    """
     if not has_languages(path):
         return
-    kept = [f"{quote(name)}={quote(value)}" for name, value in query if name != "lang"] if method == "GET" else []
+    kept = [f"{quote(name)}={quote(value)}" for name, value in query if name not in ("lang", _AGAIN)]
+    is_posted = method == "POST"
+    shown_at = _shown_at(path) if is_posted else path
     for one, name in NAMES.items():
-        address = f"{_AGAIN.get(path, path) if method == 'POST' else path}?{'&'.join([*kept, f'lang={one}'])}"
-        yield {"name": name, "tag": LANGUAGES[one], "address": address, "is_spoken": one == language()}
+        address = f"{shown_at}?{'&'.join([*([] if is_posted else kept), f'lang={one}'])}"
+        again = "&".join([*kept, f"lang={one}", f"{_AGAIN}=1"])
+        yield {"name": name, "tag": LANGUAGES[one], "address": address, "query": again, "is_spoken": one == language()}
+
+
+def _shown_at(path: str) -> str:
+    front = next((one for one in _FRONTS if path == one or path.startswith(f"{one}/")), path)
+    return _SHOWN_AT.get(front, front)
+
+
+def is_said_again(request: Request) -> bool:
+    """Whether a form was sent only to have its page in another language: then nothing of it is done."""
+    return _AGAIN in request.query_params

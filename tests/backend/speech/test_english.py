@@ -133,10 +133,13 @@ async def test_the_choice_of_a_language_is_kept_and_can_be_taken_back(browser: A
 
 async def test_a_step_goes_on_in_another_language_with_its_answers(browser: AsyncClient) -> None:
     answered = await browser.post("/check/answer", data=state(SHORT_OF_STAFF))
-    assert 'formaction="/check/answer?lang=en"' in answered.text
-    english = await browser.post("/check/answer?lang=en", data=fields(answered, "/check/answer?lang=zh"))
+    assert 'form="typed" formaction="/check/try?lang=en&amp;again=1"' in answered.text
+    english = await browser.post("/check/try?lang=en&again=1", data=fields(answered, "/check/try"))
     assert english.status_code == 200 and "High and New Technology Enterprise" in english.text
     assert chinese_in(english.text) == []
+    printed = await browser.post("/check/report", data=fields(answered, "/check/answer"))
+    again = await browser.post("/check/report?lang=zh&again=1", data=fields(printed, "/check/report"))
+    assert "资格自测报告" in again.text and "5 %" in again.text
 
 
 @pytest.mark.parametrize(
