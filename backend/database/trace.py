@@ -20,6 +20,8 @@ UNTRACED: Final = {
     "sign_on_attempt": "somebody on the way to the single sign-on and back; what comes of it leaves an entry",
     "registry_change": "says only that something changed",
     "standing_state": "worked out from recognitions, can be worked out again",
+    "title_span": "worked out from recognitions, can be worked out again",
+    "title_tally": "worked out from recognitions, can be worked out again",
     "source_rank": "written anew from the catalogue at every start",
     "figure_draft": "an enterprise's alone until it is handed in; what is handed in is traced as a filing",
     "fact_yearly": "worked out from filings, which are traced",

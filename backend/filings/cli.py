@@ -1,4 +1,4 @@
-"""`tidu rebuild`: the projection out of the filings, for now or as it was on a day's knowledge."""
+"""`tidu rebuild`: the projection out of the filings, for now or as it was on a day's knowledge; and what is counted of it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,12 +62,15 @@ def _report(result: dict[str, Any], *, as_json: bool) -> None:
     typer.echo(f"已重新计算 {result['enterprises']} 家企业的现行数据，{len(result['differing'])} 家与原来不同。")
     for code in result["differing"]:
         typer.echo(f"  {code}")
+    if result["counts_differing"]:
+        typer.echo(f"规划所用的认定统计已重新计算，{result['counts_differing']} 项与原来不同。")
 
 
 async def _rebuild_all(engine: "AsyncEngine") -> dict[str, Any]:
     from backend.database.session import owner_unit_of_work
     from backend.enterprises.queries import codes_of, portions_of_ids
     from backend.filings import service
+    from backend.plans.kept import rebuild_kept_counts
     from rules.library import library
 
     count, differing = 0, list[str]()
@@ -76,7 +79,9 @@ async def _rebuild_all(engine: "AsyncEngine") -> dict[str, Any]:
             found = await service.rebuild(session, portion, library().catalogue)
             differing += (await codes_of(session, found)).values()
         count += len(portion)
-    return {"enterprises": count, "differing": differing}
+    async with owner_unit_of_work(engine) as session:
+        counts_differing = await rebuild_kept_counts(session)
+    return {"enterprises": count, "differing": differing, "counts_differing": counts_differing}
 
 
 async def _list_known(engine: "AsyncEngine", known_at: datetime, target: IO[str]) -> None:

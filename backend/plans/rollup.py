@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.database.session import reckons
 from backend.plans.asked_days import Asked
 from backend.plans.documents import registers
+from backend.plans.kept import counted_apart, kept_counts, programmes_kept
 from backend.plans.living import living
 from backend.plans.register_sets import kept_types, things, wanted_of
 from backend.plans.sets import Sets, sets_of
@@ -145,6 +146,13 @@ async def roll_up(
 # --- Counting --------------------------------------------------------------------------------------------
 
 
+async def count_in(session: AsyncSession, target: Target, asked: Asked, territory: Territory, mode: Mode | None) -> int:
+    """How long a target's list of enterprises in a territory is on the first of the days."""
+    modes = {} if mode is None else {target.id: mode}
+    tallies = (await _count_targets(session, [target], asked, modes)).get(target.id)
+    return 0 if tallies is None else tallies.count("counted", territory, "", 0)
+
+
 @dataclass
 class _Tallies:
     """Enterprises of a target's sets, counted by set and number of the day, and there by region code."""
@@ -155,9 +163,11 @@ class _Tallies:
         for number in range(days.bit_length()):
             if days >> number & 1:
                 then = regions[number] if regions else None
-                region = region_now if then is None else then
-                held = self.by_region.setdefault((part, number), {})
-                held[region] = held.get(region, 0) + enterprises
+                self.put(part, number, region_now if then is None else then, enterprises)
+
+    def put(self, part: str, number: int, region: str, enterprises: int) -> None:
+        held = self.by_region.setdefault((part, number), {})
+        held[region] = held.get(region, 0) + enterprises
 
     def count(self, part: str, territory: Territory, place: str, number: int) -> int:
         """Enterprises in the territory, or in one of its districts."""
@@ -197,14 +207,23 @@ async def _count_targets(
     first_of: dict[object, str] = {}
     same_as: dict[str, str] = {}
     sets: dict[str, Sets] = {}
+    kept = {one.id: named for one in targets if (named := programmes_kept(one, modes.get(one.id)))}
+    apart = await counted_apart(session) if kept else None
     for target in targets:
         wanted = (target.count, modes.get(target.id), target.window, target.since)
         first = first_of.setdefault(wanted, target.id)
-        if first == target.id and (found := sets_of(target, asked, modes.get(target.id))) is not None:
+        among = apart if target.id in kept else None
+        if first == target.id and (found := sets_of(target, asked, modes.get(target.id), among)) is not None:
             sets[target.id] = found
         if first in sets:
             same_as[target.id] = first
-    counts = await _count(session, sets, asked)
+    # Where nobody is counted apart the definition has nobody to look at.
+    asked_for = {name: of_target for name, of_target in sets.items() if name not in kept or apart != []}
+    counts = {name: _Tallies() for name in sets} | await _count(session, asked_for, asked)
+    for name in sets:
+        if name in kept and apart is not None:
+            for one in await kept_counts(session, asked, kept[name], apart):
+                counts[name].put("counted", one.number, one.region_code, one.enterprises)
     return {name: counts[first] for name, first in same_as.items()}
 
 

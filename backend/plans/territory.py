@@ -91,6 +91,12 @@ class Territory:
         """Known codes that mean the territory or a part of it, those of former and later divisions too."""
         return tuple(region.code for region in self.regions if self._means_a_part(region.code))
 
+    @cached_property
+    def bounds(self) -> tuple[str, str]:
+        """The first and the last code that can lie in the territory, in the order of codes."""
+        found = (*self.codes, self.prefix.ljust(6, "0"), self.prefix.ljust(6, "9"))
+        return min(found), max(found)
+
     def _means_a_part(self, code: str) -> bool:
         if self.on is None or (self.region is not None and self.region.level != "district"):
             return self.regions.contains(self.code, code)

@@ -38,6 +38,7 @@ from backend.enterprises.names import match_key
 from backend.enterprises.naming import search_text
 from backend.enterprises.schemas import FormerName
 from backend.filings.projection_tables import CURRENT_TABLE, NONE_DAY, YEARLY_TABLE
+from backend.plans.kept import rebuild_kept_counts
 from backend.recognitions.queries import keep_standings
 from backend.recognitions.service import last_day
 from rules.catalogue import Catalogue, Type
@@ -115,6 +116,8 @@ async def load(url: str, size: int = SIZE) -> None:
         await _evaluate_a_sample(session, rules)
         # Before the indexes: a million rows are written anew, each in all of them otherwise.
         await keep_standings(session, today(), rules)
+        # No trigger has seen what was written here.
+        await rebuild_kept_counts(session)
     tell(f"results of all written after {perf_counter() - start:.0f} s")
     for index in indexes:
         async with owner_unit_of_work(engine) as session:

@@ -18,7 +18,10 @@ from tests.conftest import fresh_database
 # Their columns or rows are the catalogue's and come with it, so no model speaks of them.
 MADE_FROM_THE_CATALOGUE = {"fact_yearly", "fact_current", "source_rank"}
 # What the database keeps by itself.
-KEPT_BY_TRIGGERS = {"standing_state", "registry_change", "trace_entry", "trace_head", "trace_anchor", "trace_note"}
+KEPT_BY_TRIGGERS = {
+    "standing_state", "registry_change", "trace_entry", "trace_head", "trace_anchor", "trace_note", "title_span",
+    "title_tally",
+}  # fmt: skip
 # What only its own functions write and read; a model would be a second way in.
 KEPT_BY_FUNCTIONS = {"unmasking", "enterprise_contact", "proposal"}
 # Two keys and a moment, which bulk statements alone write.

@@ -51,7 +51,22 @@ def tidu_rebuild(*words: str) -> Result:
 
 
 def test_rebuilding_what_is_right_finds_no_difference():
-    assert json.loads(tidu_rebuild("--json").stdout) == {"enterprises": 1, "differing": []}
+    found = json.loads(tidu_rebuild("--json").stdout)
+    assert found == {"enterprises": 1, "differing": [], "counts_differing": 0}
+
+
+def test_rebuilding_counts_titles_anew(database_url: str):
+    async def spoil(session: AsyncSession) -> None:
+        await session.execute(
+            text(
+                "INSERT INTO title_tally (programme, region_code, park, first_on, last_on, known_from, known_to, enterprises)"
+                " VALUES ('hnte', '321202', '', '2024-01-01', '2026-12-31', now(), 'infinity', 7)"
+            )
+        )
+
+    asyncio.run(_work(database_url, spoil))
+    assert "1 项与原来不同" in tidu_rebuild().stdout
+    assert json.loads(tidu_rebuild("--json").stdout)["counts_differing"] == 0
 
 
 def test_rebuilding_names_the_enterprise_whose_figures_were_wrong(database_url: str):

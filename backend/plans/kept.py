@@ -1,0 +1,123 @@
+"""Counts of holders on a day, out of what the database has counted beforehand: see docs/decisions/0014.
+
+`sets.holders` says what is counted. For titles in force it says the same as `title_span`, which the database keeps of
+each enterprise and programme, and adds up in `title_tally` by place and span. What those do not know is what becomes of
+enterprises: who ever ended, moved with a day, or proved to be another's file is counted apart, by the definition itself.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.plans.asked_days import Asked, between, one_day
+from rules.plan import CountHolders, Mode, Target, Window
+
+#: More enterprises than this are not counted apart: all are then counted by the definition.
+MOST_APART = 200_000
+
+_APART = (
+    "SELECT id FROM enterprise WHERE ended_on IS NOT NULL UNION SELECT enterprise_id FROM enterprise_end"
+    " UNION SELECT absorbed_id FROM enterprise_alias"
+    " UNION SELECT enterprise_id FROM enterprise_region WHERE valid_from IS NOT NULL OR valid_to IS NOT NULL"
+)
+
+
+async def counted_apart(session: AsyncSession) -> list[int] | None:
+    """The enterprises that the counts made beforehand do not answer for; None where they answer for nobody.
+
+    They hang on a place, and an enterprise's own account sees by none.
+    """
+    found = await session.execute(
+        text(
+            "SELECT coalesce(current_setting('tidu.enterprise_id', true), '') <> '' AS is_own,"
+            f" ARRAY(SELECT id FROM ({_APART}) apart LIMIT :most) AS ids"
+        ),
+        {"most": MOST_APART + 1},
+    )
+    row = found.one()
+    return None if row.is_own or len(row.ids) > MOST_APART else list(row.ids)
+
+
+def programmes_kept(target: Target, mode: Mode | None = None) -> tuple[str, ...]:
+    """The programmes whose titles in force a target counts on a day; none where it counts anything else."""
+    match target.count:
+        case CountHolders(holds=programmes, mode=printed):
+            in_force = (mode or printed) is Mode.IN_FORCE and target.window is Window.ON_DAY
+            return tuple(programmes) if in_force else ()
+        case _:
+            return ()
+
+
+@dataclass(frozen=True)
+class KeptCount:
+    """So many enterprises of a set in a region on one of the days, which is told by its number."""
+
+    region_code: str
+    number: int
+    enterprises: int
+
+
+async def kept_counts(
+    session: AsyncSession, asked: Asked, programmes: Sequence[str], apart: Sequence[int]
+) -> list[KeptCount]:
+    """How many hold any of the programmes, by region, without those that are counted apart."""
+    parameters = Asked(asked.days, asked.known_at)
+    statement = (_of_tallies if len(programmes) == 1 else _of_spans)(parameters, programmes, apart)
+    found = await session.execute(text(statement), parameters.parameters)
+    return [one for region, *counts in found for one in _told(region, counts)]
+
+
+def _told(region: str, counts: Sequence[int | None]) -> Iterator[KeptCount]:
+    for number, enterprises in enumerate(counts):
+        if enterprises:
+            yield KeptCount(region, number, enterprises)
+
+
+def _of_tallies(asked: Asked, programmes: Sequence[str], apart: Sequence[int]) -> str:
+    """One programme: rows that are alike are one, and nothing has to be told apart."""
+    spans = spanning(asked, programmes)
+    rows = (
+        f"SELECT t.region_code, t.first_on, t.last_on, t.enterprises FROM title_tally t WHERE {spans.format(row='t')}"
+    )
+    if apart:
+        rows += (
+            " UNION ALL SELECT s.region_code, s.first_on, s.last_on, -1 FROM title_span s"
+            f" WHERE s.enterprise_id = ANY({_ids(asked, apart)}) AND {spans.format(row='s')}"
+        )
+    days = [one_day(asked, day) for day in asked.days]
+    sums = ", ".join(f"sum(r.enterprises) FILTER (WHERE r.first_on <= {day} AND r.last_on >= {day})" for day in days)
+    return f"SELECT r.region_code, {sums} FROM ({rows}) r GROUP BY r.region_code"
+
+
+def _of_spans(asked: Asked, programmes: Sequence[str], apart: Sequence[int]) -> str:
+    """Several programmes: who holds more than one counts once."""
+    among = f" AND s.enterprise_id <> ALL({_ids(asked, apart)})" if apart else ""
+    sums = ", ".join(f"count(*) FILTER (WHERE h.days >> {number} & 1 = 1)" for number in range(len(asked.days)))
+    return (
+        f"SELECT h.region_code, {sums} FROM (SELECT s.region_code, bit_or({between('s.first_on', 's.last_on')}) AS days"
+        f" FROM title_span s WHERE {spanning(asked, programmes).format(row='s')}{among}"
+        " GROUP BY s.enterprise_id, s.region_code) h GROUP BY h.region_code"
+    )
+
+
+def spanning(asked: Asked, programmes: Sequence[str]) -> str:
+    """Which spans `{row}` reach into the days asked about, as known at the moment."""
+    named = f"CAST({asked.add(list(programmes))} AS text[])"
+    known = (
+        "{row}.known_to = 'infinity'"
+        if asked.known_at is None
+        else "{row}.known_from <= :known_at AND {row}.known_to > :known_at"
+    )
+    first, last = one_day(asked, asked.first), one_day(asked, asked.last)
+    return f"{{row}}.programme = ANY({named}) AND {{row}}.last_on >= {first} AND {{row}}.first_on <= {last} AND {known}"
+
+
+def _ids(asked: Asked, ids: Sequence[int]) -> str:
+    return f"CAST({asked.add(list(ids))} AS bigint[])"
+
+
+async def rebuild_kept_counts(session: AsyncSession) -> int:
+    """Count all anew, as the owner. Returns how many spans and sums had not been what they should be."""
+    return (await session.execute(text("SELECT rebuild_title_spans()"))).scalar_one()
