@@ -12,14 +12,11 @@ from math import sqrt
 from statistics import fmean, variance
 from typing import Any
 
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import reckons
-from backend.enterprises.lineage import lived
-from backend.plans.asked_days import Asked
+from backend.plans.cohorts import Found, Look, Year, look_back
 from backend.plans.progress import months_gone
-from backend.plans.rollup import moved_sql
 from backend.plans.territory import territory_of
 from rules.plan import CountHolders, Mode, Target, Window
 
@@ -28,7 +25,6 @@ YEARS_OF_HISTORY = 3
 USUAL_RENEWAL, SEEN_BESIDES = 0.75, 20
 #: Eight times out of ten the count should come to lie in the interval.
 WIDTH = 1.2816
-FAR_AWAY = date(9999, 12, 31)
 
 
 @dataclass(frozen=True)
@@ -139,39 +135,59 @@ async def forecast(
     """
     if not can_be_forecast(target, on) or target.due_on is None:
         return None
-    holders = await _titles(session, target, on, region, known_at)
-    found = outlook(holders, on, target.due_on)
+    assert isinstance(target.count, CountHolders)
+    year_ago = years_before(on, 1)
+    looks = (Look(on, target.due_on, _years(on)), Look(year_ago, on, _years(year_ago), granted_by=year_ago))
+    territory = territory_of(region or target.region)
+    now, then = await look_back(session, target.count.holds, on, territory, known_at, looks)
+    found = _seen(looks[0], now)
     chosen = Assumptions(
         found.assumptions.renewal if renewal is None else renewal,
         found.assumptions.newcomers_a_year if newcomers_a_year is None else newcomers_a_year,
     )
     if chosen != found.assumptions:
         found = _expect(replace(found, assumptions=chosen))
-    return Forecast(target, found, back_test(holders, on))
+    return Forecast(target, found, _tested(_seen(looks[1], then), now.counting))
+
+
+def _years(on: date) -> tuple[Year, ...]:
+    """The years of history before a day, the earliest first."""
+    ends = [years_before(on, years) for years in range(YEARS_OF_HISTORY - 1, -1, -1)]
+    return tuple(Year(years_before(until, 1), until) for until in ends)
+
+
+def _seen(look: Look, found: Found) -> Outlook:
+    steps = [Step(year.until, *counts) for year, counts in zip(look.years, found.years, strict=True)]
+    return _outlook(look.on, look.reaching, found.counting, found.reaching, steps)
 
 
 def back_test(holders: Sequence[Sequence[Title]], on: date) -> BackTest | None:
     """The method, a year ago, with only the titles granted by then."""
     year_ago = years_before(on, 1)
     known = [[title for title in titles if title.granted_on <= year_ago] for titles in holders]
-    said = outlook(known, year_ago, on)
+    return _tested(outlook(known, year_ago, on), count_on(holders, on))
+
+
+def _tested(said: Outlook, came: int) -> BackTest | None:
     if not said.today or not any(step.ending for step in said.history):
         return None
-    return BackTest(said, count_on(holders, on))
+    return BackTest(said, came)
 
 
 def outlook(holders: Sequence[Sequence[Title]], on: date, due_on: date) -> Outlook:
     """The forecast from what is known of each enterprise's titles."""
     standing = [titles for titles in holders if _counts(titles, on)]
     lasting = sum(1 for titles in standing if max(title.last for title in titles) >= due_on)
-    steps = tuple(_step(holders, years_before(on, years)) for years in range(YEARS_OF_HISTORY - 1, -1, -1))
+    return _outlook(on, due_on, len(standing), lasting, [_step(holders, year) for year in _years(on)])
+
+
+def _outlook(on: date, due_on: date, count: int, lasting: int, steps: Sequence[Step]) -> Outlook:
     ending = sum(step.ending for step in steps)
     renewed = sum(step.renewed for step in steps)
     assumptions = Assumptions(
         (renewed + USUAL_RENEWAL * SEEN_BESIDES) / (ending + SEEN_BESIDES), fmean(step.newcomers for step in steps)
     )
-    count = len(standing)
-    return _expect(Outlook(on, due_on, count, lasting, count - lasting, assumptions, steps, 0, 0, 0))
+    return _expect(Outlook(on, due_on, count, lasting, count - lasting, assumptions, tuple(steps), 0, 0, 0))
 
 
 def _expect(given: Outlook) -> Outlook:
@@ -197,9 +213,9 @@ def _variance_of_newcomers(given: Outlook, pace: float, years: float) -> float:
     return max(pace * years, between * years) + years**2 * between / len(given.history)
 
 
-def _step(holders: Sequence[Sequence[Title]], until: date) -> Step:
-    """What happened in the year that ends with a day."""
-    start = years_before(until, 1)
+def _step(holders: Sequence[Sequence[Title]], year: Year) -> Step:
+    """What happened in a year."""
+    start, until = year.start, year.until
     ending = renewed = newcomers = 0
     for titles in holders:
         known = [title for title in titles if title.granted_on <= start]
@@ -228,36 +244,6 @@ def years_before(day: date, years: int) -> date:
         return day.replace(year=day.year - years)
     except ValueError:
         return day.replace(year=day.year - years, day=28)
-
-
-async def _titles(
-    session: AsyncSession, target: Target, on: date, region: str | None, known_at: datetime | None
-) -> list[list[Title]]:
-    """The titles of each enterprise that was in the territory on the day."""
-    assert isinstance(target.count, CountHolders)
-    asked = Asked((on,), known_at)
-    territory = territory_of(region or target.region)
-    parameters: dict[str, Any] = {
-        "programmes": list(target.count.holds),
-        "codes": list(territory.codes),
-        "like": f"{territory.prefix}%",
-    }
-    found = await session.execute(
-        text(
-            "SELECT r.enterprise_id, r.granted_on, r.valid_from, least(r.valid_to, r.revoked_on - 1) AS last"
-            " FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
-            f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = r.enterprise_id"
-            " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
-            f" WHERE r.programme = ANY(CAST(:programmes AS text[])) AND {asked.known('r')}"
-            " AND (p.region_code = ANY(CAST(:codes AS text[])) OR p.region_code LIKE :like)"
-            f" AND {lived('r.enterprise_id', '(CAST(:days AS date[]))[1]', ':known_at')}"
-        ),
-        asked.parameters | parameters | {"known_at": known_at},
-    )
-    holders: dict[int, list[Title]] = {}
-    for enterprise_id, granted_on, first, last in found:
-        holders.setdefault(enterprise_id, []).append(Title(granted_on, first, last or FAR_AWAY))
-    return list(holders.values())
 
 
 def _sentences(given: Forecast) -> tuple[str, ...]:

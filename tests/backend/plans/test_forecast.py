@@ -1,7 +1,11 @@
 """Where a count will be: what the forecast rests on, its interval, and its back-test."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
 
+import pytest
+from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.documents import target_named
@@ -84,3 +88,67 @@ async def test_a_reader_may_assume_otherwise(
 
 def test_29_february_has_a_year_before():
     assert years_before(date(2024, 2, 29), 1) == date(2023, 2, 28)
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_the_database_counts_what_the_method_counts(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle, seed: int
+):
+    chance = Random(seed)
+    holders: list[list[Title]] = []
+    for _ in range(40):
+        enterprise = await make_enterprise()
+        titles = [_some_title(chance) for _ in range(chance.randrange(1, 4))]
+        for one in titles:
+            printed = None if one.last == date(9999, 12, 31) else one.last
+            await make_title(enterprise, granted_on=one.granted_on, valid_from=one.first, valid_to=printed)
+        holders.append(titles)
+    _, target = target_named("T000-01")
+    given = await forecast(session, target, TODAY)
+    assert given is not None
+    assert given.outlook == outlook(holders, TODAY, DUE)
+    assert given.back_test == back_test(holders, TODAY) is not None
+    assert all(step.ending and step.newcomers for step in given.outlook.history)
+
+
+def _some_title(chance: Random) -> Title:
+    granted_on = date(2018, 1, 1) + timedelta(days=chance.randrange(3200))
+    first = granted_on + timedelta(days=chance.choice((0, 0, 40)))
+    last = first + timedelta(days=chance.choice((364, 1094, 1095)))
+    return Title(granted_on, first, chance.choice((last, last, last, date(9999, 12, 31))))
+
+
+async def test_who_had_ended_by_then_is_forecast_no_more(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    for ended_on in (TODAY, TODAY + timedelta(days=1), None):
+        enterprise = await make_enterprise()
+        await make_title(enterprise, granted_on=date(2024, 1, 10), valid_to=date(2027, 1, 9))
+        if ended_on is not None:
+            values: dict[str, Any] = {"id": enterprise, "day": ended_on, "moment": datetime(2026, 6, 1, tzinfo=UTC)}
+            await session.execute(
+                text(
+                    "INSERT INTO enterprise_end (enterprise_id, kind, ended_on, reason, recorded_at)"
+                    " VALUES (:id, 'cancelled', :day, '', :moment)"
+                ),
+                values,
+            )
+    _, target = target_named("T000-01")
+    now = await forecast(session, target, TODAY)
+    before = await forecast(session, target, TODAY, known_at=datetime(2026, 5, 1, tzinfo=UTC))
+    assert now is not None
+    assert before is not None
+    assert (now.outlook.today, before.outlook.today) == (2, 3)
+
+
+async def test_a_title_taken_up_late_is_not_known_before(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    for recorded_at in (datetime(2024, 1, 20, tzinfo=UTC), datetime(2026, 6, 20, tzinfo=UTC)):
+        await make_title(
+            await make_enterprise(), granted_on=date(2024, 1, 10), valid_to=date(2027, 1, 9), recorded_at=recorded_at
+        )
+    _, target = target_named("T000-01")
+    before = await forecast(session, target, TODAY, known_at=datetime(2026, 5, 1, tzinfo=UTC))
+    assert before is not None
+    assert before.outlook.today == 1
