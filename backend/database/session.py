@@ -96,7 +96,7 @@ async def reached(opening: AbstractAsyncContextManager[AsyncSession]) -> AsyncGe
                 raise DatabaseUnreachable(f"数据库连接不上：{problem}") from problem
             yield session
     except DBAPIError as problem:
-        if problem.connection_invalidated:
+        if is_cut_off(problem):
             raise DatabaseUnreachable(_CUT_OFF) from problem
         raise
     except (PostgresConnectionError, OperatorInterventionError) as problem:
@@ -105,6 +105,15 @@ async def reached(opening: AbstractAsyncContextManager[AsyncSession]) -> AsyncGe
 
 
 _CUT_OFF = "数据库连接中断，本次操作没有保存。"
+
+#: What a server says that shuts down, has crashed or is not up yet; and that a connection has gone.
+_AWAY = ("57P01", "57P02", "57P03", "08")
+
+
+def is_cut_off(problem: DBAPIError) -> bool:
+    """Whether the database went away, be it while a connection was opened, and the statement is not to blame."""
+    state = str(getattr(problem.orig, "sqlstate", None) or "")
+    return problem.connection_invalidated or state.startswith(_AWAY)
 
 
 async def enter_scope(session: AsyncSession, scope: Scope) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from backend.database.errors import StorageError
+from backend.database.session import is_cut_off
 from backend.web.responses import is_htmx, protect, redirect, trace_id, wants_json
 from backend.web.templates import render
 from rules.translation import language, marked, say
@@ -201,16 +202,11 @@ async def _on_no_database(request: Request, error: Exception) -> Response:
 _NO_ROOM: Final = frozenset({"22000", "22003", "22007", "22008", "22021", "22P02", "22P05"})
 
 
-#: What a server says that shuts down, has crashed or is not up yet; and that a connection has gone.
-_AWAY: Final = ("57P01", "57P02", "57P03", "08")
-
-
 async def _on_database_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, DBAPIError)
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    if error.connection_invalidated or state.startswith(_AWAY):
+    if is_cut_off(error):
         return await _on_no_database(request, error)
-    if state not in _NO_ROOM:
+    if getattr(error.orig, "sqlstate", None) not in _NO_ROOM:
         raise error
     log.warning("value_without_room", trace_id=trace_id(request), path=request.url.path, error=str(error.orig))
     detail = "填写的内容里有数据库不能保存的字符，或超出范围的数字、日期，本次没有保存。请核对后重新提交。"

@@ -1,5 +1,6 @@
 """The way to the database, and what is said when there is none."""
 
+import asyncio
 from pathlib import Path
 
 import asyncpg
@@ -8,8 +9,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backend.database.engine import libpq_url, open_engine
+from backend.database.engine import libpq_url, make_engine, open_engine
 from backend.database.errors import DatabaseUnreachable
+from backend.database.session import owner_unit_of_work, reached
 from backend.settings import Settings
 
 
@@ -31,6 +33,23 @@ async def test_a_database_that_does_not_answer_is_reported_without_its_password(
         async with open_engine(settings):
             pass
     assert "geheim" not in str(caught.value)
+
+
+async def test_a_database_that_goes_away_while_it_is_dialled_is_told_as_that():
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)  # whether it speaks TLS
+        writer.write(b"N")
+        await reader.read(1024)  # who is there
+        writer.transport.abort()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    engine = make_engine(f"postgresql+asyncpg://tidu@127.0.0.1:{port}/tidu")
+    async with server:
+        with pytest.raises(DatabaseUnreachable):
+            async with reached(owner_unit_of_work(engine)):
+                pass
+    await engine.dispose()
 
 
 async def test_days_are_those_of_china(engine: AsyncEngine):
