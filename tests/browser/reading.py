@@ -1,8 +1,8 @@
-"""Reading figures off a page as a person does."""
+"""Reading a page as a person does: its figures, and the page that a click leads to."""
 
 import re
 
-from playwright.async_api import Page
+from playwright.async_api import Locator, Page
 
 
 def number_in(text: str) -> int:
@@ -11,6 +11,12 @@ def number_in(text: str) -> int:
     if digits is None:
         raise AssertionError(f"no number in {text!r}")
     return int(re.sub(r"\D", "", digits[0]))
+
+
+async def follow(page: Page, link: Locator) -> None:
+    """Click what leads to another page, and wait for that page: reading at once may still find the one that is left."""
+    async with page.expect_navigation():
+        await link.click()
 
 
 async def listed_total(page: Page) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from tests.browser.conftest import PageAs
+from tests.browser.reading import follow
 from tests.browser.watching import complaints_of
 
 pytestmark = pytest.mark.browser
@@ -95,7 +96,7 @@ async def test_a_form_of_filters_works_without_scripts(page_as: PageAs) -> None:
     page = await page_as("shi", scripts=False)
     await page.goto("/enterprises")
     await page.locator(".filters").get_by_label("梯级").select_option("high_tech")
-    await page.get_by_role("main").get_by_role("button", name="查找").click()
+    await follow(page, page.get_by_role("main").get_by_role("button", name="查找"))
     assert "rung=high_tech" in page.url
     assert await page.locator("#results tbody tr").count() > 0
 

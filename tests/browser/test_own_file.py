@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.database.session import owner_unit_of_work
 from tests.browser.conftest import PageAs
+from tests.browser.reading import follow
 from tests.browser.watching import complaints_of
 
 pytestmark = pytest.mark.browser
@@ -38,7 +39,7 @@ async def test_from_the_letter_to_the_conflict_on_a_telephone_without_scripts(
     code, name, year = with_tax_figure
     officer = await page_as("taixing")
     await officer.goto(f"/enterprises/{code}/accounts")
-    await officer.get_by_role("button", name="发放激活码").click()
+    await follow(officer, officer.get_by_role("button", name="发放激活码"))
     letter = await officer.get_by_role("main").inner_text()
     activation = re.search(r"(?:[2-9A-Z]{4}-){3}[2-9A-Z]{4}", letter)
     assert activation is not None
@@ -51,7 +52,7 @@ async def test_from_the_letter_to_the_conflict_on_a_telephone_without_scripts(
     await page.get_by_label("设一个用户名").fill("shouji")
     await page.get_by_label("设一个口令").fill(PASSWORD)
     await page.get_by_label("再输入一次口令").fill(PASSWORD)
-    await page.get_by_role("button", name="激活并登录").click()
+    await follow(page, page.get_by_role("button", name="激活并登录"))
     assert await page.get_by_role("heading", level=1).inner_text() == name
 
     await page.goto("/me/enterprise/facts")
@@ -62,12 +63,12 @@ async def test_from_the_letter_to_the_conflict_on_a_telephone_without_scripts(
     await page.get_by_label("佐证材料").set_input_files(
         {"name": "申报表.pdf", "mimeType": "application/pdf", "buffer": PDF}
     )
-    await page.get_by_role("button", name="提交异议").click()
+    await follow(page, page.get_by_role("button", name="提交异议"))
     assert "已收到，核对中" in await page.locator("#contradictions").inner_text()
 
     await officer.goto("/")
-    await officer.get_by_role("link", name="件待办").click()
-    await officer.locator("#contradictions").get_by_role("link", name=name).click()
+    await follow(officer, officer.get_by_role("link", name="件待办"))
+    await follow(officer, officer.locator("#contradictions").get_by_role("link", name=name))
     said = await officer.get_by_role("main").inner_text()
     assert "987,654" in said
     assert "申报表.pdf" in said
@@ -79,7 +80,7 @@ async def test_from_the_letter_to_the_conflict_on_a_telephone_without_scripts(
 async def test_figures_are_looked_through_and_kept_while_typing(page_as: PageAs) -> None:
     page = await page_as("qiye")
     await page.goto("/me/enterprise/figures")
-    await page.get_by_role("link", name="接着填").first.click()
+    await follow(page, page.get_by_role("link", name="接着填").first)
     await page.get_by_label("净利润", exact=False).first.fill("约三百")
     await page.get_by_label("利润总额").fill("1200")
     await page.get_by_label("利润总额").blur()

@@ -5,7 +5,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import PageAs
-from tests.browser.reading import listed_total, number_in
+from tests.browser.reading import follow, listed_total, number_in
 from tests.browser.watching import complaints_of
 
 pytestmark = pytest.mark.browser
@@ -30,7 +30,7 @@ async def test_a_number_leads_to_a_list_of_that_length(page_as: PageAs, target: 
     await page.goto("/plans/P000?on=2026-03-31")
     number = await value_of(page, target)
     assert number > 0
-    await page.locator(f"#{target} [data-label=现值] a").click()
+    await follow(page, page.locator(f"#{target} [data-label=现值] a"))
     assert await listed_total(page) == number
 
 
@@ -39,7 +39,7 @@ async def test_a_district_of_the_table_leads_to_the_list_of_that_district(page_a
     await page.goto("/plans/P000?on=2026-03-31")
     cell = page.locator("#districts tbody tr").first.locator("td a").first
     number = number_in(await cell.inner_text())
-    await cell.click()
+    await follow(page, cell)
     assert "region=" in page.url
     assert await listed_total(page) == number
 

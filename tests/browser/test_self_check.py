@@ -11,6 +11,7 @@ from playwright.async_api import Page, expect
 from rules.cases import baseline
 from tests.browser.barriers import barriers_on
 from tests.browser.conftest import PageAs
+from tests.browser.reading import follow
 from tests.browser.watching import complaints_of
 
 pytestmark = pytest.mark.browser
@@ -23,7 +24,7 @@ async def begin(page: Page, target: str = "hnte") -> None:
     await page.goto("/check")
     await page.get_by_label("想测什么").select_option(target)
     await page.get_by_label("按哪一天测评").fill("2026-07-15")
-    await page.get_by_role("button", name="一问一答").click()
+    await follow(page, page.get_by_role("button", name="一问一答"))
 
 
 async def answer_one(page: Page, facts: dict[str, Any]) -> None:
@@ -41,7 +42,7 @@ async def answer_one(page: Page, facts: dict[str, Any]) -> None:
         elif value is not None:
             await page.locator(f'[name="{name}"]').fill(str(value))
         is_filled = is_filled or value is not None
-    await page.get_by_role("button", name="下一问" if is_filled else "不清楚，先跳过").click()
+    await follow(page, page.get_by_role("button", name="下一问" if is_filled else "不清楚，先跳过"))
 
 
 async def open_file(page: Page, folder: Path, facts: dict[str, Any]) -> None:
@@ -49,8 +50,8 @@ async def open_file(page: Page, folder: Path, facts: dict[str, Any]) -> None:
     path.write_text(json.dumps({"target": "hnte", "as_of": "2026-07-15", "facts": facts}))
     await page.goto("/check")
     await page.get_by_label("打开保存的文件").set_input_files(path)
-    await page.get_by_role("button", name="打开", exact=True).click()
-    await page.get_by_role("button", name="看结果").click()
+    await follow(page, page.get_by_role("button", name="打开", exact=True))
+    await follow(page, page.get_by_role("button", name="看结果"))
 
 
 @pytest.mark.parametrize(("width", "scripts"), [(1440, True), (390, False)])
@@ -84,7 +85,7 @@ async def test_a_figure_tried_and_a_remedy_replayed_flip_the_verdict(page_as: Pa
     await expect(page.locator("#trial tbody tr").first.locator(".outcome-eligible")).to_have_count(1)
     await page.get_by_role("button", name="代入试算").first.click()
     await expect(page.locator("#trial")).to_contain_text("科技人员数（2025 年）由 10 改为 20")
-    await page.get_by_role("button", name="按改动后的数据重新出结果").click()
+    await follow(page, page.get_by_role("button", name="按改动后的数据重新出结果"))
     await expect(page.locator("#hnte .card-header .badge")).to_have_text("符合")
     assert await barriers_on(page) == []
     assert complaints_of(page) == []
@@ -99,12 +100,12 @@ async def test_the_form_and_the_answer_fit_a_telephone_and_save_a_file(page_as: 
         await page.get_by_role("button", name="保存数据").click()
     saved = json.loads(Path(await (await waiting.value).path()).read_text())
     assert saved["facts"]["sci_tech_staff"] == {"2025": 10}
-    await page.get_by_role("button", name="修改数据").click()
+    await follow(page, page.get_by_role("button", name="修改数据"))
     await expect(page.get_by_role("button", name="看结果")).to_be_visible()
     assert await page.evaluate(_OVERFLOW) == 0
     assert await barriers_on(page) == []
     await page.get_by_label("科技人员数（2025 年）").fill("三十")
-    await page.get_by_role("button", name="看结果").click()
+    await follow(page, page.get_by_role("button", name="看结果"))
     await expect(page.locator(".error-summary")).to_contain_text("不是数字")
     await page.locator(".error-summary a").click()
     await expect(page.get_by_label("科技人员数（2025 年）")).to_have_value("三十")
@@ -145,7 +146,7 @@ async def test_an_officer_tries_a_policy_out(page_as: PageAs) -> None:
     page = await page_as("shi")
     await page.goto("/workshop")
     await page.locator('[name="set.H4"]').fill("sci_tech_staff / employee_total >= 30%")
-    await page.get_by_role("button", name="测算").click()
+    await follow(page, page.get_by_role("button", name="测算"))
     await expect(page.locator("#outcomes tbody tr")).to_have_count(1)
     assert await page.evaluate(_OVERFLOW) == 0
     assert await barriers_on(page) == []
@@ -158,14 +159,14 @@ async def test_ten_figures_are_enough_to_begin_with_and_english_takes_them_along
     page = await page_as("", width=390)
     figures = [name for name, value in FACTS.items() if isinstance(value, dict | int) and value is not True][:10]
     await open_file(page, tmp_path, {name: FACTS[name] for name in figures})
-    await page.get_by_role("button", name="接着一问一答").click()
+    await follow(page, page.get_by_role("button", name="接着一问一答"))
     said, asked = int(await page.locator("#left").inner_text()), 0
     while await page.locator('[name="asked"]').count():
         await answer_one(page, FACTS)
         asked += 1
     assert asked == said  # the least that the engine had proved
     await expect(page.locator("#hnte .card-header .badge")).to_have_text("符合")
-    await page.get_by_role("button", name="English").click()
+    await follow(page, page.get_by_role("button", name="English"))
     await expect(page.locator("#hnte .card-header .badge")).to_have_text("Eligible")
     assert await page.evaluate(_OVERFLOW) == 0
     assert await barriers_on(page) == []

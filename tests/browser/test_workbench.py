@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import PageAs
-from tests.browser.reading import listed_total, number_in
+from tests.browser.reading import follow, listed_total, number_in
 
 pytestmark = pytest.mark.browser
 
@@ -35,7 +35,7 @@ async def test_the_ladder_is_climbed_by_clicking_its_number(page_as: PageAs) -> 
     await page.goto("/")
     step = page.locator(".ladder a").filter(has_text="高新技术企业")
     number = number_in(await step.locator(".ladder-count").inner_text())
-    await step.click()
+    await follow(page, step)
     await expect(page.get_by_role("heading", level=1)).to_have_text("企业")
     assert await listed_total(page) == number
 
