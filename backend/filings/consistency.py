@@ -5,6 +5,7 @@ flagged, for a comparison with NULL is neither true nor false. A yearly rule is 
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
@@ -71,22 +72,27 @@ def _facts_of(rule: Consistency, catalogue: Catalogue) -> list[Indicator]:
     return list({node.indicator.id: node.indicator for node in nodes if isinstance(node, Fact)}.values())
 
 
-def _case(rule: str, indicator: str, broken: str, figures: dict[str, str]) -> tuple[str, str, str]:
-    """A row of the list of rules, how its figures are told, and the condition alone."""
+@dataclass(frozen=True)
+class _Case:
+    """One rule as SQL: when it is broken, and the figures that are then told, as a document."""
+
+    rule: str
+    indicator: str
+    broken: str
+    figures: str
+
+
+def _case(rule: str, indicator: str, broken: str, figures: dict[str, str]) -> _Case:
     told = ", ".join(f"'{name}', {column}" for name, column in figures.items())
-    return (
-        f"('{rule}', '{indicator}', {broken})",
-        f"WHEN v.rule = '{rule}' AND v.indicator = '{indicator}' THEN jsonb_build_object({told})",
-        f"({broken})",
-    )
+    return _Case(rule, indicator, f"({broken})", f"jsonb_build_object({told})")
 
 
-def _rule(rule: Consistency, catalogue: Catalogue) -> tuple[str, str, str]:
+def _rule(rule: Consistency, catalogue: Catalogue) -> _Case:
     figures = {one.id: _column(one) for one in _facts_of(rule, catalogue)}
     return _case(rule.id, "", f"NOT {to_sql(parse(rule.require, catalogue))}", figures)
 
 
-def _jump(jump: Jump, indicator: Indicator) -> tuple[str, str, str]:
+def _jump(jump: Jump, indicator: Indicator) -> _Case:
     now, before = (f'abs({table}."{indicator.id}")' for table in ("y", "p"))
     larger, smaller = f"greatest({now}, {before})", f"least({now}, {before})"
     scale = FEN_PER_WAN if indicator.type is Type.MONEY else 1
@@ -102,19 +108,23 @@ def _jump(jump: Jump, indicator: Indicator) -> tuple[str, str, str]:
 
 @lru_cache(maxsize=4)
 def _refresh_statement(catalogue: "_Kept") -> str:
-    yearly: list[tuple[str, str, str]] = []
-    current: list[tuple[str, str, str]] = []
+    yearly: list[_Case] = []
+    current: list[_Case] = []
     for rule in catalogue.value.consistency:
         is_yearly = any(one.period is Period.YEARLY for one in _facts_of(rule, catalogue.value))
         (yearly if is_yearly else current).append(_rule(rule, catalogue.value))
     yearly += [_jump(jump, catalogue.value.by_name[name]) for jump in catalogue.value.jumps for name in jump.of]
+    # The figures asked about are taken by themselves first. Joined at once, in a registry that was just filled, the planner
+    # goes through all enterprises and looks for each among those asked about.
     return f"""
-        WITH found AS (
+        WITH own AS MATERIALIZED (SELECT * FROM fact_yearly WHERE enterprise_id = ANY(:ids)),
+        own_current AS MATERIALIZED (SELECT * FROM fact_current WHERE enterprise_id = ANY(:ids)),
+        found AS (
             {
         _broken(
             yearly,
             "y.year",
-            "fact_yearly y JOIN enterprise e ON e.id = y.enterprise_id AND e.ended_on IS NULL"
+            "own y JOIN enterprise e ON e.id = y.enterprise_id AND e.ended_on IS NULL"
             " LEFT JOIN fact_current c ON c.enterprise_id = y.enterprise_id"
             " LEFT JOIN fact_yearly p ON p.enterprise_id = y.enterprise_id AND p.year = y.year - 1",
             "y",
@@ -122,7 +132,7 @@ def _refresh_statement(catalogue: "_Kept") -> str:
     }
             UNION ALL
             {
-        _broken(current, "0", "fact_current c JOIN enterprise e ON e.id = c.enterprise_id AND e.ended_on IS NULL", "c")
+        _broken(current, "0", "own_current c JOIN enterprise e ON e.id = c.enterprise_id AND e.ended_on IS NULL", "c")
     }
         ),
         gone AS (
@@ -138,14 +148,19 @@ def _refresh_statement(catalogue: "_Kept") -> str:
     """
 
 
-def _broken(rules: Sequence[tuple[str, str, str]], year: str, tables: str, first: str) -> str:
-    rows, told = ", ".join(row for row, _, _ in rules), " ".join(case for _, case, _ in rules)
-    # Asked of each row as one condition first: nearly all are in order, and need no list of rules made for them.
-    any_broken = " OR ".join(condition for _, _, condition in rules)
+def _broken(rules: Sequence[_Case], year: str, tables: str, first: str) -> str:
+    places = ", ".join(f"CASE WHEN {one.broken} THEN {place} END" for place, one in enumerate(rules, 1))
+    told = " ".join(f"WHEN {place} THEN {one.figures}" for place, one in enumerate(rules, 1))
+    named = ", ".join(f"'{one.rule}'" for one in rules)
+    about = ", ".join(f"'{one.indicator}'" for one in rules)
+    # Asked of each row as one condition first: nearly all are in order, and need no list of what is broken. Each rule is
+    # then asked once more, and of those that are broken the rest is told by their places.
+    any_broken = " OR ".join(one.broken for one in rules)
     return (
-        f"SELECT {first}.enterprise_id, v.rule, v.indicator, {year} AS year, CASE {told} END AS figures FROM {tables}"
-        f" CROSS JOIN LATERAL (VALUES {rows}) AS v (rule, indicator, is_broken)"
-        f" WHERE {first}.enterprise_id = ANY(:ids) AND ({any_broken}) AND v.is_broken"
+        f"SELECT {first}.enterprise_id, (ARRAY[{named}])[v.place] AS rule, (ARRAY[{about}])[v.place] AS indicator,"
+        f" {year} AS year, CASE v.place {told} END AS figures FROM {tables}"
+        f" CROSS JOIN LATERAL unnest(array_remove(ARRAY[{places}], NULL)) AS v (place)"
+        f" WHERE {any_broken}"
     )
 
 

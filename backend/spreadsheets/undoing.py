@@ -2,7 +2,7 @@
 the enterprises are goes back to what it was. What somebody has changed since is left alone and told.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -26,7 +26,8 @@ _FOLLOWING = (
     "import_decision",
 )  # fmt: skip
 
-_PORTION = 500
+#: Enterprises that are gone back to, and whose projection is worked out, at once: what is held of them fits into memory.
+_PORTION = 5_000
 
 
 class NotUndoable(Exception):
@@ -66,12 +67,14 @@ async def undo_import(
         {"id": import_id},
     )
     kept = await _note_kept(session, import_id)
-    ids = await _free(session, import_id)
+    free = await _free(session, import_id)
+    ids = free.ids
     await withdraw_import(session, import_id, ids, withdrawn_by=undone_by)
     await take_back_import(session, import_id, ids, recorded_by=undone_by)
-    await _restore(session, import_id, ids)
+    await _restore(session, import_id, free)
+    for some in _portions(ids):
+        await project(session, some, library.catalogue)
     if ids:
-        await project(session, ids, library.catalogue)
         await evaluate_touched(session, ids, library, on)
     await session.execute(
         text("UPDATE import_run SET status = :status, undone_at = now(), undone_by = :by WHERE id = :id"),
@@ -82,101 +85,142 @@ async def undo_import(
 
 # What stays ------------------------------------------------------------------------------------------
 
-# Each finds its enterprises at once and not one by one: statistics of tables that were just written tell nothing.
+# Each finds its enterprises at once, and none is joined with another: statistics of tables that were just written tell
+# nothing, and a plan made for one enterprise would go through all of them for each of a hundred thousand.
+_TOUCHED = f"""
+    SELECT t.enterprise_id, CASE WHEN e.id IS NULL THEN '企业已不在您的市（区）' ELSE '企业信息之后又修改过' END
+    FROM import_touched t LEFT JOIN enterprise e ON e.id = t.enterprise_id
+    WHERE t.import_id = :id AND (e.id IS NULL OR md5(CAST({IDENTITY} AS text)) <> t.after)
+"""
 _LATER_FILING = f"""
-    SELECT own.enterprise_id FROM filing own JOIN filing f ON f.enterprise_id = own.enterprise_id AND f.id > own.id
-        AND f.year IS NOT DISTINCT FROM own.year AND f.source IN (own.source, 'officer')
+    SELECT own.enterprise_id, '数据之后又填报过' FROM filing own JOIN filing f ON f.enterprise_id = own.enterprise_id
+        AND f.id > own.id AND f.year IS NOT DISTINCT FROM own.year AND f.source IN (own.source, 'officer')
         AND f.import_id IS DISTINCT FROM own.import_id
         AND jsonb_exists_any(f."values", ARRAY(SELECT jsonb_object_keys(own."values")))
     WHERE own.import_id = :id AND {stands("NULL")}
 """
 _LATER_TITLE = """
-    SELECT own.enterprise_id FROM recognition own LEFT JOIN recognition later ON later.supersedes_id = own.id
+    SELECT own.enterprise_id, '认定之后又有变动' FROM recognition own LEFT JOIN recognition later ON later.supersedes_id = own.id
     WHERE own.import_id = :id AND own.superseded_at IS NOT NULL AND later.import_id IS DISTINCT FROM own.import_id
 """
-_NEW = "ARRAY(SELECT n.enterprise_id FROM import_touched n WHERE n.import_id = :id AND n.is_new)"
 #: What any other table, filing or title says of new enterprises.
-_MORE = f"""
-    SELECT mentioned FROM enterprises_mentioned({_NEW}, CAST(:following AS text[])) AS mentioned
-    UNION ALL SELECT f.enterprise_id FROM filing f
-    WHERE f.enterprise_id = ANY({_NEW}) AND f.import_id IS DISTINCT FROM CAST(:id AS bigint) AND {stands("NULL")}
-    UNION ALL SELECT r.enterprise_id FROM recognition r WHERE r.enterprise_id = ANY({_NEW})
-    AND r.superseded_at IS NULL AND r.import_id IS DISTINCT FROM CAST(:id AS bigint)
-"""
+_MORE = (
+    """
+    SELECT mentioned, '登记之后又有其他记录' FROM enterprises_mentioned(CAST(:new AS bigint[]), CAST(:following AS text[])) AS mentioned
+    """,
+    f"""
+    SELECT f.enterprise_id, '登记之后又有其他记录' FROM filing f
+    WHERE f.enterprise_id = ANY(:new) AND f.import_id IS DISTINCT FROM CAST(:id AS bigint) AND {stands("NULL")}
+    """,
+    """
+    SELECT r.enterprise_id, '登记之后又有其他记录' FROM recognition r
+    WHERE r.enterprise_id = ANY(:new) AND r.superseded_at IS NULL AND r.import_id IS DISTINCT FROM CAST(:id AS bigint)
+    """,
+)
 
 
 async def _note_kept(session: AsyncSession, import_id: int) -> int:
     """Say of each enterprise that must stay as it is why. Returns how many do."""
-    noted = await session.execute(
-        text(
-            "UPDATE import_touched t SET kept_because = why.reason FROM ("
-            "SELECT t.enterprise_id, CASE WHEN e.id IS NULL THEN '企业已不在您的市（区）'"
-            f" WHEN md5(CAST({IDENTITY} AS text)) <> t.after THEN '企业信息之后又修改过'"
-            f" WHEN t.enterprise_id IN ({_LATER_FILING}) THEN '数据之后又填报过'"
-            f" WHEN t.enterprise_id IN ({_LATER_TITLE}) THEN '认定之后又有变动'"
-            f" WHEN t.is_new AND t.enterprise_id IN ({_MORE}) THEN '登记之后又有其他记录' ELSE '' END AS reason"
-            " FROM import_touched t LEFT JOIN enterprise e ON e.id = t.enterprise_id WHERE t.import_id = :id) AS why"
-            " WHERE t.import_id = :id AND t.enterprise_id = why.enterprise_id AND why.reason <> '' RETURNING t.enterprise_id"
-        ),
-        {"id": import_id, "following": list(_FOLLOWING)},
+    found = await session.execute(
+        text("SELECT enterprise_id, is_new FROM import_touched WHERE import_id = :id"), {"id": import_id}
     )
-    return len(list(noted))
+    touched = {row.enterprise_id: row.is_new for row in found}
+    values = {"id": import_id, "new": [one for one, is_new in touched.items() if is_new], "following": list(_FOLLOWING)}
+    reasons: dict[int, str] = {}
+    for question in (_TOUCHED, _LATER_FILING, _LATER_TITLE, *(_MORE if values["new"] else ())):
+        kept = await session.execute(text(question), {name: values[name] for name in values if f":{name}" in question})
+        # The first reason is the one that is told.
+        reasons = {number: reason for number, reason in kept if number in touched} | reasons
+    if reasons:
+        await session.execute(
+            text(
+                "UPDATE import_touched t SET kept_because = why.reason"
+                " FROM unnest(CAST(:ids AS bigint[]), CAST(:reasons AS text[])) AS why (id, reason)"
+                " WHERE t.import_id = :id AND t.enterprise_id = why.id"
+            ),
+            {"id": import_id, "ids": list(reasons), "reasons": list(reasons.values())},
+        )
+    return len(reasons)
 
 
-async def _free(session: AsyncSession, import_id: int) -> list[int]:
+@dataclass(frozen=True)
+class _Free:
+    """The enterprises of an import that nobody has changed since."""
+
+    ids: Sequence[int]
+    #: Those that the import registered.
+    new: Sequence[int]
+    #: Those known before, of whom the import changed who they are.
+    changed: Sequence[int]
+
+
+async def _free(session: AsyncSession, import_id: int) -> _Free:
     found = await session.execute(
         text(
-            "SELECT enterprise_id FROM import_touched WHERE import_id = :id AND kept_because = '' ORDER BY enterprise_id"
+            "SELECT enterprise_id, is_new, before IS NOT NULL AS is_changed FROM import_touched"
+            " WHERE import_id = :id AND kept_because = '' ORDER BY enterprise_id"
         ),
         {"id": import_id},
     )
-    return list(found.scalars())
+    rows = list(found)
+    return _Free(
+        [row.enterprise_id for row in rows],
+        [row.enterprise_id for row in rows if row.is_new],
+        [row.enterprise_id for row in rows if row.is_changed and not row.is_new],
+    )
 
 
 # Who they were ---------------------------------------------------------------------------------------
 
 
-async def _restore(session: AsyncSession, import_id: int, enterprise_ids: Sequence[int]) -> None:
-    # What the database notes of changed enterprises compares them with each other: many at once take it very long.
-    for start in range(0, len(enterprise_ids), _PORTION):
-        await _restore_some(session, import_id, enterprise_ids[start : start + _PORTION])
+async def _restore(session: AsyncSession, import_id: int, free: _Free) -> None:
+    for ids in _portions(free.new):
+        await session.execute(
+            text(
+                "UPDATE enterprise SET status = 'withdrawn', is_above_scale = NULL, listing_board = '', listed_on = NULL,"
+                " revision = revision + 1, updated_at = now() WHERE id = ANY(:ids)"
+            ),
+            {"ids": ids},
+        )
+    for ids in _portions(free.changed):
+        await _restore_changed(session, import_id, ids)
 
 
-async def _restore_some(session: AsyncSession, import_id: int, enterprise_ids: Sequence[int]) -> None:
+def _portions(ids: Sequence[int]) -> Iterator[list[int]]:
+    return (list(ids[start : start + _PORTION]) for start in range(0, len(ids), _PORTION))
+
+
+#: What was taken down of some enterprises of an import, each looked up by itself.
+_TAKEN_DOWN = (
+    "unnest(CAST(:ids AS bigint[])) AS wanted (id) JOIN import_touched t"
+    " ON t.import_id = :id AND t.enterprise_id = wanted.id"
+)
+
+
+async def _restore_changed(session: AsyncSession, import_id: int, enterprise_ids: Sequence[int]) -> None:
     values: Mapping[str, Any] = {"id": import_id, "ids": list(enterprise_ids)}
     await session.execute(
         text(
-            "UPDATE enterprise e SET status = 'withdrawn', is_above_scale = NULL, listing_board = '', listed_on = NULL,"
-            " revision = e.revision + 1, updated_at = now() FROM import_touched t WHERE t.import_id = :id AND t.is_new"
-            " AND t.enterprise_id = e.id AND e.id = ANY(:ids)"
-        ),
-        values,
-    )
-    changed = await session.execute(
-        text(
             f"UPDATE enterprise e SET {', '.join(f'{name} = was.{name}' for name, _ in IDENTITY_COLUMNS)},"
-            " revision = e.revision + 1, updated_at = now() FROM import_touched t CROSS JOIN LATERAL"
-            f" jsonb_to_record(t.before -> 'enterprise') AS was ({_typed(IDENTITY_COLUMNS)})"
-            " WHERE t.import_id = :id AND NOT t.is_new AND t.before IS NOT NULL AND t.enterprise_id = e.id"
-            " AND e.id = ANY(:ids) RETURNING e.id"
+            f" revision = e.revision + 1, updated_at = now() FROM {_TAKEN_DOWN} CROSS JOIN LATERAL"
+            f" jsonb_to_record(t.before -> 'enterprise') AS was ({_typed(IDENTITY_COLUMNS)}) WHERE t.enterprise_id = e.id"
         ),
         values,
     )
-    ids = list(changed.scalars())
-    if not ids:
-        return
     for table, columns in IDENTITY_TABLES.items():
         named = ", ".join(name for name, _ in columns)
-        await session.execute(text(f"DELETE FROM {table} WHERE enterprise_id = ANY(:ids)"), {"ids": ids})
+        await session.execute(
+            text(f"DELETE FROM {table} WHERE enterprise_id = ANY(:ids)"), {"ids": list(enterprise_ids)}
+        )
         await session.execute(
             text(
-                f"INSERT INTO {table} (enterprise_id, {named}) SELECT t.enterprise_id, {named} FROM import_touched t"
+                f"INSERT INTO {table} (enterprise_id, {named}) SELECT t.enterprise_id, {named} FROM {_TAKEN_DOWN}"
                 f" CROSS JOIN LATERAL jsonb_to_recordset(t.before -> '{table}') AS was ({_typed(columns)})"
-                " WHERE t.import_id = :id AND t.enterprise_id = ANY(:ids) AND jsonb_typeof(t.before -> :table) = 'array'"
+                " WHERE jsonb_typeof(t.before -> :table) = 'array'"
             ),
-            {"id": import_id, "ids": ids, "table": table},
+            {**values, "table": table},
         )
-    await refresh_search(session, ids)
+    await refresh_search(session, enterprise_ids)
 
 
 def _typed(columns: Sequence[tuple[str, str]]) -> str:
