@@ -14,6 +14,7 @@ import re
 import string
 import unicodedata
 from dataclasses import dataclass
+from operator import mul
 from typing import Final, Literal
 
 from backend.enterprises.regions import Regions
@@ -108,6 +109,9 @@ class CreditCode:
 
 def normalise(text: str) -> str:
     """The text without what people and programs add to a code: width, spaces, hyphens, quotes, lower case."""
+    if text.isascii() and text.isalnum():
+        # Nearly every code is written plainly: nothing below would change more than its case.
+        return text.upper()
     narrow = unicodedata.normalize("NFKC", text)
     kept = "".join(character for character in narrow if not _is_filler(character))
     # Other alphabets keep their case: there the capital may be two characters, and no code has one anyway.
@@ -158,7 +162,7 @@ def enterprise_kind(code: CreditCode) -> Literal["enterprise", "not_enterprise"]
 
 def check_character(body: str) -> str:
     """The 18th character that belongs to the first 17. A remainder of 0 gives `0`."""
-    total = sum(_VALUE[character] * weight for character, weight in zip(body, _WEIGHTS, strict=True))
+    total = sum(map(mul, map(_VALUE.__getitem__, body), _WEIGHTS))
     return ALPHABET[-total % 31]
 
 

@@ -120,7 +120,13 @@ def similarity(one: str, other: str) -> float:
     return min(0.99, 0.3 * whole + 0.7 * stems)
 
 
+#: Letters, digits and brackets that no rule of `_tidy` touches.
+_TIDY = re.compile(r"[\u4e00-\u9fff（）A-Za-z0-9]+")
+
+
 def _tidy(text: str) -> str:
+    if _TIDY.fullmatch(text):
+        return text
     name = unicodedata.normalize("NFKC", text)
     # Invisible characters and loose accents; what they parted may belong together afterwards.
     name = "".join(c for c in name if unicodedata.category(c) not in {"Cf", "Cc", "Mn"} or c.isspace())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from backend.enterprises.credit_code import CreditCodeError, normalise, parse_credit_code
@@ -322,6 +323,7 @@ def _date_of_number(number: float) -> DateCell:
     raise CellProblem("not_a_date", "不是日期", _REMEDY_DATE)
 
 
+@lru_cache(maxsize=16_384)
 def _date_of_text(text: str) -> DateCell:
     text = _CLOCK.sub("", text.strip("'` "))
     text = re.sub(r"^(?:[^\d〇○零一二三四五六七八九]{1,6}[:：])", "", text)

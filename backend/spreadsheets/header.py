@@ -120,7 +120,8 @@ class Table:
         grouped = self._grouped_columns(merged)
         for index in range(self.head[1] + 1, self.end):
             raw = self.sheet.rows[index]
-            own = [column for column, cell in enumerate(raw) if not is_blank(cell)]
+            # Most cells of a large ledger are numbers, which are never blank.
+            own = [column for column, cell in enumerate(raw) if type(cell) is float or not is_blank(cell)]
             if not own:
                 continue
             reason = self._not_a_record(index, raw, own)
@@ -145,7 +146,7 @@ class Table:
     ) -> list[Cell]:
         cells = list(raw)
         for column in own:
-            if is_ditto(raw[column]) and column < len(above):
+            if type(raw[column]) is not float and is_ditto(raw[column]) and column < len(above):
                 cells[column] = above[column]
         for column in self._fillable:
             if column < len(raw) and is_blank(raw[column]):
@@ -250,7 +251,8 @@ class Table:
             cell = raw[column.index]
             if isinstance(cell, str) and _EXAMPLE.search(plain(cell)):
                 return True
-        return any(isinstance(raw[column], str) and _EXAMPLE_ROW.search(str(raw[column])) for column in own)
+        texts = [cell for column in own if isinstance(cell := raw[column], str)]
+        return any(_EXAMPLE_ROW.search(text) for text in texts)
 
     def _note_or_section(self, raw: list[Cell], own: list[int], *, named: bool) -> SkipReason | None:
         text = plain(raw[own[0]])
@@ -518,7 +520,7 @@ def _lone_texts(sheet: Sheet, first: int, last: int) -> tuple[str, ...]:
     """The lines that stand alone in their rows."""
     lines: list[str] = []
     for row in sheet.rows[first:last]:
-        own = [cell for cell in row if not is_blank(cell)]
+        own = [cell for cell in row if type(cell) is float or not is_blank(cell)]
         if 1 <= len(own) <= 2 and isinstance(own[0], str) and not says_nothing(own[0]):
             text = " ".join(tidy(cell) for cell in own)
             if len(own) == 1 or _NOTE.search(text) or _FOOTER.search(text) or "单位" in text:

@@ -11,7 +11,8 @@ from typing import overload
 
 from backend.spreadsheets.records import Figure
 
-_BETWEEN = "\x1f"
+#: What stands between the numbers of a row.
+BETWEEN = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +28,23 @@ class FigureColumn:
 class PackedFigures(Sequence[Figure]):
     """Plain numbers of some columns, as figures when they are looked at; a column without one is left out."""
 
-    __slots__ = ("_packed", "columns")
+    __slots__ = ("columns", "packed")
 
     def __init__(self, columns: tuple[FigureColumn, ...], numbers: Sequence[Decimal | None]) -> None:
         self.columns = columns
-        self._packed = _BETWEEN.join("" if one is None else str(one) for one in numbers)
+        #: The numbers as one text, as `of` takes it again.
+        self.packed = BETWEEN.join(["" if one is None else str(one) for one in numbers])
+
+    @classmethod
+    def of(cls, columns: tuple[FigureColumn, ...], packed: str) -> "PackedFigures":
+        """Figures out of the text that they were packed into."""
+        made = cls.__new__(cls)
+        made.columns, made.packed = columns, packed
+        return made
 
     def values(self) -> Iterator[tuple[FigureColumn, Decimal]]:
         """The numbers with their columns, without making figures of them."""
-        for column, text in zip(self.columns, self._packed.split(_BETWEEN), strict=True):
+        for column, text in zip(self.columns, self.packed.split(BETWEEN), strict=True):
             if text:
                 yield column, Decimal(text)
 
@@ -44,7 +53,7 @@ class PackedFigures(Sequence[Figure]):
             yield Figure(column.indicator, column.year, value, column.letter, column.as_of)
 
     def __len__(self) -> int:
-        return sum(1 for text in self._packed.split(_BETWEEN) if text)
+        return sum(1 for text in self.packed.split(BETWEEN) if text)
 
     @overload
     def __getitem__(self, index: int) -> Figure: ...
@@ -57,4 +66,4 @@ class PackedFigures(Sequence[Figure]):
         return isinstance(other, Sequence) and tuple(self) == tuple(other)  # type: ignore[reportUnknownArgumentType]
 
     def __hash__(self) -> int:
-        return hash((self.columns, self._packed))
+        return hash((self.columns, self.packed))

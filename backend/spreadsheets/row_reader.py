@@ -19,7 +19,7 @@ from backend.spreadsheets.cells import CellProblem, MoneyUnit
 from backend.spreadsheets.columns import Column, Field, is_yearly
 from backend.spreadsheets.context import Context, in_section, read_batch, region_named
 from backend.spreadsheets.header import Row, Table
-from backend.spreadsheets.packed import FigureColumn, PackedFigures
+from backend.spreadsheets.packed import BETWEEN, FigureColumn, PackedFigures
 from backend.spreadsheets.programme_names import (
     BY_EDITION,
     find_event,
@@ -93,23 +93,21 @@ class PlainColumn:
         least, most = (-_PLAIN_BELOW if low is None else float(low)), (_PLAIN_BELOW if high is None else float(high))
         return cls(column.index, kept, indicator.type is Type.COUNT, max(least, -_PLAIN_BELOW), min(most, _PLAIN_BELOW))
 
-    def number(self, cell: Cell) -> Decimal | None:
-        """The number of a cell; None where it is no plain one."""
-        kind = type(cell)
-        if kind is float:
-            assert isinstance(cell, float)
+    def number(self, cell: Cell) -> str | None:
+        """The number of a cell, written out as its Decimal would be; None where it is no plain one."""
+        # A percentage is a float too, and means something else.
+        if type(cell) is float:
             if not self.least <= cell <= self.most:
                 return None
             if cell.is_integer():
-                return Decimal(int(cell))
+                return str(int(cell))
             if self.is_whole:
                 return None
             # As Excel shows it; more decimals than a fen has are rounded by the long way.
             text = f"{cell:.15g}"
-            return Decimal(text) if "e" not in text and len(text) - text.index(".") <= _MOST_DECIMALS else None
-        if kind is int:
-            assert isinstance(cell, int)
-            return Decimal(cell) if self.least <= cell <= self.most else None
+            return text if "e" not in text and len(text) - text.index(".") <= _MOST_DECIMALS else None
+        if type(cell) is int:
+            return str(cell) if self.least <= cell <= self.most else None
         return None
 
 
@@ -270,7 +268,7 @@ class RowReader:
 
     def damaged(self) -> ReadRow | None:
         """The row as refused where its text is lost; columns may have shifted, so nothing else is said of it."""
-        if not any(isinstance(cell, str) and cells.DAMAGED in cell for cell in self.row.cells):
+        if not any([cells.DAMAGED in cell for cell in self.row.cells if isinstance(cell, str)]):  # noqa: C419 – asked of every row
             return None
         for column in self.table.columns:
             cell = self.row.cell(column)
@@ -322,7 +320,7 @@ class RowReader:
             park=self.text(Field.PARK),
             address=address,
             industry_code=self.industry(),
-            chains=parse_chains(self.text(Field.CHAIN)).chains,
+            chains=parse_chains(chain).chains if (chain := self.text(Field.CHAIN)) else (),
             established_on=established,
             established_month=month,
             is_above_scale=self.take(self.table.column(Field.ABOVE_SCALE), cells.read_boolean, Severity.WARNING),
@@ -433,19 +431,16 @@ class RowReader:
 
     def _plain_figures(self, columns: "tuple[PlainColumn, ...]") -> PackedFigures | None:
         """The figures of a row of plain numbers; None where a cell needs a closer look."""
-        numbers: list[Decimal | None] = []
+        numbers: list[str] = []
         cells_of_row = self.row.cells
         width = len(cells_of_row)
         for column in columns:
             cell = cells_of_row[column.index] if column.index < width else ""
-            if cell == "":
-                numbers.append(None)
-                continue
-            number = column.number(cell)
+            number = "" if cell == "" else column.number(cell)
             if number is None:
                 return None
             numbers.append(number)
-        return PackedFigures(self.reader.kept_columns, numbers)
+        return PackedFigures.of(self.reader.kept_columns, BETWEEN.join(numbers))
 
     def _figures_looked_at(self) -> tuple[Figure, ...]:
         year_of_row = self.take(self.table.column(Field.YEAR), cells.read_year)

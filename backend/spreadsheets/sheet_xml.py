@@ -160,7 +160,7 @@ class _SheetScanner:
         self.parser = _parser()
         self.parser.StartElementHandler = self._start
         self._percent_styles = percent_styles
-        self._kinds: dict[str, str] = {}
+        self._kinds: dict[str, str] = {"c": "c"}
         self._columns: dict[str, int] = {}
         self._row = -1
         self._column = -1
@@ -170,6 +170,10 @@ class _SheetScanner:
         self._text: list[str] = []
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        # Without a prefix, as nearly every program writes them.
+        if name == "c":
+            self._start_cell(attributes)
+            return
         kind = self._kinds.get(name)
         if kind is None:
             kind = self._kinds[name] = _local(name)
