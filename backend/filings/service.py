@@ -15,6 +15,7 @@ from backend.database.session import copy_rows, reckons
 from backend.exact_json import exact_json
 from backend.filings.conflicts import refresh_conflicts
 from backend.filings.consistency import refresh_flags
+from backend.filings.projecting_many import project_plain
 from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, holds_none, to_column
 from backend.filings.standing import filings, stands
 from rules.catalogue import Catalogue, Indicator, Period, Type
@@ -84,6 +85,7 @@ async def file_each(
     recorded_at: datetime | None = None,
     is_checked: bool = False,
     is_said_again: bool = False,
+    is_trial: bool = False,
 ) -> list[bool]:
     """Append filings without bringing the projection up to date. Returns, by position, which said something new.
 
@@ -96,11 +98,14 @@ async def file_each(
         recorded_at: for what was known earlier than now.
         is_checked: the values stand under the catalogue's own ids, and each was found to be of its indicator.
         is_said_again: append what says nothing new too: a decision counts for when it was made.
+        is_trial: only tell what is new. Nobody asks in the same transaction about what was not appended.
 
     Raises:
         FilingRefused: a value is not of its indicator; nothing is written.
     """
     checked = list(drafts) if is_checked else _checked(drafts, catalogue)
+    if is_trial:
+        return await _say_something_new(session, checked)
     await _lock(session, sorted({one.enterprise_id for one in checked}))
     is_new = [True] * len(checked) if is_said_again else await _say_something_new(session, checked)
     columns = ["enterprise_id", "source", "year", "received_on", "recorded_by", "import_id", "values", "note"]
@@ -296,6 +301,13 @@ async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogu
 
     With it go the conflicts between their sources, and the flags on figures that do not fit together.
     """
+    if contested := await project_plain(session, enterprise_ids, catalogue):
+        await _project_winners(session, contested, catalogue)
+    await refresh_conflicts(session, enterprise_ids)
+    await refresh_flags(session, enterprise_ids, catalogue)
+
+
+async def _project_winners(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> None:
     found = await ask_about(session, _WINNERS_TOGETHER, enterprise_ids)
     yearly: dict[tuple[int, ...], dict[str, Any]] = {}
     current: dict[tuple[int, ...], dict[str, Any]] = {}
@@ -313,8 +325,6 @@ async def project(session: AsyncSession, enterprise_ids: Sequence[int], catalogu
     await ask_about(session, _FORGET, enterprise_ids)
     await _write(session, YEARLY_TABLE, ("enterprise_id", "year"), yearly)
     await _write(session, CURRENT_TABLE, ("enterprise_id",), current)
-    await refresh_conflicts(session, enterprise_ids)
-    await refresh_flags(session, enterprise_ids, catalogue)
 
 
 def _column(indicator: Indicator, value: Any) -> Any:
