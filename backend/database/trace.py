@@ -29,6 +29,8 @@ UNTRACED: Final = {
     "fact_conflict": "worked out from filings",
     "fact_flag": "worked out from facts",
     "indicator_tolerance": "written anew from the catalogue at every start",
+    "import_file": "the file of an import, which is traced with its digest; written once with it",
+    "import_reading": "what was read of the file of an import, which is traced; gone when it is carried out",
     "import_row": "the detail of an import, which is traced; written once with it",
     "export_piece": "the files of an export, which is traced; fetching one leaves an entry of its own",
     "disclosure": "append-only, and says itself who was told what",
@@ -58,7 +60,7 @@ OMITTED: Final = {
     "exchange_system": ("next_due_at", "last_success_at", "last_error", "failures", "open_until"),
     # What was filed stands in the filing, which nobody can change; who audits sees no figures.
     "filing": ("values",),
-    "import_run": ("report",),
+    "import_run": ("report", "stage", "stage_done", "stage_total"),
     "message": ("read_at",),
     "message_thread": ("latest_at",),
     "webhook_endpoint": ("position", "last_success_at", "last_error", "failures"),

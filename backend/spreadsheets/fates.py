@@ -51,6 +51,8 @@ class Importer:
     region_code: str = ""
     import_id: int | None = None
     progress: Progress = field(default_factory=Progress, compare=False)
+    #: It is only tried out: what nobody will ask for before it is taken back need not be written.
+    is_trial: bool = False
     #: Which enterprise a person said a doubtful row is about: place of the row → id, or `NEW_ENTERPRISE`.
     choices: Mapping[str, int] = field(default_factory=dict[str, int])
 
@@ -82,6 +84,8 @@ class RowFate:
     is_doubtful: bool = False
     #: Something was written because of the row.
     has_written: bool = False
+    #: It registers an enterprise that neither the registry nor another row of the file speaks of.
+    is_alone: bool = False
 
     @property
     def place(self) -> str:

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises import service as enterprises
 from backend.enterprises.regions import Regions
+from backend.spreadsheets.alone import mark_alone
 from backend.spreadsheets.fates import NEW_ENTERPRISE, Fate, Importer, RowFate
 from backend.spreadsheets.journal import note_before
 from backend.spreadsheets.matching import (
@@ -23,11 +24,14 @@ from backend.spreadsheets.matching import (
     names_in,
     suggestions,
 )
+from backend.spreadsheets.progress import Stage
 from backend.spreadsheets.records import RecognitionEvent
 from backend.spreadsheets.renaming import learn_names, renamed_enterprises
 
 #: Layouts whose rows say who an enterprise is today; lists only name it.
 _TELLING_LAYOUTS = frozenset({"ledger", "enterprises", "figures"})
+#: Enterprises that are registered at once.
+_PORTION = 5_000
 
 
 async def identify(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> set[int]:
@@ -37,15 +41,28 @@ async def identify(session: AsyncSession, fates: Sequence[RowFate], importer: Im
     if importer.import_id is not None:
         await note_before(session, known.ids | set(importer.choices.values()))
     fresh = [one for one in fates if _settle_by_code(one, known, importer)]
+    mark_alone(fresh, rows, known, importer)
+    alone = [one for one in fresh if one.is_alone]
     settled = [*fresh, *(one for one in fates if one.enterprise_id is not None)]
-    touched = await _register(session, settled, known, importer)
-    if touched:
+    if importer.is_trial or len(alone) == len(fresh):
+        settled = [one for one in settled if not one.is_alone]
+        touched = await _register_alone(session, alone, known, importer)
+    else:
+        # Whoever is new is numbered in the order of the file.
+        touched = set[int]()
+    registered = await _register(session, settled, known, importer)
+    touched |= registered
+    if registered:
         known.hold(await bearers_of(session, chain.from_iterable(map(names_in, rows))))
     settled = [one for one in settled if one.fate is not Fate.REFUSED]
     touched |= await learn_names(session, settled, known, importer)
-    waiting = [one for one in fates if one.enterprise_id is None and one.fate is not Fate.REFUSED]
+    waiting = [one for one in fates if one.enterprise_id is None and not one.is_alone and one.fate is not Fate.REFUSED]
     touched |= await _settle_by_name(session, waiting, known, importer)
-    await _suggest(session, [one for one in fates if one.is_doubtful])
+    doubtful = [one for one in fates if one.is_doubtful]
+    if doubtful and importer.is_trial:
+        # Whoever is new may be called like those that nobody knows.
+        await _register(session, alone, known, importer)
+    await _suggest(session, doubtful)
     return touched
 
 
@@ -117,6 +134,19 @@ def _contains(outer: str, inner: str) -> bool:
 
 
 # Registering -----------------------------------------------------------------------------------------
+
+
+async def _register_alone(
+    session: AsyncSession, alone: Sequence[RowFate], known: KnownEnterprises, importer: Importer
+) -> set[int]:
+    """Register whom no other row speaks of, some thousand at a time; a dry run leaves that until somebody asks."""
+    touched: set[int] = set()
+    for one in alone if importer.is_trial else ():
+        one.improve(Fate.NEW)
+    for start in range(0, 0 if importer.is_trial else len(alone), _PORTION):
+        importer.progress.tell(Stage.MATCHING, start, importer.progress.total)
+        touched |= await _register(session, alone[start : start + _PORTION], known, importer)
+    return touched
 
 
 async def _register(

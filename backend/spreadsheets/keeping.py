@@ -45,17 +45,22 @@ async def begin_run(
     """Keep a file that is about to be tried out, or imported at once. Returns the import's number."""
     found = await session.execute(
         text(
-            "INSERT INTO import_run (file_name, digest, content, layout, status, rows, good_rows, bad_rows, created, updated,"
-            " unchanged, report, uploaded_by, region_code, started_at) VALUES (:file_name, :digest, :content, '', :status,"
+            "INSERT INTO import_run (file_name, digest, layout, status, rows, good_rows, bad_rows, created, updated,"
+            " unchanged, report, uploaded_by, region_code, started_at) VALUES (:file_name, :digest, '', :status,"
             " 0, 0, 0, 0, 0, 0, CAST(:report AS jsonb), :person, :region, now()) RETURNING id"
         ),
         {
-            "file_name": file_name[:255], "digest": digest, "content": content, "status": status,
+            "file_name": file_name[:255], "digest": digest, "status": status,
             "report": json.dumps({"options": dict(entered)}, ensure_ascii=False), "person": importer.person_id,
             "region": importer.region_code,
         },
     )  # fmt: skip
-    return found.scalar_one()
+    import_id = found.scalar_one()
+    await session.execute(
+        text("INSERT INTO import_file (import_id, content) VALUES (:id, :content)"),
+        {"id": import_id, "content": content},
+    )
+    return import_id
 
 
 async def claim(session: AsyncSession, import_id: int, status: str, options: Mapping[str, Any] | None = None) -> None:

@@ -19,7 +19,6 @@ class ImportRun(SQLModel, table=True):
     file_name: str = Field(max_length=255)
     #: SHA-256 of the content.
     digest: str = Field(max_length=64)
-    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     layout: str = Field(default="", max_length=40)
     #: checking (being read and tried out), checked, writing, committed, committed_in_part, undone, undone_in_part; or
     #: refused (the file cannot be), stopped (while it was tried out), failed.
@@ -47,6 +46,26 @@ class ImportRun(SQLModel, table=True):
     is_stop_asked: bool = False
     #: Why it did not come to its end, for the user.
     failure: str = ""
+
+
+class ImportFile(SQLModel, table=True):
+    """The file of an import as it was handed in; apart from the run, which changes while it is worked on."""
+
+    __tablename__ = "import_file"  # type: ignore[assignment]
+
+    import_id: int = Field(sa_type=BigInteger, foreign_key="import_run.id", ondelete="CASCADE", primary_key=True)
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class ImportReading(SQLModel, table=True):
+    """What was read of a file that was tried out, as `staging` takes it down, until the import is carried out."""
+
+    __tablename__ = "import_reading"  # type: ignore[assignment]
+
+    import_id: int = Field(sa_type=BigInteger, foreign_key="import_run.id", ondelete="CASCADE", primary_key=True)
+    #: 0 is what all rows share; the rows follow in the order of the file.
+    part: int = Field(primary_key=True)
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
 class ImportRow(SQLModel, table=True):

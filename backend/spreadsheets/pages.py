@@ -159,7 +159,9 @@ async def _take(
     async with reached(unit_of_work(engine, scope)) as own:
         number = await begin_run(own, name, content, digest(content), entered, importer, "checking")
     try:
-        await patiently(check(engine, settings, Run(number, name, options, entered, importer, scope)))
+        await patiently(
+            check(engine, settings, Run(number, name, options, entered, importer, scope, size=len(content)))
+        )
     except WorkbookError as error:
         async with reached(unit_of_work(engine, scope)) as own:
             await forget_run(own, number)

@@ -45,7 +45,15 @@ async def import_run(session: AsyncSession, import_id: int) -> Mapping[str, Any]
 
 async def content_of(session: AsyncSession, import_id: int) -> bytes:
     """The file as it was handed in."""
-    found = await session.execute(text("SELECT content FROM import_run WHERE id = :id"), {"id": import_id})
+    found = await session.execute(text("SELECT content FROM import_file WHERE import_id = :id"), {"id": import_id})
+    return found.scalar_one()
+
+
+async def size_of(session: AsyncSession, import_id: int) -> int:
+    """How large the file is, in bytes."""
+    found = await session.execute(
+        text("SELECT octet_length(content) FROM import_file WHERE import_id = :id"), {"id": import_id}
+    )
     return found.scalar_one()
 
 

@@ -1,15 +1,22 @@
 """Imports run beside the requests, in threads of their own: with progress, to be stopped, known again when killed.
 
+Large files are worked on in processes of their own (`apart`): memory and processor are then not the service's.
+
 A run is alive while somebody holds its lock in the database, which the database lets go however that somebody ends. So
 a run that says it is busy and that nobody holds was interrupted. What it had written went with it: writing is one
 transaction.
 """
 
 import asyncio
+import pickle
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import date
+from enum import StrEnum
 from threading import Thread
 from typing import Any, Final
 
@@ -32,11 +39,14 @@ from backend.spreadsheets.queries import LOCK_CLASS, content_of
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.records import ReadResult
 from backend.spreadsheets.service import ImportRefused, dry_run, run_import
+from backend.spreadsheets.staging import forget_reading, keep_reading, kept_reading
 from backend.spreadsheets.workbook import WorkbookError
 
 log: Final = structlog.stdlib.get_logger(__name__)
 #: Seconds between two looks at how far it is, and whether it is to stop.
 _PULSE: Final = 0.5
+#: Bytes of a file from which on it is worked on in a process of its own: some ten thousand rows of thirty columns.
+APART_FROM: Final = 2_000_000
 #: Enterprises that are evaluated at once.
 _PORTION: Final = 5_000
 
@@ -52,30 +62,77 @@ class Run:
     importer: Importer
     scope: Scope
     good_rows_only: bool = False
+    #: Of the file, in bytes.
+    size: int = 0
+
+
+class Kind(StrEnum):
+    """What is done with a run."""
+
+    CHECK = "check"
+    WRITE = "write"
+    WRITE_DECIDED = "write_decided"
+
+
+@dataclass(frozen=True)
+class Apart:
+    """A run as another process is told of it, which has the rules by itself."""
+
+    address: str
+    settings: Settings
+    kind: Kind
+    import_id: int
+    file_name: str
+    options: ReadOptions
+    entered: Mapping[str, Any]
+    scope: Scope
+    good_rows_only: bool
+    today: date
+    person_id: int | None
+    region_code: str
+    choices: Mapping[str, int]
+
+    @classmethod
+    def of(cls, address: str, settings: Settings, run: Run, kind: Kind) -> "Apart":
+        """What there is to tell of a run."""
+        by = run.importer
+        return cls(
+            address, settings, kind, run.import_id, run.file_name, run.options, dict(run.entered), run.scope,
+            run.good_rows_only, by.today, by.person_id, by.region_code, dict(by.choices),
+        )  # fmt: skip
+
+    def run(self, importer: Importer) -> Run:
+        """The run again, by an importer who has the rules."""
+        return Run(
+            self.import_id, self.file_name, self.options, self.entered, importer, self.scope, self.good_rows_only
+        )
 
 
 def check(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[None]":
     """Read the file and try the import out; the answer is there when that is done."""
-    return _begin(engine, settings, run, _check, back_to="failed")
+    return _begin(engine, settings, run, Kind.CHECK)
 
 
 def write(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[None]":
     """Carry the import out."""
-    return _begin(engine, settings, run, _write, back_to="checked")
+    return _begin(engine, settings, run, Kind.WRITE)
 
 
 def write_decided(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[None]":
     """Carry out what was said of doubtful rows of an import that has been carried out but for these."""
-    return _begin(engine, settings, run, _write_decided, back_to="committed_in_part")
+    return _begin(engine, settings, run, Kind.WRITE_DECIDED)
 
 
-def _begin(engine: AsyncEngine, settings: Settings, run: Run, work: "_Work", back_to: str) -> "Future[None]":
+def _begin(engine: AsyncEngine, settings: Settings, run: Run, kind: Kind) -> "Future[None]":
     done: Future[None] = Future()
     address = engine.url.render_as_string(hide_password=False)
 
     def go() -> None:
         try:
-            asyncio.run(_supervise(address, settings, run, work, back_to))
+            if run.size >= APART_FROM:
+                _work_apart(Apart.of(address, settings, run, kind))
+            else:
+                asyncio.run(supervise(address, settings, run, kind))
         except BaseException as problem:  # noqa: BLE001 – it is told to whoever waits, and logged where nobody does
             done.set_exception(problem)
         else:
@@ -86,7 +143,19 @@ def _begin(engine: AsyncEngine, settings: Settings, run: Run, work: "_Work", bac
     return done
 
 
-async def _supervise(address: str, settings: Settings, run: Run, work: "_Work", back_to: str) -> None:
+def _work_apart(told: Apart) -> None:
+    """Have a large file worked on by a process of its own (`apart`), and wait for it; how it ends, it writes down."""
+    with subprocess.Popen([sys.executable, "-m", "backend.spreadsheets.apart"], stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        process.stdin.write(pickle.dumps(told))
+        process.stdin.flush()
+        # Not closed before it has ended: by that it knows that the service is still there.
+        process.wait()
+
+
+async def supervise(address: str, settings: Settings, run: Run, kind: Kind) -> None:
+    """Work on a run under its lock; whatever comes of it is written down with the run, and raised."""
+    work, back_to = _WORKS[kind]
     engine = make_engine(address, settings)
     try:
         async with _held(engine, run.import_id) as guard:
@@ -198,13 +267,24 @@ class _Reporter:
 _Work = Callable[[AsyncEngine, Run, _Reporter], Awaitable[None]]
 
 
+def _options(run: Run, progress: Progress) -> ReadOptions:
+    # What is refused is read again when it is handed back.
+    return replace(run.options, progress=progress, keeps_cells=False)
+
+
 async def _read(engine: AsyncEngine, run: Run, progress: Progress) -> ReadResult:
     async with reached(unit_of_work(engine, run.scope)) as session:
         content = await content_of(session, run.import_id)
-    # What is refused is read again when it is handed back.
-    options = replace(run.options, progress=progress, keeps_cells=False)
+    options = _options(run, progress)
     # In yet another thread, so that the wish to stop is heard meanwhile.
     return await asyncio.to_thread(read_file, content, run.importer.catalogue, options, run.file_name)
+
+
+async def _read_before(engine: AsyncEngine, run: Run, progress: Progress) -> ReadResult:
+    """What was read when the file was tried out; read again where that was otherwise, or is not kept."""
+    async with reached(unit_of_work(engine, run.scope)) as session:
+        result = await kept_reading(session, run.import_id, _options(run, progress))
+    return result or await _read(engine, run, progress)
 
 
 async def _check(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
@@ -216,11 +296,12 @@ async def _check(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
         # From here on it is too late to stop.
         await reporter.end()
         await keep_checked(session, run.import_id, report, run.entered)
+        await keep_reading(session, run.import_id, result, run.options)
 
 
 async def _write(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
     progress = reporter.progress
-    result = await _read(engine, run, progress)
+    result = await _read_before(engine, run, progress)
     importer = replace(run.importer, import_id=run.import_id, progress=progress)
     async with reached(unit_of_work(engine, run.scope)) as session:
         report = await run_import(session, result, importer, good_rows_only=run.good_rows_only)
@@ -229,6 +310,7 @@ async def _write(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
         await reporter.end()
         await keep_outcome(session, run.import_id, report, run.entered)
         await note_carried_out(session, run.import_id)
+        await forget_reading(session, run.import_id)
 
 
 async def evaluate_portions(session: AsyncSession, touched: Sequence[int], importer: Importer) -> None:
@@ -248,3 +330,9 @@ async def _write_decided(engine: AsyncEngine, run: Run, reporter: _Reporter) -> 
         await evaluate_portions(session, report.touched, importer)
         await reporter.end()
         await keep_decided(session, run.import_id, report)
+
+
+#: Kind of work → who does it, and what the run is again where it fails.
+_WORKS: Final[Mapping[Kind, tuple[_Work, str]]] = {
+    Kind.CHECK: (_check, "failed"), Kind.WRITE: (_write, "checked"), Kind.WRITE_DECIDED: (_write_decided, "committed_in_part"),
+}  # fmt: skip

@@ -1,11 +1,14 @@
 """Importing: a dry run that tells every row's fate, then all rows or the good ones, in one transaction.
 
-The dry run does everything that the import would do and takes it back, so what it tells is what happens. The same file
-handed in twice changes nothing.
+The dry run does what the import would do and takes it back, so what it tells is what happens. It leaves out only what
+could not tell anything: writing an enterprise that no other row speaks of, and filings that nobody will ask for. The
+same file handed in twice changes nothing.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import text
@@ -49,7 +52,7 @@ async def dry_run(session: AsyncSession, result: ReadResult, importer: Importer)
     """What an import of the good rows would do; nothing stays written."""
     savepoint = await session.begin_nested()
     try:
-        return await _import_good_rows(session, result, importer)
+        return await _import_good_rows(session, result, replace(importer, is_trial=True))
     finally:
         await savepoint.rollback()
 
@@ -111,7 +114,7 @@ async def _import_rows(
     rest = [one for one in good if not one.only_tells]
     importer.progress.tell(Stage.MATCHING, 0, len(rest))
     touched = await identify(session, rest, importer)
-    identified = [one for one in rest if one.fate is not Fate.REFUSED]
+    identified = [one for one in rest if one.enterprise_id is not None and one.fate is not Fate.REFUSED]
     touched |= await _file(session, identified, importer)
     importer.progress.tell(Stage.TITLES, 0, len(identified))
     touched |= await take_titles(session, identified, importer)
@@ -128,19 +131,27 @@ def _looked_at(result: ReadResult, importer: Importer) -> Iterator[RowFate]:
 async def _file(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> set[int]:
     """Each row's figures, a filing for each year; some thousand rows at a time, so that not all are held as filings."""
     touched: set[int] = set()
+    rows_of = Counter(one.enterprise_id for one in fates) if importer.is_trial else {}
     for start in range(0, len(fates), _PORTION):
         importer.progress.tell(Stage.FILING, start, len(fates))
-        touched |= await _file_some(session, fates[start : start + _PORTION], importer)
+        some = fates[start : start + _PORTION]
+        # What a later row says is compared with what an earlier one of the same enterprise said.
+        asked = [one for one in some if rows_of.get(one.enterprise_id) == 1]
+        touched |= await _file_some(session, asked, importer, is_trial=True)
+        filed = [one for one in some if rows_of.get(one.enterprise_id) != 1] if asked else some
+        touched |= await _file_some(session, filed, importer)
     return touched
 
 
-async def _file_some(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> set[int]:
+async def _file_some(
+    session: AsyncSession, fates: Sequence[RowFate], importer: Importer, *, is_trial: bool = False
+) -> set[int]:
     owned = [(one, draft) for one in fates for draft in _drafts(one, importer)]
     if not owned:
         return set()
     is_new = await file_each(
         session, [draft for _, draft in owned], importer.catalogue,
-        recorded_by=importer.person_id, import_id=importer.import_id, is_checked=True,
+        recorded_by=importer.person_id, import_id=importer.import_id, is_checked=True, is_trial=is_trial,
     )  # fmt: skip
     news = [one for (one, _), new in zip(owned, is_new, strict=True) if new]
     for one in news:

@@ -14,7 +14,7 @@ from backend.clock import today
 from backend.settings import Settings
 from backend.spreadsheets.deciding import choices_of
 from backend.spreadsheets.fates import Importer
-from backend.spreadsheets.queries import import_run
+from backend.spreadsheets.queries import import_run, size_of
 from backend.spreadsheets.reading import ReadOptions
 from backend.spreadsheets.running import Run
 from backend.web.dependencies import scope_of
@@ -43,7 +43,8 @@ async def run_of(session: AsyncSession, person: PersonSignedIn, settings: Settin
     entered = found["report"]["options"]
     options = options_of(entered, person, settings.upload_megabytes)
     importer = replace(importer_of(person), choices=await choices_of(session, import_id))
-    return Run(import_id, found["file_name"], options, entered, importer, scope_of(person))
+    size = await size_of(session, import_id)
+    return Run(import_id, found["file_name"], options, entered, importer, scope_of(person), size=size)
 
 
 def options_of(entered: Mapping[str, Any], person: PersonSignedIn, limit_megabytes: int) -> ReadOptions:

@@ -29,6 +29,7 @@ from backend.spreadsheets.keeping import begin_run, keep_checked, keep_outcome
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.running import evaluate_portions
 from backend.spreadsheets.service import digest, dry_run, run_import
+from backend.spreadsheets.staging import keep_reading, kept_reading
 from backend.spreadsheets.undoing import undo_import
 from rules.library import library
 from tests.bench.figure import Figure
@@ -72,6 +73,7 @@ class Took:
     reading: Spent = field(default_factory=Spent)
     trying: Spent = field(default_factory=Spent)
     writing: Spent = field(default_factory=Spent)
+    evaluating: Spent = field(default_factory=Spent)
     undoing: Spent = field(default_factory=Spent)
     megabytes: float = 0
 
@@ -118,24 +120,29 @@ async def _import(url: str, file: Path, postmaster: int) -> Took:
     before = _memory("VmRSS")
     _forget_peak()
     content = file.read_bytes()
+    options = ReadOptions(within="321200", year=2025, keeps_cells=False)
     measured = _measuring(postmaster)
     with measured(took.reading):
-        result = read_file(
-            content, rules.catalogue, ReadOptions(within="321200", year=2025, keeps_cells=False), "台账.xlsx"
-        )
+        result = read_file(content, rules.catalogue, options, "台账.xlsx")
     with measured(took.trying):
         async with owner_unit_of_work(engine) as session:
             number = await begin_run(session, "台账.xlsx", content, digest(content), {}, by, "checking")
             tried = await dry_run(session, result, by)
             await keep_checked(session, number, tried, {})
+            await keep_reading(session, number, result, options)
             del tried
-    with measured(took.writing):
-        async with owner_unit_of_work(engine) as session:
-            report = await run_import(session, result, replace(by, import_id=number), good_rows_only=True)
-            await evaluate_portions(session, report.touched, by)
+    del result
+    async with owner_unit_of_work(engine) as session:
+        with measured(took.writing):
+            read = await kept_reading(session, number, options)
+            assert read is not None
+            report = await run_import(session, read, replace(by, import_id=number), good_rows_only=True)
             await keep_outcome(session, number, report, {})
-    counts = report.counts
-    del result, report
+        counts = report.counts
+        touched = report.touched
+        del read, report
+        with measured(took.evaluating):
+            await evaluate_portions(session, touched, by)
     took.megabytes = _memory("VmHWM") - before
     with measured(took.undoing):
         async with owner_unit_of_work(engine) as session:

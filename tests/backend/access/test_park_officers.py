@@ -104,8 +104,8 @@ async def test_other_imports_of_the_district_stay_unseen(engine: AsyncEngine):
         for by in (7, 8):
             await session.execute(
                 text(
-                    "INSERT INTO import_run (file_name, digest, content, layout, status, rows, good_rows, bad_rows, created,"
-                    " updated, unchanged, report, uploaded_by, region_code) VALUES (:name, '', '', 'enterprises', 'done', 0,"
+                    "INSERT INTO import_run (file_name, digest, layout, status, rows, good_rows, bad_rows, created,"
+                    " updated, unchanged, report, uploaded_by, region_code) VALUES (:name, '', 'enterprises', 'done', 0,"
                     " 0, 0, 0, 0, 0, '{}', :by, :region)"
                 ),
                 {"name": f"{by}.xlsx", "by": by, "region": JINGJIANG},

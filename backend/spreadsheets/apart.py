@@ -1,0 +1,39 @@
+"""`python -m backend.spreadsheets.apart`: one large import in a process of its own; what it is comes on stdin.
+
+What a large file takes of memory goes with the process, and it uses a processor that the service's own requests do not.
+Whoever began it holds stdin open: when that ends, however it does, the import ends too, and leaves nothing.
+"""
+
+import asyncio
+import os
+import pickle
+import sys
+from contextlib import suppress
+from threading import Thread
+
+from backend.spreadsheets.fates import Importer
+from backend.spreadsheets.running import Apart, supervise
+from backend.web.logs import configure_logs
+from rules.library import library
+
+
+def main() -> None:
+    """Take the import in, and work on it."""
+    configure_logs()
+    # Only the service that began this process writes there.
+    told: Apart = pickle.load(sys.stdin.buffer)  # noqa: S301
+    Thread(target=_end_with_the_service, daemon=True).start()
+    rules = library()
+    importer = Importer(rules.catalogue, rules, told.today, told.person_id, told.region_code, choices=told.choices)
+    # How it ended is written down with the run, and logged where nobody could know; there is nobody here to tell.
+    with suppress(Exception):
+        asyncio.run(supervise(told.address, told.settings, told.run(importer), told.kind))
+
+
+def _end_with_the_service() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
