@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from rules.translation import marked
+
 #: Acts that wait for a second person, as `backend.access.proposals` knows them.
 FourEyesKind = Literal[
     "recognition.grant", "recognition.revoke", "recognition.extend", "conflict.settle", "plan.change", "import.undo",
@@ -100,11 +102,15 @@ class Settings(BaseSettings):
     sso_client_secret: SecretStr | None = Field(
         default=None, description="The secret agreed with it; without one Tidu is a public client, kept by PKCE alone."
     )
-    sso_name: str = Field(default="统一身份认证", description="What the sign-in page calls it.")
+    sso_name: str = Field(default=marked("统一身份认证"), description="What the sign-in page calls it.")
     sso_scopes: str = Field(default="openid profile", description="What is asked of it, `openid` always among it.")
     sso_code_claim: str = Field(
         default="",
         description="The claim that holds an enterprise's credit code, if it vouches for one; binds enterprise accounts.",
+    )
+    sso_opens_accounts: bool = Field(
+        default=False,
+        description="Whether that code opens the first account of an enterprise that is in the registry and has none yet.",
     )
     public_address: Annotated[str, AfterValidator(_safe_address)] | None = Field(
         default=None,

@@ -126,7 +126,8 @@ def login_page(
 def _sso_name(request: Request) -> str:
     """What the single sign-on is called; empty where there is none."""
     settings: Settings = request.app.state.settings
-    return settings.sso_name if settings.sso_issuer and settings.sso_client_id else ""
+    # The usual name has a translation; what else a city calls it stays as it is.
+    return say(settings.sso_name) if settings.sso_issuer and settings.sso_client_id else ""
 
 
 def browser_of(request: Request) -> Browser:

@@ -1,7 +1,6 @@
 """Activation codes: the bureau issues one, the enterprise opens an account of its own with it, once.
 
     ActivationRefused           410, the code opens nothing; one answer for each reason
-    EnterpriseBound (AccessRefused)  409, the person belongs elsewhere
 
 Whoever has no code that was issued learns nothing, not even whether an enterprise is in the registry.
 """
@@ -20,7 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.models import Person
 from backend.access.passwords import Profile
 from backend.access.schemas import Role
-from backend.access.service import AccessRefused, add_person, deactivate, hash_of, person_by_id
+from backend.access.service import AccessRefused, add_person, deactivate, hash_of
 from backend.access.trace.service import Deed, note
 from backend.database.session import in_the_name_of
 from backend.web.errors import Refusal
@@ -53,12 +52,6 @@ class ActivationRefused(Exception):
         self.why = why
         self.enterprise_id = enterprise_id
         super().__init__(say(str(why)))
-
-
-class EnterpriseBound(AccessRefused):
-    """Somebody who belongs elsewhere cannot be bound to an enterprise."""
-
-    status_code = 409
 
 
 class NotIssued(Refusal):
@@ -205,33 +198,14 @@ async def note_refusal(session: AsyncSession, refused: ActivationRefused) -> Non
     await note(session, deed)
 
 
-async def bind_person_to_enterprise(session: AsyncSession, person_id: int, enterprise_id: int) -> Person:
-    """Make somebody who signs in from outside (single sign-on) an account of an enterprise.
-
-    Raises:
-        PersonUnknown: there is no such person.
-        EnterpriseBound: the person is an officer or administrator, or another enterprise's account.
-        AccessRefused: there is no such enterprise.
-    """
-    person = await person_by_id(session, person_id)
-    if Role(person.role) is not Role.ENTERPRISE:
-        raise EnterpriseBound("工作人员的账号不能绑定企业，请另建企业账号。", "enterprise")
-    if person.enterprise_id not in (None, enterprise_id):
-        raise EnterpriseBound("这个账号已绑定另一家企业，不能改绑；请另建账号。", "enterprise")
-    known = await session.scalar(text("SELECT EXISTS (SELECT FROM enterprise WHERE id = :id)"), {"id": enterprise_id})
-    if not known:
-        raise AccessRefused("没有这家企业，请核对统一社会信用代码。", "enterprise")
-    person.enterprise_id = enterprise_id
-    await session.flush()
-    return person
-
-
 async def accounts_of(session: AsyncSession, enterprise_id: int) -> Sequence[Mapping[str, Any]]:
     """The accounts of an enterprise, those in use first."""
     found = await session.execute(
         text(
-            "SELECT id, login, name, is_active, created_at, last_sign_in_at FROM person"
-            " WHERE enterprise_id = :id AND role = 'enterprise' ORDER BY is_active DESC, id"
+            "SELECT id, login, name, is_active, created_at, last_sign_in_at,"
+            " EXISTS (SELECT FROM activation_code a WHERE a.used_by = p.id) AS is_by_code,"
+            " EXISTS (SELECT FROM person_identity i WHERE i.person_id = p.id) AS is_sign_on"
+            " FROM person p WHERE enterprise_id = :id AND role = 'enterprise' ORDER BY is_active DESC, id"
         ),
         {"id": enterprise_id},
     )

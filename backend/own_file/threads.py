@@ -6,12 +6,12 @@ NoSuchThread (NotFound)     404
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.access.schemas import PersonSignedIn, Role
+from backend.access.schemas import Role
 from backend.web.errors import NotFound, Refusal
 from rules.translation import marked, say
 
@@ -34,15 +34,26 @@ class NoSuchThread(NotFound):
         super().__init__(say("没有这组消息，或它不属于您能查看的企业。请回到消息列表。"))
 
 
+class Named(Protocol):
+    """Somebody who writes: signed in, or just about to be."""
+
+    @property
+    def id(self) -> int | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def role(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Writer:
     """Who writes, and for which side."""
 
-    person: PersonSignedIn
+    person: Named
 
     @property
     def is_enterprise(self) -> bool:
-        return self.person.role is Role.ENTERPRISE
+        return self.person.role == Role.ENTERPRISE
 
 
 async def open_thread(session: AsyncSession, enterprise_id: int, subject: str, words: str, writer: Writer) -> int:

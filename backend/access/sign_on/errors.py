@@ -8,8 +8,15 @@ SignOnFailed
 ├── AnswerUntrusted    what it sent cannot be believed
 ├── NobodysAccount     nobody here is bound to whoever signed in there
 ├── NoEnterprisesAccount  the credit code that it vouches for has no account to bind
+├── NothingOpened         nor can one be opened by it:
+│   ├── CodeNotRight        it is no credit code
+│   ├── NotRegistered       no enterprise of the registry has it
+│   ├── EnterpriseEnded     the enterprise is no more
+│   └── AccountElsewhere    there are accounts already
 └── BindingRefused     the account cannot be bound
 """
+
+from datetime import date
 
 from rules.translation import say
 
@@ -90,6 +97,59 @@ class NoEnterprisesAccount(SignOnFailed):
                 code=code,
             ),
             f"信用代码“{code}”没有可绑定的企业账号：{subject}",
+        )
+
+
+class NothingOpened(SignOnFailed):
+    """The bureau takes the provider's word for whom somebody acts for, and so may be told why it is not enough."""
+
+    status_code = 403
+
+
+class CodeNotRight(NothingOpened):
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(
+            say(
+                "统一身份认证给出的统一社会信用代码“{code}”不正确，没有开立账号。请先在统一身份认证中更正单位信息，再重新登录。",
+                code=code,
+            ),
+            f"信用代码“{code}”不正确：{why}",
+        )
+
+
+class NotRegistered(NothingOpened):
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            say(
+                "统一社会信用代码为“{code}”的单位还没有登记在库，没有开立账号。请联系所在市（区）科技局登记后再登录；"
+                "不登录也可以使用资格自测。",
+                code=code,
+            ),
+            f"信用代码“{code}”不在库中",
+        )
+
+
+class EnterpriseEnded(NothingOpened):
+    def __init__(self, code: str, ended_on: date) -> None:
+        super().__init__(
+            say(
+                "库中登记统一社会信用代码为“{code}”的单位已于 {day} 注销或吊销，没有开立账号。如登记有误，请联系所在市（区）科技局更正。",
+                code=code,
+                day=ended_on,
+            ),
+            f"信用代码“{code}”的企业已于 {ended_on} 终止",
+        )
+
+
+class AccountElsewhere(NothingOpened):
+    def __init__(self, code: str) -> None:
+        super().__init__(
+            say(
+                "统一社会信用代码为“{code}”的单位已开立过企业账号，没有另开。请用已有账号登录；要增加账号或换人办理，"
+                "请向所在市（区）科技局申领激活码。",
+                code=code,
+            ),
+            f"信用代码“{code}”的企业已有或有过账号",
         )
 
 

@@ -78,7 +78,10 @@ async def come_back(
             raise ProviderRefused("应答来自另一个统一身份认证（iss 不符）")
         claims = await provider.claims_for(told.code, attempt)
         async with reached(owner_unit_of_work(engine)) as work:
-            person = await sign_on.sign_in(work, provider.issuer, claims, kept.invitation_hash, settings.sso_code_claim)
+            person = await sign_on.sign_in(
+                work, provider.issuer, claims, kept.invitation_hash, settings.sso_code_claim,
+                opens_accounts=settings.sso_opens_accounts,
+            )  # fmt: skip
             token = await _open(request, work, settings, person)
     except SignOnFailed as failure:
         return await _failed(request, engine, failure)

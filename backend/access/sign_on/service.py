@@ -2,7 +2,8 @@
 
 The provider says who somebody is. What that person may do is Tidu's own affair: an account must exist and be bound, by
 an administrator, by an invitation, or, for an enterprise's own account, by the credit code that the provider vouches
-for. No account is ever made here, and none changes its role.
+for. Where the bureau has set that this is enough, an enterprise that never had an account gets its first one by it; no
+other account is ever made here, and none changes its role or its enterprise.
 """
 
 import secrets
@@ -27,8 +28,11 @@ from backend.access.sign_on.errors import (
 )
 from backend.access.sign_on.provider import Attempt
 from backend.access.trace.service import Deed, note
+from backend.clock import today
 from backend.database.session import in_the_name_of
-from backend.enterprises.models import Enterprise
+from backend.enterprises.credit_code import is_credit_code
+from backend.enterprises.queries import find
+from backend.own_file.opening import open_by_sign_on
 from rules.translation import say
 
 #: Long enough for a second factor over there.
@@ -78,15 +82,24 @@ async def sign_in(
     invitation_hash: str = "",
     code_claim: str = "",
     now: datetime | None = None,
+    *,
+    opens_accounts: bool = False,
 ) -> Person:
-    """Whose account it is; the first time it is bound. Raises SignOnFailed, with what failed already in the trace."""
+    """Whose account it is; the first time it is bound. Raises SignOnFailed, with what failed already in the trace.
+
+    `code_claim` is the claim with the credit code that the provider vouches for, empty where it vouches for none;
+    `opens_accounts` whether that code opens an enterprise's first account.
+    """
     now = now or datetime.now(UTC)
-    subject = str(claims["sub"])
+    subject, code = str(claims["sub"]), _code_in(claims, code_claim)
     person = await _bound(session, issuer, subject)
+    if person is not None and code:
+        await _demand_same_enterprise(session, person, code)
     if person is None:
         person = await _by_invitation(session, invitation_hash, now) if invitation_hash else None
-        code = _code_in(claims, code_claim)
         person = person or await _by_credit_code(session, issuer, code)
+        if person is None and code and opens_accounts:
+            person = await open_by_sign_on(session, code, _name_in(claims), today())
         if person is None:
             raise NoEnterprisesAccount(code, subject) if code else NobodysAccount(subject)
         await in_the_name_of(session, person.login, person.id)
@@ -131,17 +144,45 @@ def _code_in(claims: Mapping[str, Any], code_claim: str) -> str:
     return code.strip().upper()[:40] if isinstance(code, str) else ""
 
 
+def _name_in(claims: Mapping[str, Any]) -> str:
+    name = claims.get("name")
+    return name if isinstance(name, str) else ""
+
+
+async def _demand_same_enterprise(session: AsyncSession, person: Person, code: str) -> None:
+    """Nobody who acts for one enterprise comes into the account of another. Raises BindingRefused.
+
+    Who may act for several over there has one account here for each, bound to an identity of its own.
+    """
+    if Role(person.role) is not Role.ENTERPRISE:
+        return
+    row = await _enterprise_with(session, code)
+    if row is None or row["id"] != person.enterprise_id:
+        told = say(
+            "本次登录代表统一社会信用代码为“{code}”的单位，而这个统一身份绑定的是另一家企业的账号，没有登录。"
+            "请在统一身份认证中选择原来的单位，或联系所在市（区）科技局。",
+            code=code,
+        )
+        raise BindingRefused(told, f"用户“{person.login}”的企业不是信用代码“{code}”的企业")
+
+
+async def _enterprise_with(session: AsyncSession, code: str) -> Mapping[str, Any] | None:
+    """The enterprise with a credit code; other numbers that `find` knows are nothing that a provider vouches for."""
+    return await find(session, code) if is_credit_code(code) else None
+
+
 async def _by_credit_code(session: AsyncSession, issuer: str, code: str) -> Person | None:
     """The account of the enterprise with that credit code, where it has exactly one and nobody is bound to it yet.
 
-    Staff are never found this way, whatever the provider says.
+    A code whose file has become part of another enterprise's leads to that. Staff are never found this way, whatever
+    the provider says.
     """
-    if not code:
+    row = await _enterprise_with(session, code)
+    if row is None:
         return None
     found = await session.exec(
         select(Person)
-        .join(Enterprise, col(Enterprise.id) == Person.enterprise_id)
-        .where(Enterprise.credit_code == code, Person.role == Role.ENTERPRISE, col(Person.is_active))
+        .where(Person.enterprise_id == row["id"], Person.role == Role.ENTERPRISE, col(Person.is_active))
         .with_for_update(of=Person)
     )
     accounts = found.all()

@@ -8,11 +8,8 @@ from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backend.access.schemas import Role
-from backend.access.service import AccessRefused, add_person
 from backend.clock import today
 from backend.database.session import owner_unit_of_work
-from backend.own_file.activation import bind_person_to_enterprise
 from backend.web.filters import long_day
 from tests.backend.conftest import ClientAs
 from tests.backend.own_file.conftest import Two
@@ -244,16 +241,3 @@ async def test_an_account_of_another_enterprise_is_not_ended_from_here(
     officer = await client_as("district_officer", "321282")
     assert (await officer.post(f"/enterprises/{two.other_code}/accounts/{person}/end")).status_code == 409
     assert (await browser.get("/me/enterprise")).status_code == 200
-
-
-async def test_who_signs_in_from_outside_is_bound_to_one_enterprise(engine: AsyncEngine, two: Two):
-    async with owner_unit_of_work(engine) as session:
-        issued_one = await add_person(session, "cong-wai", "赵某", Role.ENTERPRISE, enterprise=two.code)
-        officer = await add_person(session, "ganbu", "钱某", Role.VIEWER)
-        assert issued_one.person.id is not None
-        assert officer.person.id is not None
-        assert (await bind_person_to_enterprise(session, issued_one.person.id, two.own)).enterprise_id == two.own
-        with pytest.raises(AccessRefused, match="另一家企业"):
-            await bind_person_to_enterprise(session, issued_one.person.id, two.other)
-        with pytest.raises(AccessRefused, match="工作人员"):
-            await bind_person_to_enterprise(session, officer.person.id, two.own)
