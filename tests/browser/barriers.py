@@ -1,7 +1,11 @@
-"""What keeps people from using a page, as axe finds it."""
+"""What keeps people from using a page: too little room, and what axe finds."""
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page
+
+#: A telephone's and a desk's.
+WIDTHS = (390, 1440)
+_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 async def barriers_on(page: Page) -> list[str]:
@@ -14,3 +18,16 @@ async def barriers_on(page: Page) -> list[str]:
         for one in found["violations"]
         if one["impact"] in ("serious", "critical")
     ]
+
+
+async def overflows_on(page: Page) -> list[str]:
+    """At which width of the screen a page is wider than it, and by how many pixels; the width is put back."""
+    before = page.viewport_size
+    assert before is not None
+    overflows: list[str] = []
+    for width in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": before["height"]})
+        if over := await page.evaluate(_OVERFLOW):
+            overflows.append(f"{over} px too wide at {width}")
+    await page.set_viewport_size(before)
+    return overflows

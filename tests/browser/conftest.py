@@ -11,7 +11,7 @@ from time import monotonic, sleep
 
 import pytest
 import uvicorn
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.clock import today
@@ -27,7 +27,9 @@ from tests.conftest import fresh_database
 
 #: Large enough that every rung has somebody on it and every list a second page.
 SIZE = 200
-PATIENCE_MS = 10_000
+#: A test says what comes, never how soon: a busy machine may take its time.
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
 
 PageAs = Callable[..., Awaitable[Page]]
 

@@ -1,13 +1,13 @@
 """What holds for every page, whoever looks at it."""
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.clock import today
 from backend.database.session import owner_unit_of_work
+from tests.browser.barriers import barriers_on, overflows_on
 from tests.browser.conftest import PageAs
 from tests.browser.reading import follow
 from tests.browser.watching import complaints_of
@@ -40,7 +40,6 @@ APART = {
         "/me/enterprise/pool", "/me/enterprise/messages", "/me/enterprise/messages/1", "/me/enterprise/needs",
     ),
 }  # fmt: skip
-_OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 @pytest.fixture(scope="module")
@@ -64,22 +63,17 @@ def pages_of(login: str, enterprise: str) -> list[str]:
 
 
 @pytest.mark.parametrize("login", [*PEOPLE, *APART])
-async def test_no_page_complains_or_asks_anything_of_elsewhere(page_as: PageAs, enterprise: str, login: str) -> None:
+async def test_no_page_complains_asks_anything_of_elsewhere_or_is_wider_than_the_screen(
+    page_as: PageAs, enterprise: str, login: str
+) -> None:
     page = await page_as(login)
+    too_wide: dict[str, list[str]] = {}
     for path in pages_of(login, enterprise):
         await page.goto(path)
-    assert complaints_of(page) == []
-
-
-@pytest.mark.parametrize("width", [390, 1440])
-async def test_no_page_is_wider_than_the_screen(page_as: PageAs, enterprise: str, width: int) -> None:
-    page = await page_as("admin", width=width)
-    too_wide: dict[str, int] = {}
-    for path in pages_of("admin", enterprise):
-        await page.goto(path)
-        if over := await page.evaluate(_OVERFLOW):
+        if over := await overflows_on(page):
             too_wide[path] = over
     assert too_wide == {}
+    assert complaints_of(page) == []
 
 
 @pytest.mark.parametrize("login", ["admin", "jingjiang"])
@@ -111,28 +105,15 @@ async def test_no_page_has_a_serious_barrier_on_a_telephone(page_as: PageAs, ent
     assert await _barriers_on(page, ["/", "/enterprises", enterprise, "/plans/P000/targets/T000-01"]) == []
 
 
-async def test_no_page_of_an_enterprises_own_is_wide_or_has_a_barrier_on_a_telephone(page_as: PageAs) -> None:
+async def test_no_page_of_an_enterprises_own_has_a_serious_barrier_on_a_telephone(page_as: PageAs) -> None:
     page = await page_as("qiye", width=390)
     assert await _barriers_on(page, list(APART["qiye"])) == []
-    too_wide: list[str] = []
-    for path in APART["qiye"]:
-        await page.goto(path)
-        if await page.evaluate(_OVERFLOW):
-            too_wide.append(path)
-    assert too_wide == []
 
 
 async def _barriers_on(page: Page, paths: list[str]) -> list[str]:
-    """What axe finds serious or critical: where, the rule, and the first place."""
+    """What axe finds serious or critical on these pages, each with its address."""
     barriers: list[str] = []
     for path in paths:
         await page.goto(path)
-        # Evaluated, not added to the page: that is what the page's security policy is there to refuse.
-        await page.evaluate(AXE_SCRIPT)
-        found = await page.evaluate("axe.run({resultTypes: ['violations']})")
-        barriers += [
-            f"{path}: {one['id']} at {one['nodes'][0]['target']} and {len(one['nodes']) - 1} more"
-            for one in found["violations"]
-            if one["impact"] in ("serious", "critical")
-        ]
+        barriers += [f"{path}: {barrier}" for barrier in await barriers_on(page)]
     return barriers

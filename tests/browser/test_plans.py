@@ -1,9 +1,9 @@
 """Plans in a browser: from a number down to the enterprises, and a figure on its way in."""
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page, expect
 
+from tests.browser.barriers import barriers_on, overflows_on
 from tests.browser.conftest import PageAs
 from tests.browser.reading import follow, listed_total, number_in
 from tests.browser.watching import complaints_of
@@ -91,29 +91,14 @@ async def test_the_bulletin_comes_as_word(page_as: PageAs) -> None:
     assert (await coming.value).suggested_filename.endswith(".docx")
 
 
-@pytest.mark.parametrize("width", [390, 1440])
-async def test_no_page_complains_or_is_wider_than_the_screen(page_as: PageAs, width: int) -> None:
-    page = await page_as("shi", width=width)
-    wide: list[str] = []
-    for path in PAGES:
-        await page.goto(path)
-        if await page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            wide.append(path)
-    assert wide == []
-    assert complaints_of(page) == []
-
-
-async def test_no_page_has_a_serious_barrier(page_as: PageAs) -> None:
+async def test_no_page_complains_is_wider_than_the_screen_or_has_a_serious_barrier(page_as: PageAs) -> None:
     page = await page_as("shi")
-    barriers: list[str] = []
-    # Every other page: axe takes longest of all, and what they are made of is the same.
-    for path in PAGES[::2]:
+    faults: list[str] = []
+    for number, path in enumerate(PAGES):
         await page.goto(path)
-        await page.evaluate(AXE_SCRIPT)
-        found = await page.evaluate("axe.run({resultTypes: ['violations']})")
-        barriers += [
-            f"{path}: {one['id']} at {one['nodes'][0]['target']}"
-            for one in found["violations"]
-            if one["impact"] in ("serious", "critical")
-        ]
-    assert barriers == []
+        faults += [f"{path}: {fault}" for fault in await overflows_on(page)]
+        # Every other page: axe takes longest of all, and what they are made of is the same.
+        if number % 2 == 0:
+            faults += [f"{path}: {fault}" for fault in await barriers_on(page)]
+    assert faults == []
+    assert complaints_of(page) == []

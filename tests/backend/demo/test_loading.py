@@ -1,33 +1,47 @@
 """Loading the demo: through the services that real data goes through, so that every page has something to show."""
 
 import re
+from collections.abc import AsyncGenerator
 from datetime import timedelta
 
 import pytest
+from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.clock import today
+from backend.database.engine import make_engine
 from backend.database.session import owner_unit_of_work
 from backend.demo.cli import DEMO_PASSWORD, PEOPLE
 from backend.demo.service import add_people, is_demo, is_loaded, load
 from backend.filings.service import rebuild
+from backend.main import create_app
 from backend.recognitions.worklists import VIEWS, Asked, list_titles
+from backend.settings import Settings
 from rules.library import library
-from tests.backend.conftest import ClientAs
+from tests.backend.web_client import signed_in_client
+from tests.conftest import fresh_database
 from tests.factories import column, make_enterprise
 
 SIZE = 240
 
 
-@pytest.fixture
-async def demo(engine: AsyncEngine) -> AsyncEngine:
-    await load(engine, today(), SIZE)
-    return engine
+@pytest.fixture(scope="module")
+async def demo(server_url: str, migrated_template: str) -> AsyncGenerator[AsyncEngine]:
+    async with fresh_database(server_url, migrated_template) as url:
+        engine = make_engine(url)
+        await load(engine, today(), SIZE)
+        yield engine
+        await engine.dispose()
 
 
-async def test_a_demo_has_something_on_every_page_and_in_every_list(demo: AsyncEngine, client_as: ClientAs):
-    officer = await client_as("city_officer")
+@pytest.fixture(scope="module")
+async def officer(demo: AsyncEngine) -> AsyncGenerator[AsyncClient]:
+    async with await signed_in_client(create_app(Settings(), demo), "city_officer") as client:
+        yield client
+
+
+async def test_a_demo_has_something_on_every_page_and_in_every_list(demo: AsyncEngine, officer: AsyncClient):
     workbench = (await officer.get("/")).text
     for heading in ("培育梯队", "规划目标进度", "天内到期的认定", "新近符合条件", "最常缺的数据"):
         assert heading in workbench
@@ -38,8 +52,7 @@ async def test_a_demo_has_something_on_every_page_and_in_every_list(demo: AsyncE
             assert (await list_titles(session, Asked(view), today(), library())).total > 0, VIEWS[view].label
 
 
-async def test_a_demos_plans_have_figures_registers_zones_and_tasks(demo: AsyncEngine, client_as: ClientAs):
-    officer = await client_as("city_officer")
+async def test_a_demos_plans_have_figures_registers_zones_and_tasks(officer: AsyncClient):
     targets = {one["id"]: one for one in (await officer.get("/api/v1/plans/P000/targets")).json()}
     # A figure that is reported, one that a register counts, one that the certificates count.
     assert all(targets[name]["value"] for name in ("T000-18", "T000-08", "T000-01"))
