@@ -1,11 +1,17 @@
-"""Who looks at the exchange and who works on it: the city's people."""
+"""Who looks at the exchange and who works on it: the city's people; at its reconciliation, auditors too."""
 
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
-from fastapi import Depends
+from fastapi import Depends, Request
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.access.dependencies import Officer, SignedIn
-from backend.access.schemas import PersonSignedIn
+from backend.access.dependencies import Officer, Settled, SignedIn, signed_in
+from backend.access.schemas import PersonSignedIn, Role
+from backend.database.scope import Scope
+from backend.database.session import unit_of_work
+from backend.web.dependencies import Engine, reached, scope_of
 from backend.web.errors import Forbidden
 
 
@@ -23,3 +29,22 @@ def city_officer(person: Officer) -> PersonSignedIn:
 
 OfTheCity = Annotated[PersonSignedIn, Depends(of_the_city)]
 CityOfficer = Annotated[PersonSignedIn, Depends(city_officer)]
+
+
+def reconciler(request: Request, person: Settled) -> PersonSignedIn:
+    """An auditor, or whoever reads the whole city. Raises Forbidden, NotTheirPage."""
+    return person if person.role is Role.AUDITOR else of_the_city(signed_in(request, person))
+
+
+Reconciler = Annotated[PersonSignedIn, Depends(reconciler)]
+
+
+async def reconciling_work(engine: Engine, person: Reconciler) -> AsyncGenerator[AsyncSession]:
+    """What is compared, and what was sent and told, to be read only; auditors see the enterprises' codes, no figures."""
+    scope = Scope.trace(person.id) if person.role is Role.AUDITOR else scope_of(person)
+    async with reached(unit_of_work(engine, scope)) as session:
+        await session.execute(text("SET TRANSACTION READ ONLY"))
+        yield session
+
+
+ReconcilingWork = Annotated[AsyncSession, Depends(reconciling_work, scope="function")]

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from backend.exact_json import exact_json
-from backend.exchange import feed_api, list_api, registered_api
+from backend.exchange import feed_api, list_api, registered_api, tally_api
 from backend.exchange.bodies import MOST_ITEMS, BodyRefused
 from backend.exchange.clients import Caller, TokenRefused, issue_token
 from backend.exchange.described import body_of
@@ -29,6 +29,7 @@ router = APIRouter(tags=["exchange"])
 router.include_router(feed_api.router)
 router.include_router(list_api.router)
 router.include_router(registered_api.router)
+router.include_router(tally_api.router)
 
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 

@@ -29,6 +29,7 @@ from backend.exchange.keys import keys_of
 from backend.exchange.messages import log_message
 from backend.exchange.models import ExchangeMessage
 from backend.exchange.signing import SignatureRefused, Signed, verify_request
+from backend.exchange.tallying import REPEATED, counts_of, turned_away
 from backend.web.dependencies import Engine, reached
 from backend.web.responses import trace_id
 
@@ -111,6 +112,8 @@ def _may(scope: str) -> Callable[[Caller], Caller]:
     return check
 
 
+#: Whoever has a token, whatever it may do: for what concerns the caller itself.
+AnyCaller = Annotated[Caller, Depends(caller)]
 FilingWriter = Annotated[Caller, Depends(_may("filing:write"))]
 RecognitionWriter = Annotated[Caller, Depends(_may("recognition:write"))]
 EventWriter = Annotated[Caller, Depends(_may("event:write"))]
@@ -143,18 +146,20 @@ async def take(request: Request, engine: Any, found: Caller, work: Work) -> Resp
         async with reached(owner_unit_of_work(engine)) as session:
             await _check_signature(session, request, found, body)
             fingerprint = fingerprint_of(request.method, request.url.path, body)
-            kept = await recall(session, found, key, fingerprint)
+            kept, counts = await recall(session, found, key, fingerprint), REPEATED
             if kept is None:
                 await enter_scope(session, scope_of(found))
                 kept = Kept(*await work(session, content))
                 await leave_scope(session)
                 await keep(session, found, key, fingerprint, kept)
-            await log_message(session, _message(request, found, key, body, kept, started_at))
+                counts = counts_of(kept.body)
+            await log_message(session, _message(request, found, key, body, kept, started_at, counts))
     except (BodyRefused, Turned) as refusal:
         turned = as_turned(refusal) if isinstance(refusal, BodyRefused) else refusal
         # What was turned away is in the log as well: who tried, what digest, with what answer.
         async with reached(owner_unit_of_work(engine)) as session:
-            await log_message(session, _message(request, found, "", body, Kept(turned.status, b""), started_at))
+            counts = turned_away(turned.slug)
+            await log_message(session, _message(request, found, "", body, Kept(turned.status, b""), started_at, counts))
         raise turned from refusal
     kind = "application/json" if kept.status < 400 else "application/problem+json"
     return Response(kept.body, kept.status, headers, kind)
@@ -223,12 +228,13 @@ async def _check_signature(session: AsyncSession, request: Request, found: Calle
 
 
 def _message(
-    request: Request, found: Caller, key: str, body: bytes, kept: Kept, started_at: datetime
+    request: Request, found: Caller, key: str, body: bytes, kept: Kept, started_at: datetime, counts: Mapping[str, Any]
 ) -> ExchangeMessage:
     return ExchangeMessage(
         direction="in", peer=found.client_id, method=request.method, endpoint=request.url.path[:300],
         request_id=(request.headers.get("X-Request-ID") or uuid4().hex)[:64], idempotency_key=key,
         request_digest=sha256(body).hexdigest(), status=kept.status, answer_digest=sha256(kept.body).hexdigest(),
+        counts=dict(counts),
         signature=request.headers.get("Signature", request.headers.get("X-Sign", ""))[:2000], started_at=started_at,
         finished_at=datetime.now(UTC),
     )  # fmt: skip

@@ -215,8 +215,9 @@ class Reconciliation(SQLModel, table=True):
     theirs: int
     ours: int
     fates: dict[str, Any] = json()
-    #: Credit codes of the enterprises where the two differ.
+    #: Credit codes of the enterprises where the two differ; and of each, how many records either side has.
     differing: list[str] = texts()
+    differences: dict[str, Any] = json()
     compared_at: datetime = moment()
 
 
@@ -264,7 +265,10 @@ class ExchangeMessage(SQLModel, table=True):
     """One message in or out: who, when, what digest. Append-only; never a content."""
 
     __tablename__ = "exchange_message"  # type: ignore[assignment]
-    __table_args__ = (Index("exchange_message_peer", "peer", "started_at"),)
+    __table_args__ = (
+        Index("exchange_message_peer", "peer", "started_at"),
+        Index("exchange_message_in", "started_at", postgresql_where=text("direction = 'in' AND method = 'POST'")),
+    )
 
     id: int | None = number()
     #: in, out.
@@ -279,6 +283,8 @@ class ExchangeMessage(SQLModel, table=True):
     status: int
     answer_digest: str = Field(default="", max_length=64)
     signature: str = ""
+    #: What it brought: items by their outcome, and why others were refused. Beside the chain, which binds the digests.
+    counts: dict[str, Any] = json()
     started_at: datetime = moment(default=False)
     finished_at: datetime = moment(default=False)
 

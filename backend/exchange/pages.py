@@ -1,7 +1,7 @@
 """Pages of the exchange, for the city's officers: how it goes, what is stuck, on whose authorisation, the proof."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -12,11 +12,13 @@ from backend.exchange import (
     list_pages,
     points_pages,
     queries,
+    reconciling_pages,
     schedules,
     system_pages,
 )
 from backend.exchange.access import CityOfficer, OfTheCity
 from backend.exchange.connectors import connectors
+from backend.exchange.fates import FATES
 from backend.exchange.feed import TYPES
 from backend.exchange.mapping import load_table
 from backend.exchange.webhooks import let_go, send_again
@@ -30,11 +32,8 @@ router = APIRouter()
 router.include_router(list_pages.router)
 router.include_router(authorisation_pages.router)
 router.include_router(system_pages.router)
+router.include_router(reconciling_pages.router)
 router.include_router(points_pages.router)
-
-FATES: Final = {
-    "unauthorised": "没有授权", "unknown_enterprise": "库中没有的企业", "unusable": "不能用", "doubtful": "已采用，有疑点",
-}  # fmt: skip
 
 
 @router.get("/exchange", response_class=HTMLResponse)
@@ -42,7 +41,7 @@ async def exchange(request: Request, session: Work, person: OfTheCity) -> HTMLRe
     """Every system, its last success and its lag; runs; what is stuck; endpoints and dead letters."""
     return render(
         request, "exchange/exchange.html", page_title="数据交换", systems=[_with_lag(one) for one in await queries.systems(session)],
-        runs=[system_pages.shown(run) for run in await queries.recent_runs(session)], fates=await queries.fates(session),
+        runs=[system_pages.shown(run) for run in await queries.recent_runs(session, limit=8)], fates=await queries.fates(session),
         unknown=await queries.unknown_fields(session), endpoints=await queries.endpoints(session),
         dead=await queries.dead_letters(session), fate_names=FATES, statuses=system_pages.STATUSES, types=TYPES,
         connectors=connectors(), may_write=person.role.may_write,
@@ -104,15 +103,6 @@ async def mapping(request: Request, person: OfTheCity, system: str) -> HTMLRespo
         request, "exchange/mapping.html", page_title=f"对应表：{table.name}", table=table, names=names,
         breadcrumb=[("数据交换", "/exchange"), ("对应表", None)], groups=authorisations.GROUPS | {"public": "公开，不需授权"},
         systems=connectors().values(),
-    )  # fmt: skip
-
-
-@router.get("/exchange/reconciliations", response_class=HTMLResponse)
-async def reconciliations(request: Request, session: Work, person: OfTheCity) -> HTMLResponse:
-    """What each comparison with the other side came to."""
-    return render(
-        request, "exchange/reconciliations.html", page_title="对账", found=await queries.reconciliations(session),
-        fate_names=FATES | {"applied": "采用"}, breadcrumb=[("数据交换", "/exchange"), ("对账", None)],
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 A run that was ended in the middle, by whatever, is gone on with from the last page stored. Each run begins a window
 before the last change that was read, so that what was entered late is read again; enterprises that were authorised or
-registered meanwhile are asked about from the beginning. Three runs that fail one after the other open the breaker.
+registered meanwhile, or that a comparison found to differ, are asked about from the beginning. Three runs that fail one after the other open the breaker.
 """
 
 import asyncio
@@ -122,7 +122,7 @@ class Pull:
         found = await who_may_be_asked(session, group, place.after_id, self.connector.portion, self.connector.purpose)
         if not found:
             return None
-        is_new = await _has_newcomers(session, [row["id"] for row in found], run)
+        is_new = await _has_newcomers(session, self.connector, found, run)
         return Portion([row["credit_code"] for row in found], found[-1]["id"], None if is_new else run.since)
 
     async def ask(self, form: str, place: "Place", portion: "Portion") -> "Brought":
@@ -215,7 +215,8 @@ async def _place(session: AsyncSession, connector: Connector, form: str, run: Ru
         {"system": connector.system, "form": form},
     )
     row = found.mappings().first()
-    etags: dict[str, Any] = row["etags"] if row is not None and not await _has_waiting(session, connector) else {}
+    is_read_anew = await _has_waiting(session, connector) or await _differs(session, connector, run)
+    etags: dict[str, Any] = row["etags"] if row is not None and not is_read_anew else {}
     if row is None or row["run_id"] != run.id:
         return Place(0, "", etags)
     return Place(row["after_id"], row["remote"], etags, row["remote"] == _END)
@@ -248,8 +249,10 @@ async def _move(session: AsyncSession, connector: Connector, form: str, run: Run
     )  # fmt: skip
 
 
-async def _has_newcomers(session: AsyncSession, ids: Sequence[int], run: Run) -> bool:
-    """Whether somebody among them was registered or authorised after the last run that went well had begun."""
+async def _has_newcomers(
+    session: AsyncSession, connector: Connector, asked: Sequence[Mapping[str, Any]], run: Run
+) -> bool:
+    """Whether somebody among them was registered or authorised, or found to differ, after the last good run had begun."""
     if run.known_until is None:
         return True
     found = await session.execute(
@@ -257,7 +260,19 @@ async def _has_newcomers(session: AsyncSession, ids: Sequence[int], run: Run) ->
             "SELECT EXISTS (SELECT FROM enterprise WHERE id = ANY(:ids) AND created_at >= :moment) OR EXISTS"
             " (SELECT FROM tax_authorisation WHERE enterprise_id = ANY(:ids) AND recorded_at >= :moment)"
         ),
-        {"ids": list(ids), "moment": run.known_until},
+        {"ids": [row["id"] for row in asked], "moment": run.known_until},
+    )
+    return found.scalar_one() or await _differs(session, connector, run, [row["credit_code"] for row in asked])
+
+
+async def _differs(session: AsyncSession, connector: Connector, run: Run, codes: Sequence[str] | None = None) -> bool:
+    """Whether a comparison since the last good run found the other side to hold something else, of these or of any."""
+    found = await session.execute(
+        text(
+            "SELECT EXISTS (SELECT FROM exchange_reconciliation WHERE system = :system AND compared_at >= :moment"
+            " AND CASE WHEN CAST(:codes AS text[]) IS NULL THEN differing <> '{}' ELSE differing && :codes END)"
+        ),
+        {"system": connector.system, "moment": run.known_until, "codes": None if codes is None else list(codes)},
     )
     return found.scalar_one()
 

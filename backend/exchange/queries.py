@@ -97,11 +97,3 @@ async def dead_letters(session: AsyncSession, limit: int = 100) -> Sequence[Mapp
         " AND b.status <> 'sent') AS behind FROM webhook_delivery d JOIN webhook_endpoint w ON w.id = d.endpoint_id"
         " JOIN enterprise e ON e.id = d.enterprise_id WHERE d.status = 'dead' ORDER BY d.position LIMIT :limit", limit=limit,
     )  # fmt: skip
-
-
-async def reconciliations(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
-    """The latest comparison of each system, form and year."""
-    return await rows(
-        session, "SELECT DISTINCT ON (c.system, c.form, c.year) c.*, s.name FROM exchange_reconciliation c"
-        " JOIN exchange_system s ON s.id = c.system ORDER BY c.system, c.form, c.year DESC NULLS LAST, c.compared_at DESC",
-    )  # fmt: skip

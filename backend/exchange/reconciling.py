@@ -5,6 +5,7 @@ the enterprises stand there whose records differ. Only those are asked about who
 """
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Final
 
 from sqlalchemy import text
@@ -20,11 +21,31 @@ from backend.exchange.wire import MOST_CODES, Question, digest_of_all
 MOST_DIFFERING: Final = 1_000
 
 
+async def reconcile_what_is_due(pull: Pull, on: date) -> int:
+    """Compare each form of the last closed year that was not compared for a week. Returns how many. Raises ExchangeFailed."""
+    due = 0
+    for form in pull.connector.forms:
+        is_yearly = any(row.period == "year" for row in pull.table.by_form[form].fields)
+        year = on.year - 1 if is_yearly else None
+        async with owner_unit_of_work(pull.engine) as session:
+            found = await session.scalar(_COMPARED, {"system": pull.connector.system, "form": form, "year": year})
+        if not found:
+            await reconcile(pull, form, year)
+            due += 1
+    return due
+
+
+_COMPARED: Final = text(
+    "SELECT EXISTS (SELECT FROM exchange_reconciliation WHERE system = :system AND form = :form"
+    " AND year IS NOT DISTINCT FROM CAST(:year AS integer) AND compared_at > now() - interval '7 days')"
+)
+
+
 async def reconcile(pull: Pull, form: str, year: int | None) -> Reconciliation:
     """Compare a form and year, and keep what it came to. Raises ExchangeFailed."""
     connector = pull.connector
     found = Reconciliation(system=connector.system, form=form, year=year, asked=0, theirs=0, ours=0)
-    found.differing = []
+    found.differing, found.differences = [], {}
     group, after = pull.table.by_form[form].group, 0
     while True:
         async with owner_unit_of_work(pull.engine) as session:
@@ -53,6 +74,7 @@ async def _compare(
         return
     if len(codes) == 1:
         found.differing.append(codes[0])
+        found.differences[codes[0]] = {"theirs": theirs.count, "ours": len(ours)}
         return
     half = len(codes) // 2
     await _compare(pull, form, year, codes[:half], found)

@@ -24,6 +24,7 @@ from backend.exchange.feed import KEPT, forget_old, put_in_order
 from backend.exchange.keys import Keys, keys_of
 from backend.exchange.messages import seal_messages
 from backend.exchange.pulling import PullRefused
+from backend.exchange.reconciling import reconcile_what_is_due
 from backend.exchange.systems import pull_of
 from backend.exchange.webhooks import Courier, turn_into_deliveries
 from backend.settings import Settings
@@ -95,7 +96,8 @@ class Worker:
         try:
             async with pull_of(self.engine, self.settings, system, self.library) as one:
                 run = await one.run()
-            log.info("pulled", system=system, run=run.id, counts=dict(run.counts))
+                log.info("pulled", system=system, run=run.id, counts=dict(run.counts))
+                await reconcile_what_is_due(one, today())
         except (ExchangeFailed, PullRefused) as problem:
             log.warning("pull_failed", system=system, problem=str(problem))
 

@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 
 from backend.access import dependencies
 from backend.access.schemas import PersonSignedIn, Role
-from backend.exchange import doors
+from backend.exchange import access, doors
 from backend.main import API, ROUTERS, create_app
 from backend.settings import Settings
 from backend.web.errors import Refusal
@@ -29,6 +29,7 @@ YES, NO = "●", "·"
 _PERMISSIONS = {
     dependencies.authenticated, dependencies.settled, dependencies.signed_in, dependencies.officer,
     dependencies.confirmer, dependencies.unmasker, dependencies.administrator, dependencies.auditor, dependencies.enterprise_account,
+    access.reconciler,
 }  # fmt: skip
 
 

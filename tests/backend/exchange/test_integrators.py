@@ -35,7 +35,7 @@ from tests.shared_data import REPOSITORY
 HOW_TO = (REPOSITORY / "docs/exchange.md").read_text(encoding="utf-8")
 CODE = "91321283DEM000014X"
 #: What each command of the how-to is answered.
-ANSWERED = [200, 200, 201, 200, 200, 200, 422, 200, 200]
+ANSWERED = [200, 200, 200, 201, 200, 200, 200, 422, 200, 200]
 
 
 def commands() -> list[list[str]]:
