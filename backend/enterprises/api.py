@@ -9,16 +9,19 @@ from fastapi import APIRouter, Request
 from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
 from backend.enterprises import life_api
-from backend.enterprises.asking import read_filters
-from backend.enterprises.paging import parts_of, place_of
+from backend.enterprises.asking import place_asked, read_filters
+from backend.enterprises.paging import place_of
 from backend.enterprises.queries import find
 from backend.enterprises.search import PAGE_SIZE, search
 from backend.enterprises.telling import tell
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.memory import memory_of
-from backend.web.rest import read_cursor, write_cursor
+from backend.web.rest import write_cursor
 from rules.library import library
+
+#: What only the page's own order is made of.
+_INNER = frozenset({"titles", "rung_order", "part", "figure", "figure_order"})
 
 router = APIRouter(tags=["enterprises"])
 router.include_router(life_api.router)
@@ -30,15 +33,16 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: dat
 
     The filters are those of the page: q, rung, region, industry, chain, park, programme, outcome, officer, sort, page. `next` is
     the cursor that leads on, however deep; without one, `page` counts off the rows before.
+    `sort=sales_revenue.2025` has the highest of that year first, `sort=sales_revenue.2025.up` the lowest; unknown ones are last.
     Where `is_more`, there are more than `total`; `counted=out` counts them all.
     """
     chosen = read_filters(request.query_params, person)
-    place = read_cursor(request, parts_of(chosen.sort))
+    place = place_asked(request, chosen)
     chosen = replace(chosen, after=tuple(place)) if place else chosen
     found = await search(session, chosen, on or today(), library(), memory_of(request))
     rows = [
         {
-            **{name: value for name, value in row.items() if name not in ("titles", "rung_order")},
+            **{name: value for name, value in row.items() if name not in _INNER},
             "titles": [one["programme"] for one in row["titles"]],
         }
         for row in found.rows

@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Depends, Request
 
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
+from backend.enterprises.figure_order import check_place, figure_order
 from backend.enterprises.industries import Industries
 from backend.enterprises.paging import Sort, parts_of
 from backend.enterprises.saved_views import PLACE
 from backend.enterprises.search import Filters
 from backend.web.errors import Refusal
 from backend.web.rest import CursorUnknown, read_cursor
+from rules.library import library
 
 _SORTS: Mapping[str, Sort] = {
     one: one for one in ("name", "code", "established", "region", "rung", "updated")
@@ -66,12 +68,14 @@ def read_filters(raw: Mapping[str, str], person: PersonSignedIn) -> Filters:
     section = raw.get("industry", "")[:2]
     divisions = tuple(digits for digits, _ in Industries.load().divisions_of(section))
     page = raw.get("page", "1")
+    figure = figure_order(raw.get("sort", ""), library().catalogue)
     return Filters(
         q=raw.get("q", "")[:100], rung=raw.get("rung", ""), region=raw.get("region", ""),
         territory=raw.get("territory", ""),
         industry=divisions or ((section,) if section else ()), chain=raw.get("chain", ""), park=raw.get("park", ""),
         programme=raw.get("programme", ""), outcome=raw.get("outcome", ""), missing=raw.get("missing", ""),
-        officer=str(person.id) if raw.get("officer") == "mine" else raw.get("officer", ""), within=person.region_code, sort=_SORTS.get(raw.get("sort", ""), "name"),
+        officer=str(person.id) if raw.get("officer") == "mine" else raw.get("officer", ""), within=person.region_code, sort="figure" if figure else _SORTS.get(raw.get("sort", ""), "name"),
+        figure=figure,
         is_counted_out=raw.get("counted") == "out", page=int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1,
     )  # fmt: skip
 
@@ -79,11 +83,19 @@ def read_filters(raw: Mapping[str, str], person: PersonSignedIn) -> Filters:
 def read_place(request: Request, chosen: Filters) -> Filters:
     """The filters with the place that the page begins after; one that is no longer understood is counted off instead."""
     try:
-        place = read_cursor(request, parts_of(chosen.sort))
+        place = place_asked(request, chosen)
     except CursorUnknown:
         return chosen
     is_backwards = request.query_params.get("back") == "1"
     return replace(chosen, after=tuple(place), is_backwards=is_backwards) if place else chosen
+
+
+def place_asked(request: Request, chosen: Filters) -> list[Any] | None:
+    """The place that a page begins after; None at the beginning. Raises CursorUnknown."""
+    place = read_cursor(request, parts_of(chosen.sort))
+    if place and chosen.figure:
+        check_place(chosen.figure, place)
+    return place
 
 
 def query_of(request: Request) -> str:

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.credit_code import normalise
+from backend.enterprises.figure_order import FigureOrder
 from backend.enterprises.lineage import lives
 from backend.enterprises.paging import Sort
 from backend.enterprises.queries import region_on
@@ -50,6 +51,8 @@ class Filters:
     #: Those named one by one; none narrows nothing.
     ids: tuple[int, ...] = ()
     sort: Sort = "name"
+    #: The figure that a list in order of `figure` goes by.
+    figure: FigureOrder | None = None
     page: int = 1
     #: The place in the order that the page begins after (`paging.place_of`); without it the rows before are counted off.
     after: tuple[Any, ...] | None = None

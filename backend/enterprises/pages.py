@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.responses import HTMLResponse
@@ -15,9 +15,18 @@ from backend.clock import end_of_day, today
 from backend.enterprises import division_pages, editing, life_pages, list_pages, merge_pages
 from backend.enterprises.asking import KnownAt, OnDay, asked_day, query_of, read_filters, read_place
 from backend.enterprises.bulk import BulkRefused
-from backend.enterprises.columns import COLUMNS, USUAL_IN_WORKBOOK, add_details, chosen_columns, figure_choices
+from backend.enterprises.columns import (
+    COLUMNS,
+    USUAL_IN_WORKBOOK,
+    Column,
+    add_details,
+    chosen_columns,
+    figure_choices,
+    figure_column,
+)
 from backend.enterprises.enterprise_file import enterprise_file
 from backend.enterprises.export import enterprises_workbook
+from backend.enterprises.figure_order import FigureOrder
 from backend.enterprises.file_view import FileView
 from backend.enterprises.forms import ChosenEnterprise
 from backend.enterprises.industries import Industries
@@ -84,7 +93,7 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
     memory = memory_of(request)
     piece = piece_for(request)
     found = await search(session, chosen, on, rules, memory, is_counted_later=piece != "count")
-    columns = chosen_columns(request.query_params.getlist("columns"))
+    columns = _columns(request, chosen)
     rows = await add_details(session, found.rows, columns)
     chains, parks = await memory.recall(
         ("choices",), (await seen_by(session)).of(("enterprise",)), lambda: _choices(session)
@@ -99,9 +108,40 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
         rung_choices=_RUNG_CHOICES, sections=Industries.load().sections, chains=chains, parks=parks,
         programmes=programme_choices(rules), query=query_of(request), following=following, preceding=preceding, names=names,
         kept=[one for one in request.query_params.multi_items() if one[0] not in PLACE | {"columns", "done"} and one[1]],
-        views=await views_for(session, person), may_write=person.role.may_write, outcomes=_OUTCOMES, sorts=_SORT_LABELS, is_piece=is_htmx(request),
+        views=await views_for(session, person), may_write=person.role.may_write, outcomes=_OUTCOMES, sorts=[*_SORT_LABELS, *_figure_sorts(columns)], sort=chosen.figure.id if chosen.figure else chosen.sort, heads=_heads(request, columns, chosen), is_piece=is_htmx(request),
         messages=[("good", told(done))] if told(done) else [],
     )  # fmt: skip
+
+
+def _columns(request: Request, chosen: Filters) -> list[Column]:
+    """The columns asked for; and the figure that the list is sorted by."""
+    columns = chosen_columns(request.query_params.getlist("columns"))
+    sorted_by = figure_column(chosen.figure.column, library().catalogue) if chosen.figure else None
+    return columns if sorted_by is None or sorted_by.id in [one.id for one in columns] else [*columns, sorted_by]
+
+
+def _orders(columns: Sequence[Column]) -> list[tuple[Column, FigureOrder]]:
+    return [(one, FigureOrder(one.indicator, one.year)) for one in columns if one.indicator is not None]
+
+
+def _figure_sorts(columns: Sequence[Column]) -> list[tuple[str, str]]:
+    return [
+        (way.id, f"{one.label} {words}")
+        for one, order in _orders(columns)
+        for way, words in ((order, "从高到低"), (order.other, "从低到高"))
+    ]
+
+
+def _heads(request: Request, columns: Sequence[Column], chosen: Filters) -> dict[str, tuple[str, str]]:
+    """By column of a figure, where its head leads, and in which order the list is: the highest first, then the lowest."""
+    kept = [one for one in parse_qsl(query_of(request)) if one[0] != "sort"]
+    heads: dict[str, tuple[str, str]] = {}
+    for one, order in _orders(columns):
+        is_chosen = chosen.figure is not None and chosen.figure.column == order.column
+        way = order.other if is_chosen and chosen.figure == order else order
+        sorted_as = ("ascending" if chosen.figure == order.other else "descending") if is_chosen else "none"
+        heads[one.id] = (f"/enterprises?{urlencode([*kept, ('sort', way.id)])}", sorted_as)
+    return heads
 
 
 async def _choices(session: AsyncSession) -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@ Counting off the rows before a page takes the longer the deeper it is, and shows
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-Sort = Literal["name", "code", "established", "region", "rung", "updated"]
+Sort = Literal["name", "code", "established", "region", "rung", "updated", "figure"]
 
 #: What orders the rows, the last one alone being different for each.
 _ORDERED_BY: Mapping[Sort, tuple[str, ...]] = {
@@ -16,6 +16,8 @@ _ORDERED_BY: Mapping[Sort, tuple[str, ...]] = {
     "region": ("region_code", "name", "id"),
     "rung": ("rung_order", "name", "id"),
     "updated": ("updated_at", "id"),
+    # Which figure, `figure_order` says.
+    "figure": ("figure_order", "id"),
 }
 
 
@@ -73,6 +75,8 @@ def _condition(sort: Sort, place: Sequence[Any], region: str, rung: str, up: str
             day = "CAST(:after_established_on AS date)"
             founded = f"e.established_on {down} {day} OR (e.established_on = {day} AND {by_id})"
             return _with_nothing_last(f"({founded})", "e.established_on", by_id, place[0], is_backwards=up == "<")
+        case "figure":
+            raise ValueError("a list by a figure has a statement of its own")
 
 
 def _with_nothing_last(beyond_value: str, column: str, by_id: str, value: Any, *, is_backwards: bool) -> str:

@@ -5,7 +5,7 @@ looks at very many rows where a page looks at fifty, so it is worked out once fo
 no index counts, it goes no further than `MOST_COUNTED` unless somebody asks for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import reading_a_page
+from backend.enterprises.figure_order import FigureOrder, parts_by_figure
 from backend.enterprises.filtering import Conditions, Filters, conditions_of, look_up, place_column
 from backend.enterprises.paging import Sort, beyond
 from backend.recognitions.ladder import LISTING_BOARDS
@@ -73,24 +75,11 @@ async def search(
         memory: where the count is kept while nothing changes that it rests on.
         is_counted_later: a count that takes longer than the page, in a large registry, is left out (`Found.is_uncounted`).
     """
-    looked = await look_up(session, filters, on, library)
-    conditions = conditions_of(filters, on, library, looked)
+    conditions = conditions_of(filters, on, library, await look_up(session, filters, on, library))
 
     async def rows_of(page: int, *, is_placed: bool = False) -> list[Mapping[str, Any]]:
-        condition, place = (
-            " AND ".join(conditions.parts),
-            {"limit": PAGE_SIZE + 1, "offset": 0 if is_placed else (page - 1) * PAGE_SIZE},
-        )
-        if is_placed and filters.after is not None:
-            there, keys = beyond(
-                filters.sort, filters.after, place_column(filters.territory, on), _rung_order(is_kept=looked.is_kept),
-                is_backwards=filters.is_backwards,
-            )  # fmt: skip
-            condition, place = f"{condition} AND {there}", place | keys
-        order = _BACKWARDS if is_placed and filters.is_backwards else _ORDER
-        values = conditions.values | place
-        found = await _page(session, filters.sort, order, condition, values, library, is_kept=looked.is_kept)
-        return found[::-1] if order is _BACKWARDS else found
+        values = {"limit": PAGE_SIZE + 1, "offset": 0 if is_placed else (page - 1) * PAGE_SIZE}
+        return await _rows(session, filters if is_placed else replace(filters, after=None), conditions, values)
 
     page = max(1, filters.page)
     found = await rows_of(page, is_placed=filters.after is not None)
@@ -137,7 +126,7 @@ async def _remembered(
     session: AsyncSession, filters: Filters, conditions: Conditions
 ) -> tuple[tuple[object, ...], tuple[str, ...]]:
     """Where a memory has the count: what was asked, and the state it rests on."""
-    asked = replace(filters, sort="name", page=1, after=None, is_backwards=False)
+    asked = replace(filters, sort="name", figure=None, page=1, after=None, is_backwards=False)
     state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
     return ("enterprises", asked, conditions.on), state
 
@@ -161,25 +150,86 @@ async def _reaches(session: AsyncSession, conditions: Conditions, most: int) -> 
     return int(found or 0) > most
 
 
+async def _rows(
+    session: AsyncSession, filters: Filters, conditions: Conditions, values: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """The rows after the place that the filters name, or before it; without one those that the values count off."""
+    condition, is_backwards = " AND ".join(conditions.parts), filters.after is not None and filters.is_backwards
+    if filters.figure is not None:
+        found = await _page_by_figure(session, filters.figure, filters, conditions, values, is_backwards=is_backwards)
+        return found[::-1] if is_backwards else found
+    if filters.after is not None:
+        column = place_column(filters.territory, conditions.on)
+        rung = _rung_order(is_kept=conditions.is_kept)
+        there, keys = beyond(filters.sort, filters.after, column, rung, is_backwards=is_backwards)
+        condition, values = f"{condition} AND {there}", {**values, **keys}
+    order = _BACKWARDS if is_backwards else _ORDER
+    found = await _page(session, filters.sort, order, condition, conditions, values)
+    return found[::-1] if is_backwards else found
+
+
 async def _page(
-    session: AsyncSession, sort: Sort, orders: Mapping[str, str], condition: str, values: dict[str, Any], library: Library,
-    *, is_kept: bool,
+    session: AsyncSession, sort: Sort, orders: Mapping[str, str], condition: str, conditions: Conditions,
+    values: Mapping[str, Any],
 ) -> list[Mapping[str, Any]]:  # fmt: skip
-    rung, joined = _rung_order(is_kept=is_kept), ""
+    rung, joined = _rung_order(is_kept=conditions.is_kept), ""
     order = orders[sort].format(rung=rung)
-    if sort == "rung" and not is_kept:
-        joined = f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id"
+    if sort == "rung" and not conditions.is_kept:
+        joined = f" LEFT JOIN {standing(conditions.library)} AS standing ON standing.enterprise_id = e.id"
     found = await session.execute(
         text(
-            f"SELECT {_COLUMNS}, {place_column(values['territory'], values['on'])} AS region_code,"
-            f" {rung if sort == 'rung' else '0'} AS rung_order FROM enterprise e{joined} WHERE {condition} ORDER BY {order}"
-            " LIMIT :limit OFFSET :offset"
+            f"SELECT {_columns(conditions)}, {rung if sort == 'rung' else '0'} AS rung_order"
+            f" FROM enterprise e{joined} WHERE {condition} ORDER BY {order} LIMIT :limit OFFSET :offset"
         ),
-        values,
+        {**conditions.values, **values},
     )
-    rows = [dict(row) for row in found.mappings()]
-    titles = await titles_in_force(session, [row["id"] for row in rows], values["on"], library)
-    return [{**row, "titles": titles.get(row["id"], []), "rung": _rung(row, titles, values["on"])} for row in rows]
+    return await _titled(session, [dict(row) for row in found.mappings()], conditions)
+
+
+async def _page_by_figure(
+    session: AsyncSession, order: FigureOrder, filters: Filters, conditions: Conditions, values: Mapping[str, Any],
+    *, is_backwards: bool,
+) -> list[Mapping[str, Any]]:  # fmt: skip
+    if not order.has_index:
+        # All of the list are read to find the highest: then conditions hold for all at once, as for a count.
+        whole = " AND ".join(conditions.counted)
+        return await _by_figure(session, order, filters.after, conditions, whole, values, is_backwards=is_backwards)
+    condition = " AND ".join(conditions.parts)
+    async with reading_a_page(session):
+        return await _by_figure(session, order, filters.after, conditions, condition, values, is_backwards=is_backwards)
+
+
+async def _by_figure(
+    session: AsyncSession, order: FigureOrder, after: Sequence[Any] | None, conditions: Conditions, condition: str,
+    values: Mapping[str, Any], *, is_backwards: bool = False,
+) -> list[Mapping[str, Any]]:  # fmt: skip
+    rows: list[Mapping[str, Any]] = []
+    columns, offset = f"{_columns(conditions)}, 0 AS rung_order", int(values["offset"])
+    for part in parts_by_figure(order, columns, condition, after, is_backwards=is_backwards):
+        page = {"limit": values["limit"] - len(rows), "offset": offset}
+        found = await session.execute(text(part.rows), {**conditions.values, **part.values, **page})
+        read = [dict(row) for row in found.mappings()]
+        rows += read
+        if len(rows) >= values["limit"]:
+            break
+        if offset and not read:
+            counted = await session.execute(text(part.count), {**conditions.values, **part.values})
+            offset = max(0, offset - counted.scalar_one())
+        else:
+            offset = 0
+    return await _titled(session, rows, conditions)
+
+
+def _columns(conditions: Conditions) -> str:
+    return f"{_COLUMNS}, {place_column(conditions.values['territory'], conditions.on)} AS region_code"
+
+
+async def _titled(
+    session: AsyncSession, rows: Sequence[Mapping[str, Any]], conditions: Conditions
+) -> list[Mapping[str, Any]]:
+    """The rows with the titles in force, and the rung that they make."""
+    titles = await titles_in_force(session, [row["id"] for row in rows], conditions.on, conditions.library)
+    return [{**row, "titles": titles.get(row["id"], []), "rung": _rung(row, titles, conditions.on)} for row in rows]
 
 
 def _rung(row: Mapping[str, Any], titles: Mapping[int, list[Mapping[str, Any]]], on: date) -> str:
@@ -220,11 +270,16 @@ async def all_ids(session: AsyncSession, filters: Filters, on: date, library: Li
 
 async def ids_in_order(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int]:
     """The same in the order of the list, for an export that takes them portion by portion."""
-    looked = await look_up(session, filters, on, library)
-    conditions = conditions_of(filters, on, library, looked)
+    conditions = conditions_of(filters, on, library, await look_up(session, filters, on, library))
     condition = " AND ".join(conditions.counted)
-    rung, joined = _rung_order(is_kept=looked.is_kept), ""
-    if filters.sort == "rung" and not looked.is_kept:
+    if filters.figure is not None:
+        ids: list[int] = []
+        for part in parts_by_figure(filters.figure, "e.id", condition, None, is_backwards=False):
+            found = await session.execute(text(part.rows), {**conditions.values, **part.values, **_NO_LIMIT})
+            ids += found.scalars()
+        return ids
+    rung, joined = _rung_order(is_kept=conditions.is_kept), ""
+    if filters.sort == "rung" and not conditions.is_kept:
         joined = f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id"
     found = await session.execute(
         text(
@@ -238,7 +293,14 @@ async def ids_in_order(session: AsyncSession, filters: Filters, on: date, librar
 
 async def all_found(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[Mapping[str, Any]]:
     """Every enterprise that the filters leave, for an export."""
-    looked = await look_up(session, filters, on, library)
-    conditions = conditions_of(filters, on, library, looked)
-    condition, values = " AND ".join(conditions.counted), conditions.values | {"limit": 1_048_575, "offset": 0}
-    return await _page(session, filters.sort, _ORDER, condition, values, library, is_kept=looked.is_kept)
+    conditions = conditions_of(filters, on, library, await look_up(session, filters, on, library))
+    condition = " AND ".join(conditions.counted)
+    if filters.figure is not None:
+        return await _by_figure(session, filters.figure, None, conditions, condition, _ALL)
+    return await _page(session, filters.sort, _ORDER, condition, conditions, _ALL)
+
+
+#: More than there will ever be.
+_NO_LIMIT = {"limit": 10**12, "offset": 0}
+#: As many as a sheet holds below its head.
+_ALL = {"limit": 1_048_575, "offset": 0}

@@ -22,7 +22,8 @@ CURRENT_TABLE = "fact_current"
 NONE_DAY = date(1, 1, 1)
 NONE_TEXT = "none"
 
-_COLUMN_TYPES = {
+#: PostgreSQL's types of the columns.
+COLUMN_TYPES = {
     Type.MONEY: "bigint", Type.NUMBER: "numeric", Type.COUNT: "bigint", Type.HEADCOUNT: "numeric",
     Type.PERCENT: "numeric", Type.DATE: "date", Type.YEAR: "integer", Type.BOOLEAN: "boolean", Type.CHOICE: "text",
     Type.TEXT: "text", Type.LIST: "jsonb",
@@ -53,7 +54,7 @@ def add_missing_columns(connection: Connection, catalogue: Catalogue) -> list[st
         )
         wanted = [one for one in indicators_of(catalogue, table) if one.id not in present]
         for indicator in wanted:
-            connection.execute(text(f'ALTER TABLE {table} ADD COLUMN "{indicator.id}" {_COLUMN_TYPES[indicator.type]}'))
+            connection.execute(text(f'ALTER TABLE {table} ADD COLUMN "{indicator.id}" {COLUMN_TYPES[indicator.type]}'))
         added += [indicator.id for indicator in wanted]
     return added
 

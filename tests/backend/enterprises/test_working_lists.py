@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -14,12 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import today
-from backend.database.session import copy_rows, owner_unit_of_work
+from backend.database.scope import Scope
+from backend.database.session import copy_rows, owner_unit_of_work, unit_of_work
 from backend.enterprises import filtering
 from backend.enterprises import search as searching
+from backend.enterprises.figure_order import INDEXED, check_place, figure_order
 from backend.enterprises.paging import Sort, place_of
-from backend.enterprises.search import Filters, search
+from backend.enterprises.search import Filters, all_found, ids_in_order, search
 from backend.web import memory
+from backend.web.rest import CursorUnknown
 from rules.library import library
 from tests.backend.conftest import ClientAs
 from tests.factories import column, make_code, make_enterprise, make_filing, make_recognition
@@ -77,6 +82,105 @@ async def test_each_page_before_ends_where_the_one_after_it_begins(
         before = await search(session, asked, on, library())
         assert [row["id"] for row in before.rows] == [row["id"] for row in counted[page - 1]]
         assert before.total == 11
+
+
+ORDERS = [
+    "sales_revenue.2025",
+    "sales_revenue.2025.up",
+    "employee_total.2025",
+    "accounting_sound.now",
+    "established_on.now.up",
+]
+
+
+async def make_figures(session: AsyncSession) -> None:
+    """Figures for some of many: alike in part, and of some not known."""
+    await make_many(session)
+    for number, enterprise in enumerate(await column(session, "SELECT id FROM enterprise ORDER BY id")):
+        if number % 4:
+            values = {
+                "sales_revenue": Decimal(number % 3) * Decimal("1234.5"),
+                "employee_total": number % 2 + Decimal("0.5"),
+            }
+            await make_filing(session, enterprise, values, year=2025)
+        if number % 3:
+            await make_filing(
+                session,
+                enterprise,
+                {"accounting_sound": number % 2 == 0, "established_on": f"20{10 + number}-01-01"},
+                year=None,
+            )
+
+
+@pytest.mark.parametrize("written", ORDERS)
+async def test_pages_by_a_figure_lead_on_and_back_with_the_unknown_ones_last(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch, written: str
+):
+    await make_figures(session)
+    order = figure_order(written, library().catalogue)
+    assert order is not None
+    asked = Filters(sort="figure", figure=order)
+    whole = (await search(session, asked, today(), library())).rows
+    figures = [row["figure"] for row in whole]
+    known = [one for one in figures if one is not None]
+    assert known == sorted(known, reverse=not order.is_ascending)
+    assert (figures[: len(known)], 0 < len(known) < 11) == (known, True)
+    monkeypatch.setattr(searching, "PAGE_SIZE", 2)
+    pages, place = list[list[int]](), None
+    for page in range(1, 7):
+        rows = (await search(session, replace(asked, page=page, after=place), today(), library())).rows
+        pages.append([row["id"] for row in rows])
+        place = tuple(place_of("figure", rows[-1]))
+        check_place(order, place)
+        if page > 1:
+            before = replace(asked, page=page - 1, after=tuple(place_of("figure", rows[0])), is_backwards=True)
+            found = await search(session, before, today(), library())
+            assert [row["id"] for row in found.rows] == pages[-2]
+    assert [number for page in pages for number in page] == [row["id"] for row in whole]
+    assert await ids_in_order(session, asked, today(), library()) == [row["id"] for row in whole]
+    assert [row["id"] for row in await all_found(session, asked, today(), library())] == [row["id"] for row in whole]
+
+
+async def test_a_figure_whose_reader_may_not_see_it_orders_nothing(engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as session:
+        low, high = [await make_enterprise(session, name=name) for name in ("低", "高")]
+        await make_filing(session, low, {"sales_revenue": 1}, year=2025, source="self_declared")
+        await make_filing(session, high, {"sales_revenue": 9}, year=2025, source="tax")
+    asked = Filters(sort="figure", figure=figure_order("sales_revenue.2025", library().catalogue))
+    for scope, ids in ((Scope.city(), [high, low]), (Scope("*"), [low, high])):
+        async with unit_of_work(engine, scope) as session:
+            found = await search(session, asked, today(), library())
+            assert ([row["id"] for row in found.rows], found.rows[-1]["figure"] is None) == (ids, scope == Scope("*"))
+
+
+async def test_the_head_of_a_figures_column_sorts_by_it_and_back(city: AsyncClient, engine: AsyncEngine):
+    number = (await ids_of(engine, "true"))[4]
+    async with owner_unit_of_work(engine) as session:
+        await make_filing(session, number, {"sales_revenue": 7}, year=2025)
+    page = (await city.get("/enterprises?columns=sales_revenue.2025&region=321202")).text
+    for arrow in ("↓", "↑"):
+        link = re.search(r'<a href="(/enterprises[^"]+)" title="按此列排序">', page)
+        assert link is not None
+        page = (await city.get(link[1].replace("&amp;", "&"))).text
+        assert f"销售收入（万元） {arrow}" in page
+        assert re.findall(r'name="id" value="(\d+)"', page)[0] == str(number)
+    assert "2025 销售收入（万元）" in (await city.get("/enterprises?sort=sales_revenue.2025")).text
+    told = (await city.get("/api/v1/enterprises?sort=sales_revenue.2025.up")).json()
+    assert (told["enterprises"][0]["id"], "figure_order" in told["enterprises"][0]) == (number, False)
+
+
+async def test_what_is_taken_for_indexed_has_an_index(session: AsyncSession):
+    names = await column(session, "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'fact_yearly_in_order_of_%'")
+    assert {name.removeprefix("fact_yearly_in_order_of_") for name in names} == INDEXED
+
+
+async def test_a_place_that_is_none_by_a_figure_is_refused():
+    order = figure_order("sales_revenue.2025", library().catalogue)
+    assert order is not None
+    for place in (("1; DROP TABLE x", 1), ("1.5", 1), (3, 1), (None, "1")):
+        with pytest.raises(CursorUnknown):
+            check_place(order, place)
+    assert figure_order("name", library().catalogue) is None
 
 
 async def test_with_all_before_a_place_gone_the_first_page_is_shown(session: AsyncSession):
@@ -171,7 +275,7 @@ async def test_figures_of_a_year_and_of_now_are_columns_of_page_and_workbook(cit
         await make_filing(session, number, {"digital_level": 2, "has_own_brand": True}, year=None)
     query = "q=有数企业&columns=sales_revenue.2025&columns=digital_level.now&columns=has_own_brand.now&columns=rd_expense_hnte.2025"
     page = (await city.get(f"/enterprises?{query}")).text
-    assert re.search(r'<th scope="col" class="num">2025 [^<]*（万元）</th>', page)
+    assert re.search(r'<th scope="col" class="num"><a [^>]+>2025 [^<]*（万元）</a></th>', page)
     assert re.findall(r'class="num">([^<]*)</td>', page) == ["1,234.5", "2", "是", "—"]
     content = (await city.get(f"/enterprises/export?{query}")).content
     assert CalamineWorkbook.from_filelike(BytesIO(content)).get_sheet_by_index(0).to_python()[1][1:] == [

@@ -1,0 +1,142 @@
+"""The order of a list by a figure: the highest first or the lowest, and last those of whom it is not known.
+
+Whose figure the reader may not see is among those of whom it is not known: policies decide it, as they do in the columns.
+Those with a figure and those without are looked up apart, so that an index of the figure (migration 0055) can be walked.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from backend.enterprises.columns import figure_column
+from backend.filings.projection_tables import COLUMN_TYPES, table_of
+from backend.web.rest import CursorUnknown
+from rules.catalogue import Catalogue, Indicator
+
+_UP: Final = ".up"
+
+
+#: What lists are sorted by most has an index (migration 0055); more of them would make each filing dearer.
+INDEXED: Final = frozenset({"sales_revenue", "rd_expense_hnte"})
+
+
+@dataclass(frozen=True)
+class FigureOrder:
+    """By which figure, of which year (None for what holds now), and whether the lowest comes first."""
+
+    indicator: Indicator
+    year: int | None
+    is_ascending: bool = False
+
+    @property
+    def id(self) -> str:
+        """As an address names it: `sales_revenue.2025`, with `.up` where the lowest comes first."""
+        return f"{self.column}{_UP if self.is_ascending else ''}"
+
+    @property
+    def column(self) -> str:
+        """The column of a list that shows it."""
+        return f"{self.indicator.id}.{'now' if self.year is None else self.year}"
+
+    @property
+    def has_index(self) -> bool:
+        """Whether the list can be walked in its order, and each row asked for itself."""
+        return self.indicator.id in INDEXED
+
+    @property
+    def other(self) -> "FigureOrder":
+        """The same from the other end."""
+        return FigureOrder(self.indicator, self.year, not self.is_ascending)
+
+
+def figure_order(written: str, catalogue: Catalogue) -> FigureOrder | None:
+    """What an address names; None where it names no figure."""
+    column = figure_column(written.removesuffix(_UP), catalogue)
+    if column is None or column.indicator is None:
+        return None
+    return FigureOrder(column.indicator, column.year, written.endswith(_UP))
+
+
+def check_place(order: FigureOrder, place: Sequence[Any]) -> None:
+    """Raises CursorUnknown for a place that is none in a list of this order."""
+    value, number = place
+    is_written = value is None or (
+        isinstance(value, str) and _WRITTEN[COLUMN_TYPES[order.indicator.type]].fullmatch(value)
+    )
+    if not isinstance(number, int) or not is_written:
+        raise CursorUnknown
+
+
+#: As PostgreSQL writes values of a type.
+_WRITTEN: Final = {
+    "bigint": re.compile(r"-?\d{1,18}"), "integer": re.compile(r"-?\d{1,9}"), "numeric": re.compile(r"-?\d{1,40}(\.\d{1,40})?"),
+    "date": re.compile(r"-infinity|\d{4}-[01]\d-[0-3]\d"), "boolean": re.compile("true|false"), "text": re.compile(".*", re.DOTALL),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Part:
+    """Those with a figure, or those without: what reads them in order, what counts them, and the parameters of both."""
+
+    rows: str
+    count: str
+    values: dict[str, Any]
+
+
+def parts_by_figure(
+    order: FigureOrder, columns: str, condition: str, place: Sequence[Any] | None, *, is_backwards: bool
+) -> Sequence[Part]:
+    """The two parts of a list in the order in which they are read, the second when the first is at its end.
+
+    Args:
+        order: by what.
+        columns: what is read of enterprises `e`; the rows have `figure_order` besides, the value as text.
+        condition: the WHERE clause of the list.
+        place: value and id that the rows come after, or before; None for all.
+        is_backwards: the rows before the place are read, from there to the beginning.
+    """
+    column, kind = f'f."{order.indicator.id}"', COLUMN_TYPES[order.indicator.type]
+    # Whoever stands alike in it goes by id: that the whole order may be walked from either end, up from the lowest.
+    goes_down = order.is_ascending == is_backwards
+    direction, of_ids = ("DESC", "ASC") if goes_down else ("ASC", "DESC")
+    of_year = {} if order.year is None else {"figure_year": order.year}
+    told = (
+        f"f.enterprise_id = e.id AND {column} IS NOT NULL{'' if order.year is None else ' AND f.year = :figure_year'}"
+    )
+    is_known, is_unknown, keys = _beyond(column, kind, place, goes_down=goes_down, is_backwards=is_backwards)
+    table = table_of(order.indicator)
+    known = f"FROM enterprise e JOIN {table} f ON {told} WHERE {condition} AND {is_known}"
+    unknown = (
+        f"FROM enterprise e WHERE {condition} AND {is_unknown} AND NOT EXISTS (SELECT FROM {table} f WHERE {told})"
+    )
+    value = f"{column} AS figure, CAST({column} AS text) AS figure_order"
+    page = "LIMIT :limit OFFSET :offset"
+    parts = (
+        Part(
+            f"SELECT {columns}, {value} {known} ORDER BY {column} {direction}, e.id {of_ids} {page}",
+            f"SELECT count(*) {known}", of_year | keys,
+        ),
+        Part(
+            f"SELECT {columns}, NULL AS figure, NULL AS figure_order {unknown} ORDER BY e.id {of_ids} {page}",
+            f"SELECT count(*) {unknown}", of_year | keys,
+        ),
+    )  # fmt: skip
+    return parts[::-1] if is_backwards else parts
+
+
+def _beyond(
+    column: str, kind: str, place: Sequence[Any] | None, *, goes_down: bool, is_backwards: bool
+) -> tuple[str, str, dict[str, Any]]:
+    """The conditions for those with a figure and for those without that they come after a place, and the parameters."""
+    if place is None:
+        return "true", "true", {}
+    value, number = place
+    ahead, of_ids = ("<", ">") if goes_down else (">", "<")
+    by_id = f"e.id {of_ids} CAST(:after_id AS bigint)"
+    if value is None:
+        return str(is_backwards).lower(), by_id, {"after_id": number}
+    there = f"CAST(CAST(:after_figure AS text) AS {kind})"
+    # The comparison that stands alone bounds what is looked through; the rest sorts out those equal to it.
+    known = f"{column} {ahead}= {there} AND ({column} {ahead} {there} OR {by_id})"
+    return known, str(not is_backwards).lower(), {"after_id": number, "after_figure": value}
