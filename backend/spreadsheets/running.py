@@ -150,7 +150,8 @@ def _work_apart(told: Apart) -> None:
         process.stdin.write(pickle.dumps(told))
         process.stdin.flush()
         # Not closed before it has ended: by that it knows that the service is still there.
-        process.wait()
+        if status := process.wait():
+            log.error("import_process_ended", import_id=told.import_id, status=status)
 
 
 async def supervise(address: str, settings: Settings, run: Run, kind: Kind) -> None:

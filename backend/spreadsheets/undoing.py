@@ -26,8 +26,11 @@ _FOLLOWING = (
     "import_decision",
 )  # fmt: skip
 
-#: Enterprises that are gone back to, and whose projection is worked out, at once: what is held of them fits into memory.
+#: Enterprises whose projection is worked out at once: what is held of them fits into memory.
 _PORTION = 5_000
+#: Enterprises that are gone back to at once. What triggers compare, old rows and new, they compare as they once planned
+#: for a few: many at once take it very long.
+_CHANGED_AT_ONCE = 500
 
 
 class NotUndoable(Exception):
@@ -174,7 +177,7 @@ async def _free(session: AsyncSession, import_id: int) -> _Free:
 
 
 async def _restore(session: AsyncSession, import_id: int, free: _Free) -> None:
-    for ids in _portions(free.new):
+    for ids in _portions(free.new, _CHANGED_AT_ONCE):
         await session.execute(
             text(
                 "UPDATE enterprise SET status = 'withdrawn', is_above_scale = NULL, listing_board = '', listed_on = NULL,"
@@ -182,12 +185,12 @@ async def _restore(session: AsyncSession, import_id: int, free: _Free) -> None:
             ),
             {"ids": ids},
         )
-    for ids in _portions(free.changed):
+    for ids in _portions(free.changed, _CHANGED_AT_ONCE):
         await _restore_changed(session, import_id, ids)
 
 
-def _portions(ids: Sequence[int]) -> Iterator[list[int]]:
-    return (list(ids[start : start + _PORTION]) for start in range(0, len(ids), _PORTION))
+def _portions(ids: Sequence[int], size: int = _PORTION) -> Iterator[list[int]]:
+    return (list(ids[start : start + size]) for start in range(0, len(ids), size))
 
 
 #: What was taken down of some enterprises of an import, each looked up by itself.
