@@ -213,14 +213,22 @@ def _read(
 
 #: As many times the figure of the year before as yuan are to 万元, give or take a factor of four.
 LEAST_TIMES, MOST_TIMES = 2_500, 40_000
+#: 万元: more than 100 billion yuan no enterprise of a prefecture has; 10 million yuan written as yuan would be as much.
+MOST_PLAUSIBLE = 10_000_000
 
 
 def wonder_at_unit(judged: Judged, indicator: Indicator, value: Any, before_fen: int) -> None:
-    """Say that an amount looks like yuan; it is kept as it was sent."""
-    if isinstance(value, int | Decimal) and before_fen > 0:
-        times = Decimal(value) * 1_000_000 / before_fen
-        if LEAST_TIMES <= times <= MOST_TIMES:
-            judged.wonder(
-                f"/values/{indicator.id}", "unit-suspect",
-                f"“{indicator.name}”是已有数据的 {times:.0f} 倍，疑似以元填报；已按所报保存。", "请核对单位是否为万元，如有误请重报。",
-            )  # fmt: skip
+    """Say that an amount looks like yuan, by what is held or, where nothing is, by its size; it is kept as it was sent."""
+    if not isinstance(value, int | Decimal):
+        return
+    times = Decimal(value) * 1_000_000 / before_fen if before_fen > 0 else 0
+    if LEAST_TIMES <= times <= MOST_TIMES:
+        why = f"是已有数据的 {times:.0f} 倍"
+    elif before_fen == 0 and abs(value) >= MOST_PLAUSIBLE:
+        why = "达到 1000 亿元以上"
+    else:
+        return
+    judged.wonder(
+        f"/values/{indicator.id}", "unit-suspect", f"“{indicator.name}”{why}，疑似以元填报；已按所报保存。",
+        "请核对单位是否为万元，如有误请重报。",
+    )  # fmt: skip

@@ -21,7 +21,7 @@ from backend.exchange.connectors import connectors
 from backend.exchange.fates import FATES
 from backend.exchange.feed import TYPES
 from backend.exchange.mapping import load_table
-from backend.exchange.webhooks import let_go, send_again
+from backend.exchange.webhooks import let_go, send_again, send_all_again
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.responses import redirect
@@ -114,6 +114,14 @@ async def deliver_again(request: Request, session: Work, person: CityOfficer, nu
     )
     if not done:
         raise NotFound("这条推送已不在死信中，可能已由他人处理。请刷新页面。")
+    return redirect(request, "/exchange#dead")
+
+
+@router.post("/exchange/endpoints/{number}/again")
+async def deliver_all_again(request: Request, session: Work, person: CityOfficer, number: int) -> Response:
+    """Send all dead letters of an endpoint again, as when it was away for long."""
+    if not await send_all_again(session, number):
+        raise NotFound("这个地址没有死信，可能已由他人处理。请刷新页面。")
     return redirect(request, "/exchange#dead")
 
 

@@ -25,7 +25,7 @@ async def reconcile_what_is_due(pull: Pull, on: date) -> int:
     """Compare each form of the last closed year that was not compared for a week. Returns how many. Raises ExchangeFailed."""
     due = 0
     for form in pull.connector.forms:
-        is_yearly = any(row.period == "year" for row in pull.table.by_form[form].fields)
+        is_yearly = any(row.period == "year" and row.to is not None for row in pull.table.by_form[form].fields)
         year = on.year - 1 if is_yearly else None
         async with owner_unit_of_work(pull.engine) as session:
             found = await session.scalar(_COMPARED, {"system": pull.connector.system, "form": form, "year": year})

@@ -29,7 +29,7 @@ ADDRESSES: Final = {"/api/v1/filings": "填报", "/api/v1/recognitions/batch": "
 #: Why items are refused or requests turned away, in words; other codes are shown as they are.
 REASONS: Final = {
     "tax-authorisation-missing": "没有授权", "unknown-enterprise": "库中没有的企业", "uscc-invalid": "信用代码不对",
-    "unknown-indicator": "没有的指标", "unknown-programme": "没有的认定项目", "unknown-field": "没有的字段", "unknown-type": "没有的事件",
+    "unknown-indicator": "没有的指标", "unknown-programme": "没有的认定项目", "unknown-field": "没有的字段", "unknown-region": "没有的市（区）", "beyond-region": "不在其区域", "unknown-type": "没有的事件",
     "year-not-over": "年度未结束", "unusable-value": "数值不能用", "wrong-type": "类型不对", "wrong-period": "年度不对", "missing": "缺项",
     "not-a-day": "日期不对", "out-of-range": "超出范围", "event-mismatch": "同号不同内容", "too-large": "请求太大", "too-many-items": "条数太多",
     "invalid-json": "不是 JSON", "invalid-utf8": "不是 UTF-8", "too-deep": "嵌套太深", "signature-invalid": "签名无效", "replay": "签名重放",

@@ -35,9 +35,10 @@ async def names_of(session: AsyncSession, codes: Sequence[str]) -> dict[str, str
 
 
 async def told_by_webhook(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
-    """Of each subscriber: changes that were sent, that wait and that were given up."""
+    """Of each subscriber: changes that were sent, that wait, that are dead letters, and that somebody let go."""
     return await rows(
-        session, "SELECT w.client_id, count(d.id) FILTER (WHERE d.status = 'sent') AS sent,"
+        session, "SELECT w.client_id, count(d.sent_at) AS sent,"
+        " count(d.id) FILTER (WHERE d.status = 'sent' AND d.sent_at IS NULL) AS let_go,"
         " count(d.id) FILTER (WHERE d.status = 'waiting') AS waiting, count(d.id) FILTER (WHERE d.status = 'dead') AS dead,"
         " max(d.sent_at) AS latest FROM webhook_endpoint w LEFT JOIN webhook_delivery d ON d.endpoint_id = w.id"
         " GROUP BY w.client_id ORDER BY w.client_id",

@@ -296,6 +296,18 @@ async def send_again(session: AsyncSession, delivery_id: int) -> bool:
     return found.scalar_one_or_none() is not None
 
 
+async def send_all_again(session: AsyncSession, endpoint_id: int) -> int:
+    """Let all dead deliveries of an endpoint go out again, each enterprise's in their order. Returns how many."""
+    found = await session.execute(
+        text(
+            "UPDATE webhook_delivery SET status = 'waiting', attempts = 0, next_attempt_at = now()"
+            " WHERE endpoint_id = :id AND status = 'dead' RETURNING 1"
+        ),
+        {"id": endpoint_id},
+    )
+    return len(found.all())
+
+
 async def let_go(session: AsyncSession, delivery_id: int) -> bool:
     """Give a dead delivery up, so that those behind it go out. Returns whether it was dead."""
     found = await session.execute(

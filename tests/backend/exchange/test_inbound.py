@@ -197,6 +197,15 @@ async def test_a_districts_client_files_for_its_own(app: FastAPI, engine: AsyncE
     assert (await district.send("/filings", filing(own))).status_code == 201
 
 
+@pytest.mark.parametrize(("revenue", "warned"), [(10_000_000, ["unit-suspect"]), (9_999_999, [])])
+async def test_an_amount_that_nobody_has_is_flagged_without_anything_to_compare_it_with(
+    system: CallingSystem, code: str, revenue: int, warned: list[str]
+):
+    answer = await system.send("/filings", filing(code, values={"operating_revenue": revenue}))
+    item = answer.json()["items"][0]
+    assert (item["status"], [one["code"] for one in item.get("warnings", ())]) == ("recorded", warned)
+
+
 async def test_yuan_for_wan_is_flagged_and_kept_as_sent(system: CallingSystem, engine: AsyncEngine, code: str):
     await system.send("/filings", filing(code, year=2024))
     answer = await system.send("/filings", filing(code, values={"operating_revenue": 33_000_000}))

@@ -77,6 +77,18 @@ async def test_a_dead_letter_is_sent_again_by_a_button(app: FastAPI, engine: Asy
     assert (await client.post("/exchange/deliveries/2/other")).status_code == 404
 
 
+async def test_all_dead_letters_of_an_endpoint_are_sent_again_by_one_button(
+    app: FastAPI, engine: AsyncEngine, client_as: ClientAs
+):
+    await stuck(engine)
+    client = await client_as("city_officer")
+    assert "全部再次发送" in await page_text(client, "/exchange")
+    assert [(await client.post("/exchange/endpoints/1/again")).status_code for _ in range(2)] == [303, 404]
+    assert await found(engine, "SELECT DISTINCT status FROM webhook_delivery") == ["waiting"]
+    shown = await page_text(client, "/exchange/reconciliations")
+    assert "bank" in shown and "全部再次发送" not in await page_text(client, "/exchange")
+
+
 async def test_a_system_is_paused_by_a_button(app: FastAPI, engine: AsyncEngine, client_as: ClientAs):
     await stuck(engine)
     client = await client_as("city_officer")
