@@ -55,7 +55,7 @@ def _is_plain(row: ReadRow) -> bool:
     """Whether a row says nothing but who the enterprise is, within what the columns take, and plain numbers."""
     who = row.enterprise
     return (
-        isinstance(row.figures, PackedFigures)
+        (isinstance(row.figures, PackedFigures) or not row.figures)
         and not row.recognitions
         and not who.former_names
         and not who.other_numbers

@@ -10,12 +10,14 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.recognitions.service import RecognitionDraft, RecognitionRefused, extend, grant, revoke
 from backend.spreadsheets.fates import Fate, Importer, RowFate
+from backend.spreadsheets.progress import Stage
 from backend.spreadsheets.records import RecognitionEvent, RecognitionRecord
 from rules.interpret import add_months
 
 _GRANTS = {RecognitionEvent.GRANTED: "granted", RecognitionEvent.RENEWED: "renewed"}
 #: A review list that comes out after the end still continues the title, if it comes within this time.
 _LATE_REVIEW = timedelta(days=183)
+_TOLD_EVERY = 100
 
 
 async def take_titles(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> set[int]:
@@ -26,7 +28,10 @@ async def take_titles(session: AsyncSession, fates: Sequence[RowFate], importer:
     """
     touched = await _grant(session, fates, importer)
     later = [(one, record) for one in fates for record in one.row.recognitions if record.event in _CHANGES]
-    for one, record in sorted(later, key=lambda pair: (pair[1].dated_on or date.min, pair[0].row.row)):
+    later.sort(key=lambda pair: (pair[1].dated_on or date.min, pair[0].row.row))
+    for number, (one, record) in enumerate(later):
+        if number % _TOLD_EVERY == 0:
+            importer.progress.tell(Stage.TITLES, number, len(later))
         if one.fate is not Fate.REFUSED and await _CHANGES[record.event](session, one, record, importer):
             one.improve(Fate.CHANGED)
             touched.add(_id(one))
