@@ -22,6 +22,8 @@ UNTRACED: Final = {
     "standing_state": "worked out from recognitions, can be worked out again",
     "title_span": "worked out from recognitions, can be worked out again",
     "title_tally": "worked out from recognitions, can be worked out again",
+    "counted_enterprise": "worked out from enterprises and their chains, can be worked out again",
+    "enterprise_tally": "worked out from enterprises and their chains, can be worked out again",
     "source_rank": "written anew from the catalogue at every start",
     "figure_draft": "an enterprise's alone until it is handed in; what is handed in is traced as a filing",
     "fact_yearly": "worked out from filings, which are traced",

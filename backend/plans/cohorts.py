@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.lineage import lived
 from backend.plans.asked_days import Asked, one_day
-from backend.plans.rollup import moved_sql
+from backend.plans.counting import moved_sql
 from backend.plans.territory import Territory
 
 #: The last day a title counts, as `forecast.Title` has it.

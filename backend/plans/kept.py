@@ -1,4 +1,4 @@
-"""Counts of holders on a day, out of what the database has counted beforehand: see docs/decisions/0014.
+"""Counts out of what the database has counted beforehand: see docs/decisions/0014.
 
 `sets.holders` says what is counted. For titles in force it says the same as `title_span`, which the database keeps of
 each enterprise and programme, and adds up in `title_tally` by place and span. What those do not know is what becomes of
@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.asked_days import Asked, between, one_day
-from rules.plan import CountHolders, Mode, Target, Window
+from backend.plans.sets import is_plain
+from rules.plan import CountHolders, Mode, Population, ShareOfEnterprises, Target, Window
 
 #: More enterprises than this are not counted apart: all are then counted by the definition.
 MOST_APART = 200_000
@@ -118,6 +119,37 @@ def _ids(asked: Asked, ids: Sequence[int]) -> str:
     return f"CAST({asked.add(list(ids))} AS bigint[])"
 
 
+def population_kept(target: Target) -> Population | None:
+    """What a ratio is taken of, where that is told by enterprises' own rows and chains alone."""
+    match target.count:
+        case ShareOfEnterprises(share_of=wanted) if is_plain(wanted):
+            return wanted
+        case _:
+            return None
+
+
+async def kept_wholes(session: AsyncSession, asked: Asked, wanted: Population, apart: Sequence[int]) -> list[KeptCount]:
+    """How many belong to a plain population, by region, without those that are counted apart; on each day as many."""
+    conditions = ["TRUE"]
+    conditions += ["{row}.is_above_scale"] if wanted.above_scale_industrial else []
+    conditions += ["{row}.is_in_chain"] if wanted.in_chain else []
+    belongs = " AND ".join(conditions)
+    found = await session.execute(
+        text(
+            "SELECT r.region_code, sum(r.enterprises) FROM ("
+            f" SELECT t.region_code, t.enterprises FROM enterprise_tally t WHERE {belongs.format(row='t')}"
+            " UNION ALL SELECT n.region_code, -1 FROM counted_enterprise n"
+            f" WHERE n.enterprise_id = ANY(CAST(:apart AS bigint[])) AND {belongs.format(row='n')}"
+            ") r GROUP BY r.region_code"
+        ),
+        {"apart": list(apart)},
+    )
+    return [
+        KeptCount(region, number, enterprises) for region, enterprises in found for number in range(len(asked.days))
+    ]
+
+
 async def rebuild_kept_counts(session: AsyncSession) -> int:
-    """Count all anew, as the owner. Returns how many spans and sums had not been what they should be."""
-    return (await session.execute(text("SELECT rebuild_title_spans()"))).scalar_one()
+    """Count all anew, as the owner. Returns how many rows had not been what they should be."""
+    found = await session.execute(text("SELECT rebuild_title_spans() + rebuild_counted_enterprises()"))
+    return found.scalar_one()

@@ -10,11 +10,11 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import reckons
 from backend.plans.asked_days import Asked
+from backend.plans.counting import count_in, moved_sql
 from backend.plans.facets import EVERYWHERE, By, Part, Within
 from backend.plans.kept import counted_apart, programmes_kept, spanning
 from backend.plans.living import living
 from backend.plans.register_sets import things, wanted_of
-from backend.plans.rollup import count_in, moved_sql
 from backend.plans.sets import Sets, sets_of
 from backend.plans.territory import Division, territory_of
 from backend.subregisters.queries import entries_of_things

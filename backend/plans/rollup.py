@@ -16,11 +16,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import reckons
 from backend.plans.asked_days import Asked
+from backend.plans.counting import Tallies, count_targets
 from backend.plans.documents import registers
-from backend.plans.kept import counted_apart, kept_counts, programmes_kept
-from backend.plans.living import living
 from backend.plans.register_sets import kept_types, things, wanted_of
-from backend.plans.sets import Sets, sets_of
 from backend.plans.territory import Division, Territory, territory_of
 from backend.subregisters.queries import declarations, kept_register_types
 from rules.plan import (
@@ -116,7 +114,7 @@ async def roll_up(
         division: as then, by the districts of the last of the days; or as now.
     """
     asked = Asked(tuple(sorted(set(days))), known_at, division)
-    counts = await _count_targets(session, targets, asked, modes or {})
+    counts = await count_targets(session, targets, asked, modes or {})
     in_registers = await _count_things(session, targets, asked)
     counts |= in_registers
     reported = await _reported(session, [one.id for one in targets if _may_be_reported(one, counts)], known_at)
@@ -143,124 +141,14 @@ async def roll_up(
     return RolledUp(asked.days, figures, unplaced)
 
 
-# --- Counting --------------------------------------------------------------------------------------------
-
-
-async def count_in(session: AsyncSession, target: Target, asked: Asked, territory: Territory, mode: Mode | None) -> int:
-    """How long a target's list of enterprises in a territory is on the first of the days."""
-    modes = {} if mode is None else {target.id: mode}
-    tallies = (await _count_targets(session, [target], asked, modes)).get(target.id)
-    return 0 if tallies is None else tallies.count("counted", territory, "", 0)
-
-
-@dataclass
-class _Tallies:
-    """Enterprises of a target's sets, counted by set and number of the day, and there by region code."""
-
-    by_region: dict[tuple[str, int], dict[str, int]] = field(default_factory=dict[tuple[str, int], dict[str, int]])
-
-    def add(self, part: str, regions: Sequence[str | None], region_now: str, days: int, enterprises: int) -> None:
-        for number in range(days.bit_length()):
-            if days >> number & 1:
-                then = regions[number] if regions else None
-                self.put(part, number, region_now if then is None else then, enterprises)
-
-    def put(self, part: str, number: int, region: str, enterprises: int) -> None:
-        held = self.by_region.setdefault((part, number), {})
-        held[region] = held.get(region, 0) + enterprises
-
-    def count(self, part: str, territory: Territory, place: str, number: int) -> int:
-        """Enterprises in the territory, or in one of its districts."""
-        return sum(
-            enterprises
-            for region, enterprises in self.by_region.get((part, number), {}).items()
-            if territory.contains(region) and (not place or territory.district_of(region) == place)
-        )
-
-    def in_no_district(self, territory: Territory, number: int) -> int:
-        if not territory.is_divided:
-            return 0
-        placed = sum(self.count("counted", territory, one.code, number) for one in territory.districts)
-        return self.count("counted", territory, "", number) - placed
-
-
-def moved_sql(asked: Asked) -> str:
-    """Where enterprises that ever moved were on each of the days; whoever never did is where it is now."""
-    if asked.division is Division.NOW:
-        return "SELECT CAST(NULL AS bigint) AS enterprise_id, CAST(NULL AS text[]) AS regions WHERE FALSE"
-    of_day = ", ".join(
-        "(array_agg(er.region_code ORDER BY er.valid_from DESC NULLS LAST) FILTER (WHERE"
-        f" (er.valid_from IS NULL OR er.valid_from <= (CAST(:days AS date[]))[{number}])"
-        f" AND (er.valid_to IS NULL OR er.valid_to >= (CAST(:days AS date[]))[{number}])))[1]"
-        for number in range(1, len(asked.days) + 1)
-    )
-    return (
-        f"SELECT er.enterprise_id, ARRAY[{of_day}] AS regions FROM enterprise_region er"
-        " WHERE er.valid_from IS NOT NULL OR er.valid_to IS NOT NULL GROUP BY er.enterprise_id"
-    )
-
-
-async def _count_targets(
-    session: AsyncSession, targets: Sequence[Target], asked: Asked, modes: Mapping[str, Mode]
-) -> dict[str, _Tallies]:
-    """The tallies of the targets that can be counted; targets that ask for the same are counted once."""
-    first_of: dict[object, str] = {}
-    same_as: dict[str, str] = {}
-    sets: dict[str, Sets] = {}
-    kept = {one.id: named for one in targets if (named := programmes_kept(one, modes.get(one.id)))}
-    apart = await counted_apart(session) if kept else None
-    for target in targets:
-        wanted = (target.count, modes.get(target.id), target.window, target.since)
-        first = first_of.setdefault(wanted, target.id)
-        among = apart if target.id in kept else None
-        if first == target.id and (found := sets_of(target, asked, modes.get(target.id), among)) is not None:
-            sets[target.id] = found
-        if first in sets:
-            same_as[target.id] = first
-    # Where nobody is counted apart the definition has nobody to look at.
-    asked_for = {name: of_target for name, of_target in sets.items() if name not in kept or apart != []}
-    counts = {name: _Tallies() for name in sets} | await _count(session, asked_for, asked)
-    for name in sets:
-        if name in kept and apart is not None:
-            for one in await kept_counts(session, asked, kept[name], apart):
-                counts[name].put("counted", one.number, one.region_code, one.enterprises)
-    return {name: counts[first] for name, first in same_as.items()}
-
-
-async def _count(session: AsyncSession, sets: Mapping[str, Sets], asked: Asked) -> dict[str, _Tallies]:
-    """All sets in one statement: by set, region then, region now and days."""
-    parts = [
-        (name, part, sql)
-        for name, of_target in sets.items()
-        for part, sql in (("counted", of_target.counted), ("whole", of_target.whole), ("answered", of_target.answered))
-        if sql is not None
-    ]
-    tallies = {name: _Tallies() for name in sets}
-    if not parts:
-        return tallies
-    union = " UNION ALL ".join(
-        f"SELECT {number} AS part, x.enterprise_id, x.days FROM ({sql}) x" for number, (_, _, sql) in enumerate(parts)
-    )
-    found = await session.execute(
-        text(
-            "SELECT s.part, e.region_code, m.regions, s.days, count(*)"
-            f" FROM ({living(union, asked, 'part')}) s JOIN enterprise e ON e.id = s.enterprise_id"
-            f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
-            " WHERE s.days <> 0 GROUP BY s.part, e.region_code, m.regions, s.days"
-        ),
-        asked.parameters,
-    )
-    for number, region_now, regions, days, enterprises in found:
-        name, part, _ = parts[number]
-        tallies[name].add(part, regions or (), region_now, days, enterprises)
-    return tallies
+# --- Figures out of counts --------------------------------------------------------------------------------
 
 
 def _may_be_reported(target: Target, counts: Mapping[str, object]) -> bool:
     return target.id not in counts or wanted_of(target) is not None
 
 
-async def _count_things(session: AsyncSession, targets: Sequence[Target], asked: Asked) -> dict[str, _Tallies]:
+async def _count_things(session: AsyncSession, targets: Sequence[Target], asked: Asked) -> dict[str, Tallies]:
     """The tallies of targets that a sub-register counts, where what they count is kept there at all."""
     asking = {target.id: (target, wanted) for target in targets if (wanted := wanted_of(target)) is not None}
     if not asking:
@@ -272,7 +160,7 @@ async def _count_things(session: AsyncSession, targets: Sequence[Target], asked:
         for name, (target, wanted) in asking.items()
         if kept_types(kept, wanted) or wanted.register in declared
     ]
-    tallies = {name: _Tallies() for name, _ in parts}
+    tallies = {name: Tallies() for name, _ in parts}
     if not parts:
         return tallies
     union = " UNION ALL ".join(f"SELECT {number} AS part, x.* FROM ({sql}) x" for number, (_, sql) in enumerate(parts))
@@ -290,7 +178,7 @@ async def _count_things(session: AsyncSession, targets: Sequence[Target], asked:
 
 def _of_register(
     target: Target,
-    tallies: _Tallies,
+    tallies: Tallies,
     territory: Territory,
     place: str,
     number: int,
@@ -329,7 +217,7 @@ def _average(target: Target, counted: int, day: date, reason: str) -> Figure:
     return Figure(State.COUNTED, counted / max(years, Fraction(1)), reason, counted=counted)
 
 
-def _counted(target: Target, tallies: _Tallies, territory: Territory, place: str, number: int) -> Figure:
+def _counted(target: Target, tallies: Tallies, territory: Territory, place: str, number: int) -> Figure:
     counted = tallies.count("counted", territory, place, number)
     if not isinstance(target.count, ShareOfEnterprises):
         return Figure(State.COUNTED, Fraction(counted), counted=counted)

@@ -8,6 +8,8 @@ and the list behind a number is read from the very same subquery as the number.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from typing import Final
 
 from backend.filings.service import trust
 from backend.filings.standing import filings, stands
@@ -23,7 +25,10 @@ from rules.plan import (
     ShareOfEnterprises,
     Target,
     Window,
+    plain,
 )
+
+_FEN_PER_WAN: Final = 1_000_000
 
 #: Enterprise files name some types of institutions otherwise than the plans' register.
 _TYPE_IN_FILES = {
@@ -128,12 +133,12 @@ def reaching(asked: Asked, indicator: str, at_least: int) -> str:
     return (
         f"SELECT f.enterprise_id, bit_or({between(year_over, until_next)}) AS days FROM ("
         " SELECT v.enterprise_id, v.year, v.value, lead(v.year) OVER (PARTITION BY v.enterprise_id ORDER BY v.year)"
-        f" AS next_year FROM ({_yearly(asked, indicator, amount)}) v) f"
+        f" AS next_year FROM ({_yearly(asked, indicator, at_least, amount)}) v) f"
         f" WHERE f.value >= {amount} GROUP BY f.enterprise_id"
     )
 
 
-def _yearly(asked: Asked, indicator: str, amount: str) -> str:
+def _yearly(asked: Asked, indicator: str, at_least: int, amount: str) -> str:
     """(enterprise_id, year, value) of enterprises that ever reached the amount; value in fen."""
     if asked.known_at is None:
         column = f'y."{indicator}"'
@@ -141,23 +146,35 @@ def _yearly(asked: Asked, indicator: str, amount: str) -> str:
             f"SELECT y.enterprise_id, y.year, {column} AS value FROM fact_yearly y WHERE {column} IS NOT NULL"
             f' AND y.enterprise_id IN (SELECT s.enterprise_id FROM fact_yearly s WHERE s."{indicator}" >= {amount})'
         )
-    # Filings hold money in 万元, as the forms do.
+    # Filings hold money in 万元, as the forms do. A figure that is no number stands above all numbers, and is sorted out here.
+    large = f"""(f."values" -> {_literal(indicator)}) >= '{plain(Decimal(at_least) / _FEN_PER_WAN)}'::jsonb"""
+    ever = f"f.enterprise_id IN (SELECT f.enterprise_id FROM {filings(':known_at')} f WHERE {large})"
     return (
         "SELECT w.enterprise_id, w.year, CAST(CAST(w.value #>> '{}' AS numeric) * 1000000 AS bigint) AS value"
-        f" FROM ({_winners(asked, indicator)}) w WHERE jsonb_typeof(w.value) = 'number'"
+        f" FROM ({_winners(indicator, ever)}) w WHERE jsonb_typeof(w.value) = 'number'"
     )
 
 
-def _winners(asked: Asked, indicator: str) -> str:
-    """What held of one indicator at a moment: the most trusted source first, then the newest."""
-    name = f"CAST({asked.add(indicator)} AS text)"
+def _winners(indicator: str, among: str = "TRUE") -> str:
+    """What held of one indicator at a moment: the most trusted source first, then the newest.
+
+    The name stands in the statement itself: an index of the filings that name it can be used only where it does.
+    """
+    name = _literal(indicator)
     return (
         f'SELECT DISTINCT ON (f.enterprise_id, f.year) f.enterprise_id, f.year, f."values" -> {name} AS value'
         f" FROM {filings(':known_at')} f LEFT JOIN source_rank k ON k.indicator = {name} AND k.source = f.source"
         f' WHERE jsonb_exists(f."values", {name}) AND f.recorded_at <= :known_at'
-        f" AND {stands(':known_at')}"
+        f" AND {stands(':known_at')} AND {among}"
         f" ORDER BY f.enterprise_id, f.year, {trust(':known_at', name, 'k.rank')}, f.received_on DESC, f.id DESC"
     )
+
+
+def _literal(indicator: str) -> str:
+    """The name of an indicator of the catalogue, which consists of small letters, digits and underscores."""
+    if not indicator.replace("_", "").isalnum() or not indicator.isascii():
+        raise ValueError(f"no indicator is called {indicator!r}")
+    return f"'{indicator}'"
 
 
 def hosting(asked: Asked, institutions: Institutions, numerator: str = "registered") -> str:
@@ -212,7 +229,7 @@ def _stating(asked: Asked, indicator: str, condition: str) -> str:
 def _current(asked: Asked, indicator: str) -> str:
     """(enterprise_id, value as JSON) of an indicator that is not yearly."""
     if asked.known_at is not None:
-        return _winners(asked, indicator)
+        return _winners(indicator)
     return (
         f'SELECT c.enterprise_id, to_jsonb(c."{indicator}") AS value FROM fact_current c'
         f' WHERE c."{indicator}" IS NOT NULL'
@@ -239,13 +256,31 @@ def either(*sets: str) -> str:
     return f"SELECT s.enterprise_id, bit_or(s.days) AS days FROM ({union}) s GROUP BY s.enterprise_id"
 
 
-def population(asked: Asked, wanted: Population) -> str:
-    """Enterprises for which everything holds that is written of a population."""
-    conditions: list[str] = []
-    if wanted.in_chain:
-        conditions.append(f"SELECT DISTINCT c.enterprise_id, {asked.all} AS days FROM enterprise_chain c")
+def is_plain(wanted: Population) -> bool:
+    """Whether a population is told by an enterprise's own row and chains alone, which have no days."""
+    return not (wanted.large_medium_industrial or wanted.holds or wanted.any_of)
+
+
+def lying_in(one: str, wanted: Population) -> str:
+    """What of a set lies in a plain population: each is looked up, for the population is by far the larger."""
+    conditions = ["TRUE"]
     if wanted.above_scale_industrial:
-        conditions.append(f"SELECT e.id AS enterprise_id, {asked.all} AS days FROM enterprise e WHERE e.is_above_scale")
+        conditions.append("(SELECT e.is_above_scale FROM enterprise e WHERE e.id = h.enterprise_id)")
+    if wanted.in_chain:
+        conditions.append("(SELECT TRUE FROM enterprise_chain c WHERE c.enterprise_id = h.enterprise_id LIMIT 1)")
+    return f"SELECT h.enterprise_id, h.days FROM ({one}) h WHERE {' AND '.join(conditions)}"
+
+
+def population(asked: Asked, wanted: Population, among: Sequence[int] | None = None) -> str:
+    """Enterprises for which everything holds that is written of a population; with `among` of a plain one only those."""
+    conditions: list[str] = []
+    ids = "" if among is None else f" = ANY(CAST({asked.add(list(among))} AS bigint[]))"
+    if wanted.in_chain:
+        where = ids and f" WHERE c.enterprise_id{ids}"
+        conditions.append(f"SELECT DISTINCT c.enterprise_id, {asked.all} AS days FROM enterprise_chain c{where}")
+    if wanted.above_scale_industrial:
+        where = f" WHERE e.is_above_scale{ids and f' AND e.id{ids}'}"
+        conditions.append(f"SELECT e.id AS enterprise_id, {asked.all} AS days FROM enterprise e{where}")
     if wanted.large_medium_industrial:
         conditions.append(_large_or_medium_industry(asked))
     if wanted.holds:
@@ -283,7 +318,7 @@ def sets_of(target: Target, asked: Asked, mode: Mode | None = None, among: Seque
         target: what is counted.
         asked: the days and the knowledge.
         mode: another way of counting holders than the plan's.
-        among: of holders only those, where others are counted otherwise.
+        among: of holders, and of the plain whole of a ratio, only those; where others are counted otherwise.
     """
     match target.count:
         case CountHolders(holds=programmes, mode=printed):
@@ -293,9 +328,13 @@ def sets_of(target: Target, asked: Asked, mode: Mode | None = None, among: Seque
         case CountByFigure(figure=indicator, at_least=amount):
             return Sets(reaching(asked, indicator, amount))
         case ShareOfEnterprises() as share:
-            whole = population(asked, share.share_of)
             having = hosting(asked, share.having, share.numerator)
-            return Sets(both(whole, having), whole, both(whole, having_said(asked, share.numerator)))
+            said = having_said(asked, share.numerator)
+            if is_plain(share.share_of):
+                whole = population(asked, share.share_of, among)
+                return Sets(lying_in(having, share.share_of), whole, lying_in(said, share.share_of))
+            whole = population(asked, share.share_of)
+            return Sets(both(whole, having), whole, both(whole, said))
         case _:
             return None
 

@@ -1,5 +1,6 @@
 """What is counted beforehand is what the definition counts: whatever was written, on any day, known when, for whoever asks."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -13,17 +14,19 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
+from backend.plans import counting
 from backend.plans import members as members_module
-from backend.plans import rollup
 from backend.plans.documents import plans_of_files
-from backend.plans.kept import programmes_kept, rebuild_kept_counts
+from backend.plans.kept import population_kept, programmes_kept, rebuild_kept_counts
 from backend.plans.members import members
 from backend.plans.rollup import RolledUp, roll_up
 from backend.plans.territory import Division
 from rules.plan import Target
 from tests.backend.plans.conftest import insert
 
-KEPT = [target for plan in plans_of_files().values() for target in plan.targets if programmes_kept(target)]
+ALL = [target for plan in plans_of_files().values() for target in plan.targets]
+KEPT = [target for target in ALL if programmes_kept(target)]
+RATIOS = [target for target in ALL if population_kept(target)]
 #: One of several programmes, one of a single one.
 FEW = [next(one for one in KEPT if (len(programmes_kept(one)) > 1) is several) for several in (True, False)]
 PROGRAMMES = sorted({name for target in KEPT for name in programmes_kept(target)})
@@ -46,7 +49,13 @@ async def _enterprise(session: AsyncSession, chance: Random, number: int) -> Non
     await insert(session, "enterprise", {
         "id": number, "name": name, "match_key": name, "search_text": name, "region_code": region, "park": park,
         "town": "", "address": "", "industry_code": "3450", "status": "active", "listing_board": "", "revision": 1,
+        "is_above_scale": chance.choice((True, True, False, None)),
     })  # fmt: skip
+    for chain in chance.sample(("化学药", "生物药"), chance.randrange(3)):
+        await insert(session, "enterprise_chain", {"enterprise_id": number, "chain": chain})
+    if chance.random() < 0.3:
+        stated = json.dumps([{"type": "enterprise_technology_centre", "granted_on": some_day(chance).isoformat()}])
+        await insert(session, "fact_current", {"enterprise_id": number, "rd_institutions": stated})
 
 
 async def _title(session: AsyncSession, chance: Random, enterprise: int) -> None:
@@ -89,6 +98,11 @@ _EVENTS = (
     "UPDATE recognition SET revoked_on = :day WHERE enterprise_id = :id",
     "UPDATE recognition SET enterprise_id = 2 WHERE enterprise_id = :id",
     "DELETE FROM recognition WHERE enterprise_id = :id",
+    "DELETE FROM enterprise_chain WHERE enterprise_id = :id AND chain = '化学药'",
+    "DELETE FROM enterprise_chain WHERE enterprise_id = :id",
+    "INSERT INTO enterprise_chain (enterprise_id, chain) VALUES (:id, '特钢')",
+    "UPDATE enterprise_chain SET enterprise_id = 2, chain = '原 ' || :id WHERE enterprise_id = :id AND chain = '生物药'",
+    "UPDATE enterprise SET is_above_scale = NOT coalesce(is_above_scale, false) WHERE id = :id",
 )  # fmt: skip
 
 
@@ -113,13 +127,13 @@ def by_definition(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     async def nobody(_: AsyncSession) -> None: ...
 
     with monkeypatch.context() as changed:
-        changed.setattr(rollup, "counted_apart", nobody)
+        changed.setattr(counting, "counted_apart", nobody)
         changed.setattr(members_module, "counted_apart", nobody)
         yield
 
 
 def told(rolled: RolledUp) -> dict[Any, Any]:
-    return {key: figure.counted for key, figure in rolled.figures.items()}
+    return {key: (figure.counted, figure.whole, figure.answered) for key, figure in rolled.figures.items()}
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -134,12 +148,31 @@ async def test_what_is_kept_is_what_the_definition_counts(
             days = sorted({some_day(chance) for _ in range(8)})
             for division in Division:
                 async with unit_of_work(engine, scope) as session:
-                    kept = told(await roll_up(session, KEPT, days, known_at=known_at, division=division))
+                    kept = told(await roll_up(session, KEPT + RATIOS, days, known_at=known_at, division=division))
                     with by_definition(monkeypatch):
-                        plain = told(await roll_up(session, KEPT, days, known_at=known_at, division=division))
+                        plain = told(await roll_up(session, KEPT + RATIOS, days, known_at=known_at, division=division))
                 assert kept == plain, (scope, known_at, division)
-                seen += sum(plain.values())
+                seen += sum(counted for counted, _, _ in plain.values())
     assert seen > 2000
+
+
+async def test_of_a_register_that_is_complete_all_is_answered(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch):
+    await fill(engine, Random(6))
+    async with owner_unit_of_work(engine) as session:
+        await session.execute(
+            text(
+                "INSERT INTO register_declaration (register_id, complete_on, note) VALUES ('institutions', '2026-01-01', '')"
+            )
+        )
+    async with unit_of_work(engine, Scope.city()) as session:
+        kept = told(await roll_up(session, RATIOS, [date(2025, 6, 30)]))
+        with by_definition(monkeypatch):
+            assert kept == told(await roll_up(session, RATIOS, [date(2025, 6, 30)]))
+    whole = {
+        name: whole for (name, _, region), (_, whole, answered) in kept.items() if whole == answered and not region
+    }
+    assert whole
+    assert all(whole.values())
 
 
 async def test_a_page_of_a_list_is_a_part_of_the_whole_list(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch):
@@ -189,10 +222,18 @@ async def test_made_anew_nothing_is_different(engine: AsyncEngine):
         assert await rebuild_kept_counts(session) == 0
 
 
-async def test_making_anew_says_what_had_been_wrong_and_mends_it(engine: AsyncEngine):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "UPDATE title_tally SET enterprises = enterprises + 1 WHERE programme = 'hnte'",
+        "UPDATE enterprise_tally SET enterprises = enterprises + 1",
+        "DELETE FROM counted_enterprise WHERE enterprise_id < 9",
+    ],
+)
+async def test_making_anew_says_what_had_been_wrong_and_mends_it(engine: AsyncEngine, wrong: str):
     await fill(engine, Random(4))
     async with owner_unit_of_work(engine) as session:
-        await session.execute(text("UPDATE title_tally SET enterprises = enterprises + 1 WHERE programme = 'hnte'"))
+        await session.execute(text(wrong))
     async with owner_unit_of_work(engine) as session:
         assert await rebuild_kept_counts(session) > 0
     async with owner_unit_of_work(engine) as session:
@@ -225,7 +266,7 @@ async def _write_another(engine: AsyncEngine, values: dict[str, Any]) -> None:
         await insert(session, "recognition", values)
 
 
-@pytest.mark.parametrize("table", ["title_span", "title_tally"])
+@pytest.mark.parametrize("table", ["title_span", "title_tally", "counted_enterprise", "enterprise_tally"])
 async def test_nobody_but_the_database_writes_what_is_kept(engine: AsyncEngine, table: str):
     async with unit_of_work(engine, Scope.city()) as session:
         found = await session.execute(
