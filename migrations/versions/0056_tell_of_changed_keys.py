@@ -7,7 +7,7 @@ change left no entry: an enterprise's titles and pools, say, that a merge hands 
 from alembic import op
 
 revision = "0056"
-down_revision = "0055"
+down_revision = "0048"
 branch_labels = None
 depends_on = None
 
