@@ -23,7 +23,9 @@ PAGES = (
     "/from-enterprises", "/enterprises/duplicates", "/recognitions/windows", "/recognitions/never-applied", "/exports",
 )  # fmt: skip
 WRITERS_PAGES = ("/imports", "/imports/waiting", "{enterprise}/split", "{enterprise}/end")
-CITY_PAGES = ("/exchange", "/exchange/lists", "/exchange/lists/points-loan", "/exchange/mappings/tax")
+CITY_PAGES = (
+    "/exchange", "/exchange/lists", "/exchange/lists/points-loan", "/exchange/mappings/tax", "/exchange/authorisations/new",
+)  # fmt: skip
 ADMINISTRATORS_PAGES = ("/people", "/people/new", "/divisions")
 #: Login → its pages beyond those for all.
 PEOPLE = {
@@ -34,10 +36,11 @@ PEOPLE = {
 }
 #: Login → its pages, of those who do not look at the registry.
 APART = {
-    "shenji": ("/audit", "/audit/entries/1", "/audit/verify", "/me", "/me/second-factor"),
+    "shenji": ("/audit", "/audit/entries/1", "/audit/verify", "/exchange/reconciliations", "/me", "/me/second-factor"),
     "qiye": (
         "/me/enterprise", "/me/enterprise/facts", "/me/enterprise/figures", f"/me/enterprise/figures/{today().year - 1}",
         "/me/enterprise/pool", "/me/enterprise/messages", "/me/enterprise/messages/1", "/me/enterprise/needs",
+        "/me/enterprise/consents",
     ),
 }  # fmt: skip
 
