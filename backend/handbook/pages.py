@@ -53,7 +53,7 @@ async def rule(request: Request, name: str, on: str = "") -> HTMLResponse:
     """One version of a programme: `hnte` as in force on a day, or `hnte@2016` for ever."""
     programme, version, day = _found(name, on)
     title = programme.source.name.said
-    context: dict[str, Any] = {"programme": programme, "version": version, "on": day}
+    context: dict[str, Any] = {"programme": programme, "version": version, "not_in_force": _why_not(name, day)}
     if version is not None:
         context |= {
             "criteria": queries.criteria_of(version), "measures": queries.measures_of(version),
@@ -98,6 +98,15 @@ def _in_force(programme: Programme, day: date) -> Version | None:
         return programme.in_force(day)
     except NotInForce:
         return programme.versions[-1] if programme.versions else None
+
+
+def _why_not(name: str, day: date) -> str:
+    """Why what is shown answers for no enterprise on the day; empty where it does, or where a version was asked for."""
+    try:
+        library().version(name, day)
+    except NotInForce as problem:
+        return str(problem)
+    return ""
 
 
 def _worked(version: Version) -> dict[str, Any] | None:

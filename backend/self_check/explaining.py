@@ -48,9 +48,15 @@ def fact_name(key: FactKey, library: Library) -> str:
 
 
 def settling(answer: Answer, facts: Facts, library: Library, declined: frozenset[FactKey]) -> list[list[FactKey]]:
-    """Sets of facts after which an open answer is settled, those with the fewest questions first."""
-    prober = Prober(library.evaluator(answer.version), facts, answer, declined)
-    return [sorted(keys, key=str) for keys in prober.ways()[:3]]
+    """Sets of facts after which an open answer is settled, those with the fewest questions first.
+
+    Facts that the enterprise could not give are named only where nothing else settles it: then they are what to look for.
+    """
+    evaluator = library.evaluator(answer.version)
+    ways = Prober(evaluator, facts, answer, declined).ways()
+    if not ways and declined:
+        ways = Prober(evaluator, facts, answer, frozenset()).ways()
+    return [sorted(keys, key=str) for keys in ways[:3]]
 
 
 def unmet(answer: Answer, facts: Facts, library: Library) -> list[Unmet]:

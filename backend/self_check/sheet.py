@@ -100,7 +100,11 @@ def load(text: str, library: Library, today: date) -> Loaded:
     """
     content, problems = _parse(text)
     version = content.get("format", 0)
-    if not isinstance(version, int) or version > FORMAT:
+    if not isinstance(version, int):
+        raise UnreadableSheet(
+            say("文件里的格式号（format）被改动过，应为整数。请改回 {ours}，或重新保存。", ours=FORMAT)
+        )
+    if version > FORMAT:
         raise UnreadableSheet(
             say(
                 "这个文件由更新的版本保存（格式 {theirs}，本系统识别到 {ours}），请在保存它的网站打开。",
@@ -154,6 +158,9 @@ def _parse(text: str) -> tuple[dict[str, Any], list[str]]:
 
 def _target(content: Mapping[str, Any], library: Library, problems: list[str]) -> str:
     wanted = content.get("target", content.get("programme"))
+    if wanted is None:
+        problems.append(say("文件里没有写测评内容，已改为“我们能成为什么？”，可重新选择"))
+        return EVERYTHING
     try:
         return target(str(wanted), library).id
     except UnknownTarget:
@@ -166,8 +173,11 @@ def _target(content: Mapping[str, Any], library: Library, problems: list[str]) -
 
 
 def _as_of(content: Mapping[str, Any], today: date, problems: list[str]) -> date:
+    if content.get("as_of") is None:
+        problems.append(say("文件里没有写截至日，已改为今天 {today}", today=today))
+        return today
     try:
-        return read_date(content.get("as_of"))
+        return read_date(content["as_of"])
     except ValueError as error:
         problems.append(say("文件里的截至日{problem}；已改为今天 {today}", problem=error, today=today))
         return today

@@ -32,6 +32,14 @@ async def test_a_criterion_is_told_in_words_with_edge_article_and_certainty(brow
     assert "推断" in page  # H8 is inferred
 
 
+async def test_a_page_says_when_what_it_shows_is_not_in_force(browser: AsyncClient) -> None:
+    before = (await browser.get("/rules/hnte?on=2015-01-01")).text
+    assert "2015-01-01 没有现行的国家高新技术企业标准" in before
+    assert "没有现行的" not in (await browser.get("/rules/hnte?on=2016-01-01")).text
+    # Whoever asks for a version has it, whatever the day.
+    assert "没有现行的" not in (await browser.get("/rules/hnte@2016?on=2015-01-01")).text
+
+
 async def test_every_criterion_has_an_address_of_its_own(browser: AsyncClient) -> None:
     for name in ("hnte@2016", "srdi_sme@2026", "star.s5@2026"):
         programme, _, label = name.partition("@")

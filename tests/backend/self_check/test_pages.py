@@ -157,6 +157,14 @@ async def test_an_open_answer_says_what_would_settle_it(browser: AsyncClient) ->
     assert library().catalogue.by_name["innovation_score_total"].name in page.text
 
 
+async def test_who_could_give_nothing_is_told_what_to_look_for(browser: AsyncClient) -> None:
+    page, asked = await walk(browser, "hnte", {})
+    assert asked > 5
+    assert "补齐哪些数据即可判定" in page.text
+    refused = await browser.post("/check/answer", data={"state": "garbage"})
+    assert (refused.status_code, 'href="/check">回到资格自测' in refused.text) == (400, True)
+
+
 async def test_a_remedy_tried_flips_the_criterion(browser: AsyncClient) -> None:
     page = await _answer_of(browser, "hnte", facts_of("hnte@2016") | {"sci_tech_staff": {"2025": 10}})
     remedy = re.search(r'name="remedy" value="([^"]+)"', page.text)

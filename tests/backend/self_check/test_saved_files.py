@@ -90,6 +90,12 @@ def test_a_day_that_is_none_becomes_today() -> None:
     assert "截至日" in problems
 
 
+def test_a_file_that_says_neither_what_nor_when_is_opened_for_today() -> None:
+    sheet, problems = read('{"facts": {"sales_revenue": {"2025": 5}}}')
+    assert (sheet.target, sheet.as_of) == ("all", TODAY)
+    assert "没有写测评内容" in problems and "没有写截至日" in problems and "None" not in problems
+
+
 def test_a_name_given_twice_is_told() -> None:
     assert "出现了两次" in read('{"target": "hnte", "as_of": "2026-07-15", "facts": {"uscc": "a", "uscc": "b"}}')[1]
 
@@ -103,6 +109,7 @@ def test_a_name_given_twice_is_told() -> None:
         ("[1, 2]", "不是自测保存的文件"),
         ('{"target": "hnte"}', "没有企业数据"),
         (f'{{"format": {FORMAT + 1}, "facts": {{}}}}', "更新的版本保存"),
+        ('{"format": "x", "facts": {}}', "格式号"),
         ("[" * 100_000, "不是自测保存的文件"),
         ("x" * 1_000_001, "文件太大"),
     ],
