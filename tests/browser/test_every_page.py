@@ -38,7 +38,8 @@ PEOPLE = {
 APART = {
     "shenji": ("/audit", "/audit/entries/1", "/audit/verify", "/exchange/reconciliations", "/me", "/me/second-factor"),
     "qiye": (
-        "/me/enterprise", "/me/enterprise/facts", "/me/enterprise/figures", f"/me/enterprise/figures/{today().year - 1}",
+        "/me/enterprise", "/me/enterprise/programmes", "/me/enterprise/programmes/srdi_sme",
+        "/me/enterprise/programmes/hnte/report", "/me/enterprise/facts", "/me/enterprise/figures", f"/me/enterprise/figures/{today().year - 1}",
         "/me/enterprise/pool", "/me/enterprise/messages", "/me/enterprise/messages/1", "/me/enterprise/needs",
         "/me/enterprise/consents",
     ),
