@@ -172,9 +172,10 @@ async def consents_of(session: AsyncSession, list_id: str, on: date, limit: int 
     """The consents to a list, the newest first."""
     found = await session.execute(
         text(
-            f"SELECT c.*, e.name, e.credit_code, ({LIVE}) AS is_live, (SELECT max(d.disclosed_at) FROM disclosure d"
+            f"SELECT c.*, e.name, e.credit_code, p.file_name, ({LIVE}) AS is_live, (SELECT max(d.disclosed_at) FROM disclosure d"
             " WHERE d.consent_ids @> ARRAY[c.id]) AS told_at FROM disclosure_consent c"
-            " JOIN enterprise e ON e.id = c.enterprise_id WHERE c.list_id = :list ORDER BY c.id DESC LIMIT :limit"
+            " JOIN enterprise e ON e.id = c.enterprise_id LEFT JOIN attachment p ON p.id = c.attachment_id"
+            " AND p.withdrawn_at IS NULL WHERE c.list_id = :list ORDER BY c.id DESC LIMIT :limit"
         ),
         {"list": list_id, "on": on, "limit": limit},
     )

@@ -1,5 +1,6 @@
 """Pages of the lists that others are told: what was agreed, who consented, who was told; consents taken down and ended."""
 
+from dataclasses import replace
 from datetime import date
 from hashlib import sha256
 from io import BytesIO
@@ -18,6 +19,8 @@ from backend.exchange.access import CityOfficer, OfTheCity
 from backend.exchange.agreements import Agreement, agreements
 from backend.exchange.consents import ConsentRefused, NewConsent, consents_of, record_consent, withdraw_consent
 from backend.exchange.disclosing import disclose
+from backend.filings.attachments import attach
+from backend.filings.papers import ENDINGS, MOST_BYTES, PaperRefused
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.responses import download, redirect
@@ -27,7 +30,6 @@ from rules.library import library
 router = APIRouter()
 #: Rows of a workbook; whoever needs more asks by REST, page by page.
 MOST_EXPORTED: Final = 50_000
-_LARGEST_EVIDENCE: Final = 20 * 1024 * 1024
 _NOTHING: Final = {"code": "", "signed_by": "", "valid_to": ""}
 
 
@@ -59,7 +61,7 @@ async def _page(
 ) -> HTMLResponse:
     return render(
         request, "exchange/list.html", page_title=f"约定名单：{agreed.name}", agreed=agreed, may_write=may_write, error=error,
-        typed=typed or _NOTHING, consents=await consents_of(session, agreed.id, today()),
+        typed=typed or _NOTHING, endings=ENDINGS, consents=await consents_of(session, agreed.id, today()),
         holds="、".join(Names(library()).programme(one) for one in agreed.holds) + "，任一有效" * bool(agreed.holds),
         told=await list_queries.told(session, agreed.id), status_code=422 if error else 200,
         breadcrumb=[("数据交换", "/exchange"), ("约定名单", "/exchange/lists"), (agreed.name, None)],
@@ -71,21 +73,25 @@ async def take_down(
     request: Request, session: Work, person: CityOfficer, list_id: str, code: Annotated[str, Form()] = "",
     signed_by: Annotated[str, Form()] = "", valid_to: Annotated[str, Form()] = "", evidence: UploadFile | None = None,
 ) -> Response:  # fmt: skip
-    """Take down a consent that an enterprise signed; of the signed paper only the digest is kept."""
+    """Take down a consent that an enterprise signed; the signed paper goes to its papers."""
     agreed = chosen(list_id)
     typed = {"code": code[:60], "signed_by": signed_by[:60], "valid_to": valid_to[:10]}
     row = await find(session, code.strip())
     try:
         if row is None:
             raise ConsentRefused(f"没有代码为“{code[:40]}”的企业，请核对统一社会信用代码。")
-        content = await evidence.read(_LARGEST_EVIDENCE + 1) if evidence is not None else b""
-        if len(content) > _LARGEST_EVIDENCE:
-            raise ConsentRefused("同意书超过 20 MB，请压缩后重试。")
+        # One byte more than allowed is enough to know.
+        content = await evidence.read(MOST_BYTES + 1) if evidence is not None else b""
         new = NewConsent(
             row["id"], agreed.id, signed_by, today(), _day(valid_to), sha256(content).hexdigest() if content else ""
         )
+        if content:
+            name = (evidence.filename if evidence is not None else "") or "同意书"
+            about = f"同意提供：{agreed.name}"
+            paper = await attach(session, row["id"], content, name, "other", about=about, attached_by=person.id)
+            new = replace(new, attachment_id=paper)
         await record_consent(session, new, person.id)
-    except ConsentRefused as refusal:
+    except (ConsentRefused, PaperRefused) as refusal:
         return await _page(request, session, agreed, may_write=True, error=str(refusal), typed=typed)
     return redirect(request, f"/exchange/lists/{agreed.id}")
 
@@ -100,7 +106,7 @@ def _day(written: str) -> date:
 @router.post("/exchange/consents/{number}/withdraw")
 async def withdraw(request: Request, session: Work, person: Officer, number: int) -> Response:
     """Let a consent count no more, from this moment."""
-    list_id = await withdraw_consent(session, number)
+    list_id = await withdraw_consent(session, number, by=person.id)
     return redirect(request, f"/exchange/lists/{list_id}")
 
 

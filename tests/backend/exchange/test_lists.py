@@ -21,6 +21,7 @@ from rules.library import library
 from tests.backend.conftest import ClientAs
 from tests.backend.exchange.systems import CallingSystem, calling_system
 from tests.backend.exchange.test_inbound import found
+from tests.backend.own_file.conftest import PDF
 from tests.factories import make_code, make_enterprise, make_filing, make_recognition
 
 
@@ -183,10 +184,12 @@ async def test_a_consent_is_taken_down_exported_and_withdrawn_on_its_page(
         await make_enterprise(session, credit_code=code, name="泰州页面试验有限公司")
     officer = await client_as("city_officer")
     form = {"code": code, "signed_by": "王敏", "valid_to": f"{today() + timedelta(days=9)}"}
-    answer = await officer.post("/exchange/lists/points-loan/consents", data=form)
+    paper = {"evidence": ("同意书.pdf", PDF, "application/pdf")}
+    answer = await officer.post("/exchange/lists/points-loan/consents", data=form, files=paper)
     assert answer.status_code == 303
     shown = (await officer.get("/exchange/lists/points-loan")).text
     assert "泰州页面试验有限公司" in shown and "从未" in shown
+    assert 'href="/papers/1">同意书.pdf' in shown and (await officer.get("/papers/1")).content == PDF
     book = CalamineWorkbook.from_filelike(BytesIO((await officer.get("/exchange/lists/points-loan/export")).content))
     assert book.get_sheet_by_index(0).to_python()[2][:2] == [code, "泰州页面试验有限公司"]
     assert (await found(engine, "SELECT recipient FROM disclosure"))[0].endswith(":export")
