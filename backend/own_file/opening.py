@@ -58,7 +58,7 @@ async def open_by_sign_on(session: AsyncSession, code: str, name: str, on: date)
     )
     if has_accounts:
         raise AccountElsewhere(known)
-    return await _opened(session, row["id"], row["credit_code"], (name.strip() or row["name"])[:60])
+    return await _opened(session, row["id"], row["credit_code"], (" ".join(name.split()) or row["name"])[:60])
 
 
 async def _opened(session: AsyncSession, enterprise_id: int, code: str, name: str) -> Person:

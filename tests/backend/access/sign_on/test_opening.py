@@ -45,10 +45,11 @@ async def nobody(engine: AsyncEngine) -> AsyncGenerator[None]:
 async def test_the_first_account_is_opened_bound_to_code_and_person_and_traced(
     browser: AsyncClient, elsewhere: Elsewhere, there_and_back: ThereAndBack, engine: AsyncEngine, code: str
 ) -> None:
-    elsewhere.will(account="legal-1", claims={"credit_code": code.lower(), "name": "周经办"})
+    elsewhere.will(account="legal-1", claims={"credit_code": code.lower(), "name": " 周经办\n"})
     answer = await there_and_back(next="/me/enterprise")
     assert (answer.status_code, answer.headers["location"]) == (303, "/me/enterprise")
     assert "靖江新开有限公司" in (await browser.get("/me/enterprise")).text
+    assert ">周经办<" in (await browser.get("/me")).text
     async with owner_unit_of_work(engine) as work:
         deeds = (
             await work.execute(text("SELECT actor, action, reason FROM trace_note WHERE action = 'activate'"))
