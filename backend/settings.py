@@ -14,6 +14,7 @@ from rules.translation import marked
 FourEyesKind = Literal[
     "recognition.grant", "recognition.revoke", "recognition.extend", "conflict.settle", "plan.change", "import.undo",
     "enterprise.merge", "enterprise.unmerge", "enterprise.split", "enterprise.end", "enterprise.revive",
+    "enterprise.move",
 ]  # fmt: skip
 
 

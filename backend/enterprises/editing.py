@@ -8,6 +8,7 @@ from fastapi.responses import Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer
+from backend.access.proposals import needs_second_person
 from backend.clock import today
 from backend.database.session import because
 from backend.eligibility.service import evaluate
@@ -16,6 +17,7 @@ from backend.enterprises.chains import parse_chains
 from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
 from backend.enterprises.forms import ChosenEnterprise, Errors, form_page, typed_day
 from backend.enterprises.industries import Industries, IndustryError, parse_industry
+from backend.enterprises.life_acts import MOVE
 from backend.enterprises.queries import chains_in_use, chains_of, parks_in_use
 from backend.enterprises.regions import Regions
 from backend.enterprises.schemas import CodeForm, EnterpriseForm
@@ -44,6 +46,8 @@ async def edit(
     on = typed_day(form.on, "on", errors) or today()
     if on > today():
         errors["on"] = f"生效日期 {on} 在今天之后，请在当天再登记。"
+    if row["region_code"] not in ("", form.region_code) and needs_second_person(request, MOVE):
+        errors["region_code"] = "更换市（区）须由另一人确认：请在企业页用“登记迁移”，写明依据。"
     if errors:
         return await _edit_page(request, session, row, form, errors)
     chains = parse_chains(form.chains).chains

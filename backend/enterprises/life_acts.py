@@ -1,7 +1,7 @@
-"""Merging, parting, splitting, ending and reviving as acts that a second person confirms, or that are done at once."""
+"""Merging, parting, splitting, moving, ending and reviving as acts that a second person confirms, or that are done at once."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, Final
 
@@ -15,6 +15,8 @@ from backend.database.session import because
 from backend.eligibility.service import evaluate
 from backend.enterprises.ending import End, end, revive
 from backend.enterprises.merging import Given, Merge, merge, unmerge
+from backend.enterprises.moving import Move, register_move
+from backend.enterprises.regions import Regions
 from backend.enterprises.splitting import Split, split
 from rules.library import library
 
@@ -23,6 +25,7 @@ UNMERGE: Final = "enterprise.unmerge"
 SPLIT: Final = "enterprise.split"
 END: Final = "enterprise.end"
 REVIVE: Final = "enterprise.revive"
+MOVE: Final = "enterprise.move"
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,30 @@ async def _revive(session: AsyncSession, payload: Mapping[str, Any], proposed_by
     await evaluate(session, [payload["enterprise_id"]], library(), today())
 
 
+async def _move(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
+    await because(session, payload["reason"])
+    told: dict[str, Any] = {**payload, "moved_on": date.fromisoformat(payload["moved_on"])}
+    await register_move(session, Move(**told), await _acting(session))
+    await evaluate(session, [payload["enterprise_id"]], library(), today())
+
+
+def moving_act(row: Mapping[str, Any], stated: Move) -> Act:
+    """A move between districts as an act: it counts for one district from that day on, and for the other no more."""
+    regions = Regions.load()
+    places = [
+        found.name if (found := regions.find(code)) else code for code in (row["region_code"], stated.region_code)
+    ]
+    payload = asdict(stated) | {"moved_on": str(stated.moved_on)}
+    told = f"迁移：{row['name']}，{stated.moved_on} 由{places[0]}迁往{places[1]}"
+    changes = (Change("市（区）", *places), Change("依据文件", "", stated.document))
+    return Act(MOVE, row["id"], told, stated.reason, payload, changes)
+
+
 _DEEDS: Final[Mapping[str, Callable[[AsyncSession, Mapping[str, Any], int], Awaitable[None]]]] = {
-    MERGE: _merge, UNMERGE: _unmerge, SPLIT: _split, END: _end, REVIVE: _revive,
+    MERGE: _merge, UNMERGE: _unmerge, SPLIT: _split, END: _end, REVIVE: _revive, MOVE: _move,
 }  # fmt: skip
 _LABELS: Final = {
-    MERGE: "合并重复档案", UNMERGE: "撤销合并", SPLIT: "分立", END: "注销或吊销", REVIVE: "撤销注销或吊销",
+    MERGE: "合并重复档案", UNMERGE: "撤销合并", SPLIT: "分立", END: "注销或吊销", REVIVE: "撤销注销或吊销", MOVE: "迁移",
 }  # fmt: skip
 for _name, _deed in _DEEDS.items():
     register_kind(_name, _LABELS[_name], _deed)

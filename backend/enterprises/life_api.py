@@ -12,23 +12,20 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.proposals import WAITS, accepted
 from backend.clock import today
-from backend.database.session import because
-from backend.eligibility.service import evaluate
 from backend.enterprises.duplicates import as_json as pair_as_json
 from backend.enterprises.duplicates import suspects
 from backend.enterprises.ending import LifeRefused
-from backend.enterprises.life_acts import Act, do_or_propose
+from backend.enterprises.life_acts import Act, do_or_propose, moving_act
 from backend.enterprises.life_pages import SplitForm, ending_act, reviving_act, splitting_act
 from backend.enterprises.lineage import as_json, lineage_of
 from backend.enterprises.merge_pages import merging_act, parting_act, standing_merge
 from backend.enterprises.merged_since import came_since
-from backend.enterprises.moving import Move, MoveRefused, register_move
+from backend.enterprises.moving import Move, MoveRefused
 from backend.enterprises.queries import find
 from backend.enterprises.regions import Regions
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.idempotency import Once
-from rules.library import library
 
 router = APIRouter()
 
@@ -174,11 +171,8 @@ async def move(request: Request, session: Work, person: Officer, once: Once, cod
             raise MoveRefused(f"没有市（区）{body.region}，请填六位行政区划代码。")
         if body.moved_on > today():
             raise MoveRefused(f"{body.moved_on} 在今天之后，请在当天再登记。")
-        await because(session, body.reason)
         stated = Move(row["id"], body.region, body.moved_on, body.town, body.park, body.document, body.reason)
-        await register_move(session, stated, person.id)
-        await evaluate(session, [row["id"]], library(), today())
-        return JSONResponse(as_json(await lineage_of(session, row["id"])), 201)
+        return await _done(request, session, moving_act(row, stated), person.id, row["id"])
 
     return await once.answer(work)
 

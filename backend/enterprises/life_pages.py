@@ -11,21 +11,18 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import Officer
 from backend.access.proposals import Change
 from backend.clock import today
-from backend.database.session import because
-from backend.eligibility.service import evaluate
 from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
 from backend.enterprises.editing import districts
 from backend.enterprises.ending import LifeRefused
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
-from backend.enterprises.life_acts import END, REVIVE, SPLIT, Act, do_or_propose
+from backend.enterprises.life_acts import END, REVIVE, SPLIT, Act, do_or_propose, moving_act
 from backend.enterprises.lineage import ENDS, ends_of
-from backend.enterprises.moving import Move, MoveRefused, register_move
+from backend.enterprises.moving import Move, MoveRefused
 from backend.enterprises.regions import Regions
 from backend.recognitions.queries import Held, held_by
 from backend.recognitions.service import RecognitionRefused
 from backend.web.dependencies import Work
 from backend.web.responses import redirect
-from rules.library import library
 
 router = APIRouter()
 
@@ -154,12 +151,10 @@ async def move_enterprise(
     if errors or day is None:
         return _move_page(request, row, form, errors)
     try:
-        await because(session, form.reason.strip())
-        await register_move(session, moved(row["id"], form, day), person.id)
+        proposal = await do_or_propose(request, session, moving_act(row, moved(row["id"], form, day)), person.id)
     except MoveRefused as refusal:
         return _move_page(request, row, form, {"region_code": str(refusal)})
-    await evaluate(session, [row["id"]], library(), today())
-    return redirect(request, f"{address_of(row)}?done=moved")
+    return redirect(request, f"{address_of(row)}?done={'moved' if proposal is None else 'proposed'}")
 
 
 def moved(enterprise_id: int, form: MoveForm, day: Any) -> Move:

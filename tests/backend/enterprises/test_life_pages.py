@@ -119,6 +119,23 @@ async def test_an_end_is_entered_shown_and_taken_back(officer: AsyncClient):
     assert "已撤销：登记错了" in revived.text
 
 
+async def test_where_two_are_wanted_an_enterprise_moves_when_the_second_one_confirms(
+    engine: AsyncEngine, ids: tuple[int, int]
+):
+    app = create_app(Settings(four_eyes=True), engine)
+    async with await signed_in_client(app, "city_officer") as first, await signed_in_client(app, "reviewer") as second:
+        form = {"region_code": "321282", "moved_on": "2026-03-01", "reason": "迁移通知"}
+        body = {"region": "321282", "moved_on": "2026-03-01", "reason": "迁移通知"}
+        edited = await first.post(f"/enterprises/{OTHER}/edit", data=form | {"name": "泰州云帆", "revision": "1"})
+        assert "请在企业页用“登记迁移”" in edited.text
+        await first.post(f"/enterprises/{OTHER}/move", data=form)
+        assert (await first.post(f"/api/v1/enterprises/{OTHER}/moves", json=body)).status_code == 409
+        assert (await first.get(f"/api/v1/enterprises/{OTHER}")).json()["region_code"] == "321202"
+        assert "2026-03-01 由海陵区迁往靖江市" in (await second.get("/proposals")).text
+        assert (await second.post("/proposals/1/confirm")).status_code == 303
+        assert (await first.get(f"/api/v1/enterprises/{OTHER}")).json()["region_code"] == "321282"
+
+
 async def test_a_move_is_entered_with_its_paper(officer: AsyncClient, engine: AsyncEngine):
     form = {"region_code": "321282", "moved_on": "2026-03-01", "reason": "迁移通知", "document": "泰市监迁〔2026〕2号"}
     moved = await officer.post(f"/enterprises/{OTHER}/move", data=form, follow_redirects=True)
