@@ -19,7 +19,7 @@ from time import perf_counter
 from typing import Any, Final, Generic, Literal, TypeVar, cast
 
 import structlog
-from fastapi import Request
+from fastapi import FastAPI, Request
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -190,7 +190,11 @@ async def seen_by(session: AsyncSession) -> Seen:
 
 def memory_of(request: Request) -> Memory:
     """The memory of the application that answers a request."""
-    state = request.app.state
-    if not hasattr(state, "memory"):
-        state.memory = Memory()
-    return cast("Memory", state.memory)
+    return memory_in(request.app)
+
+
+def memory_in(app: FastAPI) -> Memory:
+    """The memory of an application."""
+    if not hasattr(app.state, "memory"):
+        app.state.memory = Memory()
+    return cast("Memory", app.state.memory)
