@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from threading import Thread
+from time import monotonic
 from typing import Any, Final
 
 import structlog
@@ -45,6 +46,9 @@ from backend.spreadsheets.workbook import WorkbookError
 log: Final = structlog.stdlib.get_logger(__name__)
 #: Seconds between two looks at how far it is, and whether it is to stop.
 _PULSE: Final = 0.5
+#: How far it is may be told late by this share of the time that it has taken.
+_SHARE_UNTOLD: Final = 0.03
+_IS_STOP_ASKED: Final = text("SELECT is_stop_asked FROM import_run WHERE id = :id")
 #: Bytes of a file from which on it is worked on in a process of its own: some ten thousand rows of thirty columns.
 APART_FROM: Final = 2_000_000
 #: Enterprises that are evaluated at once.
@@ -230,10 +234,18 @@ async def _watched(engine: AsyncEngine, guard: AsyncConnection, run: Run, work: 
 
 
 class _Reporter:
-    """Writes down how far a run is, and hears whether it is to stop, until it is told to end."""
+    """Writes down how far a run is, and hears whether it is to stop, until it is told to end.
+
+    While the import's own transaction lasts, every version of the run's row stays, and each row that is written for the
+    run goes through all of them: so it is written down when the stage changes, and else the more seldom the longer the
+    run lasts already.
+    """
 
     def __init__(self, guard: AsyncConnection, import_id: int, worker: "asyncio.Task[Any]") -> None:
         self.progress = Progress()
+        self._began = monotonic()
+        self._told_at = 0.0
+        self._told: Stage | None = None
         self._guard, self._import_id, self._worker = guard, import_id, worker
         self._is_over = asyncio.Event()
         self._task = asyncio.create_task(self._go())
@@ -254,7 +266,10 @@ class _Reporter:
                 await asyncio.wait_for(self._is_over.wait(), _PULSE)
 
     async def _tell(self) -> bool:
-        where = self.progress
+        where, now = self.progress, monotonic()
+        if where.stage is self._told and now - self._told_at < (now - self._began) * _SHARE_UNTOLD:
+            return bool(await self._guard.scalar(_IS_STOP_ASKED, {"id": self._import_id}))
+        self._told, self._told_at = where.stage, now
         found = await self._guard.execute(
             text(
                 "UPDATE import_run SET stage = :stage, stage_done = :done, stage_total = :total WHERE id = :id"
