@@ -24,6 +24,8 @@ from backend.exchange.models import ExchangeMessage
 #: What the chain begins with.
 BEGINNING: Final = "0" * 64
 _PORTION: Final = 5_000
+#: Messages before the last that was sealed a day ago: what became visible later than that is not looked for among all.
+_LATE: Final = 10_000
 #: Any number will do, as long as nothing else locks it.
 SEALING_LOCK: Final = 7_120_001
 _FIELDS: Final = (
@@ -48,10 +50,11 @@ async def seal_messages(session: AsyncSession, keys: Keys) -> int:
     before = last.scalar_one_or_none() or BEGINNING
     found = await session.execute(
         text(
-            f"SELECT {', '.join(_FIELDS)} FROM exchange_message m"
-            " WHERE NOT EXISTS (SELECT FROM exchange_seal s WHERE s.message_id = m.id) ORDER BY id LIMIT :size"
+            f"SELECT {', '.join(_FIELDS)} FROM exchange_message m WHERE m.id > coalesce((SELECT s.message_id FROM"
+            " exchange_seal s WHERE s.sealed_at < now() - interval '1 day' ORDER BY s.position DESC LIMIT 1), 0) - :late"
+            " AND NOT EXISTS (SELECT FROM exchange_seal s WHERE s.message_id = m.id) ORDER BY id LIMIT :size"
         ),
-        {"size": _PORTION},
+        {"size": _PORTION, "late": _LATE},
     )
     links: list[dict[str, Any]] = []
     for row in found.mappings():

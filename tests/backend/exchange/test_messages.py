@@ -86,3 +86,22 @@ async def test_a_district_sees_no_messages(lines: list[str], engine: AsyncEngine
         assert (await session.execute(text("SELECT count(*) FROM exchange_message"))).scalar_one() == 0
     async with unit_of_work(engine, Scope.city()) as session:
         assert (await session.execute(text("SELECT count(*) FROM exchange_message"))).scalar_one() == 5
+
+
+async def test_what_comes_long_after_the_last_seal_is_chained_too(lines: list[str], engine: AsyncEngine):
+    now = datetime.now(UTC)
+    async with owner_unit_of_work(engine) as session:
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
+        await session.execute(text("UPDATE exchange_seal SET sealed_at = sealed_at - interval '3 days'"))
+    async with owner_unit_of_work(engine) as session:
+        late = ExchangeMessage(
+            direction="in", peer="tax-bureau", method="POST", endpoint="/api/v1/events", request_id="late",
+            request_digest="b" * 64, status=200, started_at=now, finished_at=now,
+        )  # fmt: skip
+        await log_message(session, late)
+    async with owner_unit_of_work(engine) as session:
+        assert [await seal_messages(session, KEYS) for _ in range(2)] == [1, 0]
+    async with owner_unit_of_work(engine) as session:
+        whole = await exported(session, KEYS)
+    assert len(whole) == len(lines) + 1
+    assert list(faults_of_log(whole, json.loads(whole[0])["public_key"])) == []
