@@ -54,7 +54,17 @@ async def test_another_enterprises_things_are_not_there(
     assert (await client.post(f"/me/enterprise/pool/{application}/withdraw")).status_code == 409
     assert (await client.get(f"/papers/{paper}")).status_code == 403
     assert (await client.get(f"/me/enterprise/papers/{paper}")).status_code == 404
-    for path in ("", "/facts", "/figures", f"/figures/{YEAR - 1}", "/pool", "/messages", "/needs"):
+    for path in (
+        "",
+        "/programmes",
+        "/programmes/tech_sme/report",
+        "/facts",
+        "/figures",
+        f"/figures/{YEAR - 1}",
+        "/pool",
+        "/messages",
+        "/needs",
+    ):
         page = (await client.get(f"/me/enterprise{path}")).text
         assert not [words for words in ("别家", "秘.pdf", f"证书{two.other}") if words in page], path
 
@@ -158,7 +168,9 @@ async def test_a_thread_is_not_reached_by_another_enterprises_address(
 @pytest.mark.parametrize("role", ["administrator", "city_officer", "reviewer", "viewer", "auditor"])
 async def test_the_enterprises_own_pages_are_closed_to_everybody_else(client_as: ClientAs, two: Two, role: str):
     client = await client_as(role)
-    assert {(await client.get(f"/me/enterprise{path}")).status_code for path in ("", "/facts", "/pool")} == {403}
+    assert {
+        (await client.get(f"/me/enterprise{path}")).status_code for path in ("", "/facts", "/programmes", "/pool")
+    } == {403}
 
 
 async def test_an_account_without_an_enterprise_is_told_what_to_do(client_as: ClientAs):
