@@ -110,6 +110,16 @@ async def test_the_form_and_the_answer_fit_a_telephone_and_save_a_file(page_as: 
     await page.locator(".error-summary a").click()
     await expect(page.get_by_label("科技人员数（2025 年）")).to_have_value("三十")
     assert re.search(r"[?&=]", page.url) is None
+    await follow(page, page.get_by_role("button", name="English", exact=True))
+    assert page.url.endswith("/check/form?lang=en&again=1")
+    field = page.locator('[name="f.sci_tech_staff.2025"]')
+    await expect(field).to_have_value("三十")
+    assert await barriers_on(page) == []
+    # The Enter key does what the form is for, and no more than that.
+    await field.fill("30")
+    async with page.expect_navigation():
+        await field.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Result of the self-check")
 
 
 async def test_the_public_pages_have_no_serious_barrier(page_as: PageAs) -> None:
