@@ -105,14 +105,16 @@ def _of_spans(asked: Asked, programmes: Sequence[str], apart: Sequence[int]) -> 
 
 def spanning(asked: Asked, programmes: Sequence[str]) -> str:
     """Which spans `{row}` reach into the days asked about, as known at the moment."""
-    named = f"CAST({asked.add(list(programmes))} AS text[])"
+    # Of one programme the plainest comparison, which is made for a quarter of a million rows.
+    one = len(programmes) == 1
+    named = f"= {asked.add(programmes[0])}" if one else f"= ANY(CAST({asked.add(list(programmes))} AS text[]))"
     known = (
         "{row}.known_to = 'infinity'"
         if asked.known_at is None
         else "{row}.known_from <= :known_at AND {row}.known_to > :known_at"
     )
     first, last = one_day(asked, asked.first), one_day(asked, asked.last)
-    return f"{{row}}.programme = ANY({named}) AND {{row}}.last_on >= {first} AND {{row}}.first_on <= {last} AND {known}"
+    return f"{{row}}.programme {named} AND {{row}}.last_on >= {first} AND {{row}}.first_on <= {last} AND {known}"
 
 
 def _ids(asked: Asked, ids: Sequence[int]) -> str:
@@ -152,4 +154,7 @@ async def kept_wholes(session: AsyncSession, asked: Asked, wanted: Population, a
 async def rebuild_kept_counts(session: AsyncSession) -> int:
     """Count all anew, as the owner. Returns how many rows had not been what they should be."""
     found = await session.execute(text("SELECT rebuild_title_spans() + rebuild_counted_enterprises()"))
+    # Rows that are asked for together then lie together: a quarter of the time.
+    for table in ("title_tally", "title_span"):
+        await session.execute(text(f"CLUSTER {table} USING {table}_by_programme"))
     return found.scalar_one()

@@ -222,6 +222,16 @@ async def test_made_anew_nothing_is_different(engine: AsyncEngine):
         assert await rebuild_kept_counts(session) == 0
 
 
+async def test_made_anew_what_is_asked_for_together_lies_together(engine: AsyncEngine):
+    await fill(engine, Random(4))
+    async with owner_unit_of_work(engine) as session:
+        await rebuild_kept_counts(session)
+        found = await session.execute(text("SELECT programme FROM title_tally ORDER BY ctid"))
+        programmes = list(found.scalars())
+    assert programmes == sorted(programmes)
+    assert len(set(programmes)) > 3
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
