@@ -5,6 +5,7 @@ Whoever began it holds stdin open: when that ends, however it does, the import e
 """
 
 import asyncio
+import gc
 import os
 import pickle
 import sys
@@ -16,6 +17,9 @@ from backend.spreadsheets.running import Apart, supervise
 from backend.web.logs import configure_logs
 from rules.library import library
 
+#: Objects made before each of the three kinds of looks for garbage.
+_COLLECTED_AFTER = (200_000, 20, 100)
+
 
 def main() -> None:
     """Take the import in, and work on it."""
@@ -24,6 +28,9 @@ def main() -> None:
     told: Apart = pickle.load(sys.stdin.buffer)  # noqa: S301
     Thread(target=_end_with_the_service, daemon=True).start()
     rules = library()
+    # Millions of cells live until the end: looking through them for what might be collected finds nothing.
+    gc.freeze()
+    gc.set_threshold(*_COLLECTED_AFTER)
     importer = Importer(rules.catalogue, rules, told.today, told.person_id, told.region_code, choices=told.choices)
     # How it ended is written down with the run, and logged where nobody could know; there is nobody here to tell.
     with suppress(Exception):
