@@ -81,14 +81,24 @@ HELD_FIELDS = (
 )
 
 
+#: Up to so many enterprises the lists are looked up title by title.
+_FEW = 5
+
+
 async def held_by(
     session: AsyncSession, enterprise_ids: Sequence[int], known_at: datetime | None = None
 ) -> dict[int, list[Held]]:
     """All titles of some enterprises, ended ones included, the oldest first."""
+    known = "CAST(:known_at AS timestamptz)"
+    lists = f"list_editions({edition_programmes(library())}, {known})"
+    if len(enterprise_ids) <= _FEW:
+        # Few were ever on a list: only for those is it looked for.
+        named = f"r.edition IS NOT NULL AND r.programme = ANY({edition_programmes(library())})"
+        lists = (
+            f"LATERAL list_editions(CASE WHEN {named} THEN ARRAY[CAST(r.programme AS text)] ELSE '{{}}' END, {known})"
+        )
     statement = (
-        f"SELECT {HELD_FIELDS}, lists.next_from FROM recognition r"
-        f" LEFT JOIN list_editions({edition_programmes(library())}, CAST(:known_at AS timestamptz)) AS lists"
-        " USING (programme, edition)"
+        f"SELECT {HELD_FIELDS}, lists.next_from FROM recognition r LEFT JOIN {lists} AS lists USING (programme, edition)"
         f" WHERE r.enterprise_id = ANY(:ids) AND {KNOWN} ORDER BY r.valid_from, r.id"
     )
     found = await ask_about(session, statement, enterprise_ids, {"known_at": known_at})
