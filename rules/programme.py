@@ -14,7 +14,7 @@ from datetime import date
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import yaml
 from pydantic import Field as PydanticField
@@ -27,6 +27,7 @@ from rules.language import (
     RESERVED,
     TRUTH,
     Bands,
+    Call,
     Compare,
     Fact,
     LanguageError,
@@ -38,7 +39,7 @@ from rules.language import (
     walk,
 )  # fmt: skip
 from rules.language import Literal as LiteralNode
-from rules.translation import language, translated
+from rules.translation import language, marked, say, translated
 from rules.values import Number, simple
 
 
@@ -647,8 +648,12 @@ class _Builder:
         )
 
 
+#: The units of what is counted between two days.
+_SPANS: Final = {"days_between": marked("天"), "months_between": marked("个月")}
+
+
 def _shown(node: Node, measures: Mapping[str, str]) -> str:
-    """How a figure reads best: money in 万元, ratios of two amounts in percent."""
+    """How a figure reads best: money in 万元, ratios of two amounts in percent, a span of time in its unit."""
     if node.kind == MONEY:
         return "money"
     if node.kind == "growth":
@@ -657,5 +662,7 @@ def _shown(node: Node, measures: Mapping[str, str]) -> str:
         return measures.get(node.name, "number")
     if isinstance(node, Fact):
         return node.indicator.unit or "number"
+    if isinstance(node, Call) and node.function in _SPANS:
+        return say(_SPANS[node.function])
     divided = any(getattr(one, "op", "") == "/" for one in walk(node))
     return "percent" if divided else "number"

@@ -157,6 +157,12 @@ async def test_an_open_answer_says_what_would_settle_it(browser: AsyncClient) ->
     assert library().catalogue.by_name["innovation_score_total"].name in page.text
 
 
+async def test_a_gap_of_time_has_its_unit_and_the_day_on_which_it_is_closed(browser: AsyncClient) -> None:
+    page = await _answer_of(browser, "hnte", facts_of("hnte@2016") | {"established_on": "2026-01-01"})
+    assert "<strong>170 天</strong>" in page.text
+    assert "只有时间或相应资格能补上" in page.text and "到 2027-01-01 即可满足" in page.text
+
+
 async def test_who_could_give_nothing_is_told_what_to_look_for(browser: AsyncClient) -> None:
     page, asked = await walk(browser, "hnte", {})
     assert asked > 5
