@@ -23,7 +23,7 @@ from backend.exchange.client import ExchangeFailed
 from backend.exchange.feed import KEPT, forget_old, put_in_order
 from backend.exchange.keys import Keys, keys_of
 from backend.exchange.messages import seal_messages
-from backend.exchange.pulling import PullRefused
+from backend.exchange.pulling import Pull, PullRefused
 from backend.exchange.reconciling import reconcile_what_is_due
 from backend.exchange.systems import pull_of
 from backend.exchange.webhooks import Courier, turn_into_deliveries
@@ -97,9 +97,16 @@ class Worker:
             async with pull_of(self.engine, self.settings, system, self.library) as one:
                 run = await one.run()
                 log.info("pulled", system=system, run=run.id, counts=dict(run.counts))
-                await reconcile_what_is_due(one, today())
+                await self._reconcile(one)
         except (ExchangeFailed, PullRefused) as problem:
             log.warning("pull_failed", system=system, problem=str(problem))
+
+    async def _reconcile(self, pull: Pull) -> None:
+        """Compare with the other side what was not compared for a week; what was pulled stays, whatever comes of it."""
+        try:
+            await reconcile_what_is_due(pull, today())
+        except ExchangeFailed as problem:
+            log.warning("reconciliation_failed", system=pull.connector.system, problem=str(problem))
 
     async def evaluate(self) -> int:
         """Evaluate whoever something was filed for or granted to since, and who was not evaluated on the spot."""
