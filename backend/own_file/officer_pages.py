@@ -9,6 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
+from backend.access.sign_on.provider import own_address
 from backend.clock import today
 from backend.cultivation.stages import ACTION_KINDS, TOPICS
 from backend.enterprises.forms import ChosenEnterprise, address_of
@@ -40,7 +41,7 @@ from backend.own_file.threads import (
     threads_of,
     write,
 )
-from backend.web.dependencies import OwnerWork, Work
+from backend.web.dependencies import CurrentSettings, OwnerWork, Work
 from backend.web.errors import NotFound
 from backend.web.responses import redirect
 from backend.web.templates import render
@@ -82,8 +83,8 @@ async def accounts(
 
 @router.post("/enterprises/{code}/activation-codes", response_class=HTMLResponse)
 async def issue_code(
-    request: Request, session: Work, person: Officer, row: ChosenEnterprise, days: Annotated[str, Form()] = "",
-    language: Annotated[str, Form()] = "zh",
+    request: Request, session: Work, person: Officer, row: ChosenEnterprise, settings: CurrentSettings,
+    days: Annotated[str, Form()] = "", language: Annotated[str, Form()] = "zh",
 ) -> HTMLResponse:  # fmt: skip
     """Issue a code: the letter to print, which is the only place where the code stands."""
     if not row["credit_code"]:
@@ -91,7 +92,7 @@ async def issue_code(
     asked = int(days) if days.isascii() and days.isdecimal() and len(days) < 6 else (0 if days else USUAL_DAYS)
     issued = await issue(session, row["id"], by=person.id, on=today(), days=asked)
     drawn = letters(
-        language, row=row, issued=issued, on=today(), opens_at=f"{str(request.base_url).rstrip('/')}/activate",
+        language, row=row, issued=issued, on=today(), opens_at=f"{own_address(request, settings)}/activate",
         bureau=f"{person.region_name or Names(library()).region(row['region_code'])}科技局",
     )  # fmt: skip
     return render(request, "own_file/letter.html", page_title="企业账号激活函", letters=drawn, address=address_of(row))
