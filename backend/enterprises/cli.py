@@ -110,7 +110,7 @@ def divisions(
         if found.troubles:
             raise Refused("没有写入。\n" + "\n".join(one.text for one in found.troubles))
         return {
-            "changes": [_change(one) for one in found.changes], "moved": found.moved, "people": found.people,
+            "changes": [_change(one) for one in found.changes], "moved": found.moved, "people": found.people, "along": found.along,
             "already_recorded": found.known, "written": not dry_run,
         }  # fmt: skip
 

@@ -41,9 +41,10 @@ class Divided:
 
     changes: Sequence[Change]
     troubles: Sequence[Trouble]
-    #: By the old code: enterprises moved, and people whose account still names it.
+    #: By the old code: enterprises moved, people whose account still names it, and those who go on under the new one.
     moved: dict[str, int]
     people: dict[str, int]
+    along: dict[str, int]
     #: Lines that say what is recorded already.
     known: int
 
@@ -90,11 +91,16 @@ async def divide(
             fresh.append(change)
     moved = {change.from_code: await _count(session, change) for change in fresh if not change.is_renaming}
     people = {change.from_code: await _people(session, change) for change in fresh if not change.is_renaming}
+    # Where districts become one, accounts would see another's enterprises too: that is for the administrator to say.
+    alone = [one for one in fresh if not one.is_renaming and await _is_alone(session, one, [*before, *fresh])]
+    along = {one.from_code: people.pop(one.from_code) for one in alone}
     if not troubles and not dry:
         for change in fresh:
             await _record(session, change, by)
+        for change in alone:
+            await _take_along(session, change)
         follow([*before, *fresh])
-    return Divided(fresh, sorted(troubles, key=lambda one: one.row), moved, people, known)
+    return Divided(fresh, sorted(troubles, key=lambda one: one.row), moved, people, along, known)
 
 
 def _change(line: Line, regions: Regions) -> Change:
@@ -146,6 +152,29 @@ def _trouble(line: Line, change: Change, earlier: Sequence[Change], today: date)
     if after is None and regions.find(f"{change.to_code[:4]}00") != regions.find(before.parent or ""):
         return line.trouble(_BY_NAME["to_code"], "与原区划不在同一设区的市，请核对新代码。")
     return None
+
+
+async def _is_alone(session: AsyncSession, change: Change, changes: Sequence[Change]) -> bool:
+    """Whether the new district is the old one under another code, and nobody else's besides."""
+    if sum(one.to_code == change.to_code for one in changes) > 1:
+        return False
+    others = await session.scalar(
+        text(
+            "SELECT EXISTS (SELECT FROM person WHERE region_code = :to_code) OR EXISTS"
+            " (SELECT FROM enterprise_region WHERE region_code = :to_code)"
+        ),
+        {"to_code": change.to_code},
+    )
+    return not others
+
+
+async def _take_along(session: AsyncSession, change: Change) -> None:
+    """Let who answered for the district go on under its new code."""
+    for table in ("person", "person_role"):
+        await session.execute(
+            text(f"UPDATE {table} SET region_code = :to_code WHERE region_code = :from_code"),
+            {"to_code": change.to_code, "from_code": change.from_code},
+        )
 
 
 async def _count(session: AsyncSession, change: Change) -> int:

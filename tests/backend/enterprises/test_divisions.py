@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.access.models import PersonRole
+from backend.access.service import add_person
 from backend.enterprises.dividing import COLUMNS, divide, read_changes
 from backend.enterprises.divisions import follow
 from backend.enterprises.moving import Move, register_move
@@ -69,6 +71,20 @@ async def test_a_move_counts_where_it_was_as_then_and_where_it_is_as_now(session
     assert await by_district(session, BEFORE, Division.THEN) == {HAILING: 1}
     assert await by_district(session, BEFORE, Division.NOW) == {JINGJIANG: 1}
     assert await by_district(session, AFTER, Division.THEN) == {JINGJIANG: 1}
+
+
+async def test_accounts_follow_a_district_that_goes_on_alone_and_none_that_becomes_part_of_another(
+    session: AsyncSession,
+):
+    for login, region in (("gao", GAOGANG), ("jing", JINGJIANG)):
+        issued = await add_person(session, login, "王敏", "district_officer", region)
+        session.add(PersonRole(person_id=issued.person.id or 0, role="reviewer", region_code=region, valid_from=DAY))
+        await make_enterprise(session, region_code=region)
+    await make_enterprise(session, region_code=HAILING)
+    found = await divide(session, read_changes(csv_of(MERGED), "区划.csv"), TODAY)
+    assert (found.people, found.along) == ({GAOGANG: 1}, {JINGJIANG: 1})
+    assert await column(session, "SELECT region_code FROM person ORDER BY login") == [GAOGANG, "321205"]
+    assert await column(session, "SELECT region_code FROM person_role ORDER BY person_id") == [GAOGANG, "321205"]
 
 
 async def test_districts_that_became_one_are_two_as_then_and_one_as_now(session: AsyncSession):
