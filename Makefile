@@ -5,11 +5,12 @@
 #   make serve     the service on the data folder, or on TIDU_DATABASE_URL
 #   make test      all tests (ARGS="-k name" for some)
 #   make check     format, lint, types, import directions, rule files, known vulnerabilities
+#   make proof     for the night: every role on every operation and form, fifty requests killed half-way
 #   make bench     the figures, as a table and in build/bench.jsonl
 #   make lock      choose the newest fitting packages anew
 
 .DELETE_ON_ERROR:
-.PHONY: install tools demo serve test check bench format lock clean
+.PHONY: install tools demo serve test check proof bench format lock clean
 
 BIN := .venv/bin
 # The first that really runs and is new enough; a version manager's placeholder may exist and refuse.
@@ -30,6 +31,10 @@ serve: install
 # A worker a core, each with a PostgreSQL of its own; a file's tests stay together, since they share what they load.
 test: tools
 	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+
+# What `make test` does with a few made-up requests: forty for every operation and form, as every role, malformed ones too.
+proof: tools
+	TIDU_PROOF=40 TIDU_PROOF_KILLS=50 $(BIN)/pytest -n auto --dist loadfile tests/backend/proof $(ARGS)
 
 check: tools
 	$(BIN)/ruff check .
