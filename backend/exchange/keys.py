@@ -56,6 +56,8 @@ def keys_of(settings: Settings) -> Keys:
 
 @cache
 def _of_file(path: Path) -> Keys:
+    # With a PostgreSQL of one's own nobody has needed the folder so far.
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
         # Only whoever makes the file writes it: two that begin at once end up with the same key.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -63,7 +63,7 @@ def address(demo_url: str) -> Generator[str]:
 @contextmanager
 def serving(database_url: str) -> Generator[str]:
     """The service on a free port, in a thread with a loop of its own."""
-    app = create_app(Settings(database_url=database_url))
+    app = create_app(Settings(database_url=database_url, exchange_secret="for tests only"))  # pyright: ignore[reportArgumentType]
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", ws="none"))
     thread = threading.Thread(target=server.run, name="service")
     thread.start()

@@ -19,7 +19,7 @@ PAGES = (
     "{enterprise}?programme=hnte&on=2025-12-31", "/recognitions", "/recognitions?view=lapsed", "/plans", "/plans/P000",
     "/plans/P000/targets/T000-01", "/rules", "/rules/hnte", "/rules/tech_sme", "/me", "/no-such-page",
     "/pool", "/pool?view=list", "/conflicts", "{enterprise}/service", "{enterprise}/accounts", "{enterprise}/messages",
-    "{enterprise}/points",
+    "{enterprise}/points", "{enterprise}/protected",
     "/from-enterprises", "/enterprises/duplicates", "/recognitions/windows", "/recognitions/never-applied", "/exports",
 )  # fmt: skip
 WRITERS_PAGES = ("/imports", "/imports/waiting", "{enterprise}/split", "{enterprise}/end")
