@@ -51,6 +51,8 @@ _SHARE_UNTOLD: Final = 0.03
 _IS_STOP_ASKED: Final = text("SELECT is_stop_asked FROM import_run WHERE id = :id")
 #: Bytes of a file from which on it is worked on in a process of its own: some ten thousand rows of thirty columns.
 APART_FROM: Final = 2_000_000
+#: `-P`: in whatever folder the service was begun, a `backend` there is not ours.
+COMMAND_APART: Final = (sys.executable, "-P", "-m", "backend.spreadsheets.apart")
 #: Enterprises that are evaluated at once.
 _PORTION: Final = 5_000
 
@@ -149,7 +151,7 @@ def _begin(engine: AsyncEngine, settings: Settings, run: Run, kind: Kind) -> "Fu
 
 def _work_apart(told: Apart) -> None:
     """Have a large file worked on by a process of its own (`apart`), and wait for it; how it ends, it writes down."""
-    with subprocess.Popen([sys.executable, "-m", "backend.spreadsheets.apart"], stdin=subprocess.PIPE) as process:
+    with subprocess.Popen(COMMAND_APART, stdin=subprocess.PIPE) as process:
         assert process.stdin is not None
         process.stdin.write(pickle.dumps(told))
         process.stdin.flush()

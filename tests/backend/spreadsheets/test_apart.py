@@ -1,9 +1,9 @@
 """A large file is worked on in a process of its own, which says how far it is and ends with the service."""
 
 import asyncio
+import os
 import pickle
 import subprocess
-import sys
 
 import pytest
 from httpx import AsyncClient
@@ -59,7 +59,7 @@ async def test_it_ends_with_the_service_and_has_written_nothing(engine: AsyncEng
     told = running.Apart.of(address, Settings(), run, running.Kind.WRITE)
     async with held_up(engine):
         process = subprocess.Popen(  # noqa: ASYNC220 – waited for below, in a thread
-            [sys.executable, "-m", "backend.spreadsheets.apart"], stdin=subprocess.PIPE, cwd=REPOSITORY
+            running.COMMAND_APART, stdin=subprocess.PIPE, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}
         )
         assert process.stdin
         process.stdin.write(pickle.dumps(told))
