@@ -351,14 +351,14 @@ def evaluate(
     """批量测算：对库内全部企业逐项目测评，并列出与上次相比的变化。"""
     from backend.database.session import owner_unit_of_work
     from backend.eligibility.queries import changes_of
-    from backend.eligibility.service import evaluate_registry
+    from backend.eligibility.service import evaluate_beside
 
     loaded = _library()
     as_of = parse_day(on, "--on") or today()
 
     async def run(engine: "AsyncEngine") -> dict[str, Any]:
+        result = await evaluate_beside(engine, loaded, as_of)
         async with owner_unit_of_work(engine) as session:
-            result = await evaluate_registry(session, loaded, as_of)
             changes = await changes_of(session, result.run_id)
         return {"as_of": as_of.isoformat(), **asdict(result), "by_programme": changes}
 

@@ -8,10 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.about import ask_about
-from backend.database.session import copy_rows
+from backend.database.session import copy_rows, owner_unit_of_work
+from backend.eligibility import batch
 from backend.eligibility.batch import run_batch
 from backend.eligibility.registry_facts import region_of, registry_facts
 from rules.evaluate import Answer, Evaluator
@@ -54,13 +56,44 @@ def library_digest(library: Library) -> str:
 
 
 async def evaluate_registry(session: AsyncSession, library: Library, as_of: date) -> RunResult:
-    """Evaluate every enterprise of the registry for every programme, and note what changed since the last run."""
-    found = await session.execute(text("SELECT id FROM enterprise WHERE status = 'active' ORDER BY id"))
-    ids = list(found.scalars())
+    """Evaluate every enterprise of the registry for every programme, and note what changed since the last run.
+
+    All of it in one transaction, for registries that nobody else writes to meanwhile: see `evaluate_beside`.
+    """
+    ids = await _active(session)
     run_id = await _begin(session, library, as_of, is_whole=True)
     written = await run_batch(session, ids, library, as_of, run_id, _ALWAYS_KNOWN)
     await _finish(session, run_id, len(ids), written.changes)
     return RunResult(run_id, len(ids), written.results, written.changes)
+
+
+async def evaluate_beside(
+    engine: AsyncEngine, library: Library, as_of: date, portion: int = batch.PORTION
+) -> RunResult:
+    """The same while people work, as the owner: a portion of enterprises a transaction.
+
+    A filing of that moment waits until the portion is written that its enterprise is in, and the portion sees what was
+    filed before. A run that is cut off leaves answers that are right each, and no end of the run.
+    """
+    async with owner_unit_of_work(engine) as session:
+        ids = await _active(session)
+        run_id = await _begin(session, library, as_of, is_whole=True)
+    results = changes = 0
+    for start in range(0, len(ids), portion):
+        some = ids[start : start + portion]
+        async with owner_unit_of_work(engine) as session:
+            await _hold(session, some)
+            living = await _living(session, some)
+            written = await run_batch(session, living, library, as_of, run_id, _ALWAYS_KNOWN)
+        results, changes = results + written.results, changes + written.changes
+    async with owner_unit_of_work(engine) as session:
+        await _finish(session, run_id, len(ids), changes)
+    return RunResult(run_id, len(ids), results, changes)
+
+
+async def _active(session: AsyncSession) -> list[int]:
+    found = await session.execute(text("SELECT id FROM enterprise WHERE status = 'active' ORDER BY id"))
+    return list(found.scalars())
 
 
 async def evaluate(

@@ -1,5 +1,6 @@
 """The run in columns writes what asking one enterprise after the other writes."""
 
+import asyncio
 from datetime import date
 from typing import Any
 
@@ -11,8 +12,16 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.database.session import owner_unit_of_work
 from backend.demo.service import load
 from backend.eligibility.batch import run_batch
-from backend.eligibility.service import _ALWAYS_KNOWN, _begin, evaluate, evaluate_registry, evaluate_touched  # pyright: ignore[reportPrivateUsage]
+from backend.eligibility.service import (
+    _ALWAYS_KNOWN,  # pyright: ignore[reportPrivateUsage]
+    _begin,  # pyright: ignore[reportPrivateUsage]
+    evaluate,
+    evaluate_beside,
+    evaluate_registry,
+    evaluate_touched,
+)
 from rules.library import library
+from tests.factories import make_code, make_enterprise, make_filing
 
 TODAY = date(2026, 11, 20)
 
@@ -78,3 +87,31 @@ async def test_both_ways_of_running_write_the_same(engine: AsyncEngine, as_of: d
 
         again = await _begin(session, rules, as_of, True)
         assert (await run_batch(session, ids, rules, as_of, again, _ALWAYS_KNOWN)).changes == 0
+
+
+async def test_a_filing_beside_a_run_waits_for_its_portion_only_and_both_are_written(engine: AsyncEngine) -> None:
+    rules = library()
+    async with owner_unit_of_work(engine) as session:
+        ids = [await make_enterprise(session, credit_code=make_code("321202")) for _ in range(4)]
+        for number in ids:
+            await make_filing(session, number, {"sales_revenue": 3000, "employee_total": 30})
+    async with owner_unit_of_work(engine) as session:
+        await make_filing(session, ids[2], {"sales_revenue": 90000, "employee_total": 900}, received_on=TODAY)
+        await evaluate(session, [ids[2]], rules, TODAY)
+        run = asyncio.create_task(evaluate_beside(engine, rules, TODAY, portion=1))
+        # It comes as far as the enterprise that is being filed for.
+        while await _evaluated(engine) < 2:  # noqa: ASYNC110 (only the database knows)
+            await asyncio.sleep(0.01)
+        async with owner_unit_of_work(engine) as other:
+            await evaluate(other, [ids[0]], rules, TODAY)
+        assert not run.done()
+    result = await run
+    assert (result.enterprises, await _evaluated(engine)) == (4, 4)
+    async with owner_unit_of_work(engine) as session:
+        assert (await evaluate_registry(session, rules, TODAY)).changes == 0
+
+
+async def _evaluated(engine: AsyncEngine) -> int:
+    async with owner_unit_of_work(engine) as session:
+        found = await session.execute(text("SELECT count(DISTINCT enterprise_id) FROM eligibility"))
+        return found.scalar_one()
