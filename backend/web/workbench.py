@@ -98,6 +98,8 @@ async def _total(session: AsyncSession) -> int:
 
 
 async def _last_run(session: AsyncSession) -> Mapping[str, Any] | None:
-    found = await session.execute(text("SELECT * FROM eligibility_run WHERE finished_at IS NOT NULL ORDER BY id DESC LIMIT 1"))
+    found = await session.execute(
+        text("SELECT * FROM eligibility_run WHERE finished_at IS NOT NULL ORDER BY id DESC LIMIT 1")
+    )
     row = found.mappings().first()
     return dict(row) if row is not None else None

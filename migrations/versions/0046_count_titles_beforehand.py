@@ -127,8 +127,10 @@ CREATE FUNCTION refresh_spans_of_places() RETURNS trigger LANGUAGE plpgsql {_SAF
 DECLARE
     ids bigint[];
 BEGIN
-    SELECT array_agg(id) INTO ids FROM changed JOIN replaced USING (id)
-    WHERE (changed.region_code, changed.park) IS DISTINCT FROM (replaced.region_code, replaced.park);
+    -- Not joined: a plan that was made for one row would go through all of many for each.
+    SELECT array_agg(id) INTO ids FROM (
+        SELECT id, region_code, park FROM changed EXCEPT SELECT id, region_code, park FROM replaced
+    ) different;
     IF cardinality(ids) > 0 THEN
         PERFORM refresh_title_spans(ids, ARRAY(SELECT DISTINCT programme FROM title_span WHERE enterprise_id = ANY (ids)));
     END IF;

@@ -55,9 +55,11 @@ BEGIN
     ELSIF TG_OP = 'DELETE' THEN
         SELECT array_agg(id) INTO ids FROM replaced;
     ELSE
-        SELECT array_agg(id) INTO ids FROM changed JOIN replaced USING (id)
-        WHERE (changed.region_code, changed.park, changed.is_above_scale)
-            IS DISTINCT FROM (replaced.region_code, replaced.park, replaced.is_above_scale);
+        -- Not joined: a plan that was made for one row would go through all of many for each.
+        SELECT array_agg(id) INTO ids FROM (
+            SELECT id, region_code, park, is_above_scale FROM changed
+            EXCEPT SELECT id, region_code, park, is_above_scale FROM replaced
+        ) different;
     END IF;
     IF cardinality(ids) > 0 THEN
         PERFORM refresh_counted_enterprises(ids);
