@@ -244,7 +244,9 @@ async def change_action(
         is_closed = body.status in ("solved", "unsolvable")
         if is_closed and not (row["answer"] if body.answer is None else body.answer).strip():
             raise PoolRefused("办结或无法解决时，请在 answer 里写明答复。")
-        values = body.model_dump(exclude_unset=True)
+        # Only a day can be taken away again; of the rest nothing says that it stays as it is.
+        given = body.model_dump(exclude_unset=True)
+        values = {name: value for name, value in given.items() if value is not None or name == "due_on"}
         await actions.save_action(session, row["enterprise_id"], action_id, row["revision"], values, by=person.id)
         return _stated_thing(request, "action", await _thing(session, "action", action_id))
 
