@@ -1,7 +1,7 @@
 """The order of a list by a figure: the highest first or the lowest, and last those of whom it is not known.
 
 Whose figure the reader may not see is among those of whom it is not known: policies decide it, as they do in the columns.
-Those with a figure and those without are looked up apart, so that an index of the figure (migration 0055) can be walked.
+Those with a figure and those without are looked up apart, so that an index of the figure (migration 0051) can be walked.
 """
 
 import re
@@ -17,7 +17,7 @@ from rules.catalogue import Catalogue, Indicator
 _UP: Final = ".up"
 
 
-#: What lists are sorted by most has an index (migration 0055); more of them would make each filing dearer.
+#: What lists are sorted by most has an index (migration 0051); more of them would make each filing dearer.
 INDEXED: Final = frozenset({"sales_revenue", "rd_expense_hnte"})
 
 

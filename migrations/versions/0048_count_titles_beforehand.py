@@ -13,8 +13,8 @@ Triggers keep both in the transaction that writes; `rebuild_title_spans` makes t
 
 from alembic import op
 
-revision = "0046"
-down_revision = "0054"
+revision = "0048"
+down_revision = "0047"
 branch_labels = None
 depends_on = None
 

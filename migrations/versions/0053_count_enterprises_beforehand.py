@@ -1,14 +1,14 @@
 """Count beforehand how many enterprises a ratio is taken of: by place, above scale or not, in a chain or not.
 
-As in 0046 for titles: `counted_enterprise` says of each by what it counts, worked out of its row and its chains;
+As in 0048 for titles: `counted_enterprise` says of each by what it counts, worked out of its row and its chains;
 `enterprise_tally` how many are alike, in rows that are never changed. Both are kept in the transaction that writes, and
 `rebuild_counted_enterprises` makes them anew.
 """
 
 from alembic import op
 
-revision = "0048"
-down_revision = "0047"
+revision = "0053"
+down_revision = "0052"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ a small part of all, and the present has its own indexes in 0004.
 
 from alembic import op
 
-revision = "0047"
-down_revision = "0055"
+revision = "0052"
+down_revision = "0051"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ name the fact. As in 0040 the functions look with the owner's rights and give id
 
 from alembic import op
 
-revision = "0054"
-down_revision = "0052"
+revision = "0047"
+down_revision = "0046"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ there yet, with the types they will have.
 
 from alembic import op
 
-revision = "0055"
-down_revision = "0053"
+revision = "0051"
+down_revision = "0050"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ change left no entry: an enterprise's titles and pools, say, that a merge hands 
 
 from alembic import op
 
-revision = "0056"
-down_revision = "0048"
+revision = "0054"
+down_revision = "0053"
 branch_labels = None
 depends_on = None
 

@@ -7,7 +7,7 @@ the paper.
 
 from alembic import op
 
-revision = "0052"
+revision = "0046"
 down_revision = "0045"
 branch_labels = None
 depends_on = None

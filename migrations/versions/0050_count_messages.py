@@ -7,7 +7,7 @@ none of them holds a figure.
 
 from alembic import op
 
-revision = "0053"
+revision = "0050"
 down_revision = "0049"
 branch_labels = None
 depends_on = None
