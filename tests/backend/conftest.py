@@ -1,6 +1,6 @@
 """The service in front of a database of the test's own, and browsers that are signed in to it."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AsyncExitStack
 from copy import copy
 from functools import cache
@@ -20,13 +20,16 @@ ClientAs = Callable[..., Awaitable[AsyncClient]]
 
 
 @pytest.fixture
-def app(engine: AsyncEngine) -> FastAPI:
+def app(engine: AsyncEngine) -> Generator[FastAPI]:
     # Laying out several hundred routes takes longer than most tests do: they are shared, and nothing else is.
     made = copy(_laid_out())
     made.state, made.middleware_stack = State(), None
+    made.user_middleware, made.exception_handlers = list(made.user_middleware), dict(made.exception_handlers)
     made.state.settings, made.state.engine = _settings(), engine
     configure_logs()  # to where this test's output is caught
-    return made
+    shared = len(made.router.routes)
+    yield made
+    del made.router.routes[shared:]  # what a test laid out for itself
 
 
 @cache
