@@ -27,10 +27,9 @@ CITY_PAGES = (
     "/exchange", "/exchange/lists", "/exchange/lists/points-loan", "/exchange/mappings/tax", "/exchange/authorisations/new",
 )  # fmt: skip
 ADMINISTRATORS_PAGES = ("/people", "/people/new", "/divisions")
-#: Login → its pages beyond those for all.
+#: Login → its pages beyond those for all; the demo's administrator is a city's officer, too.
 PEOPLE = {
     "admin": (*WRITERS_PAGES, *CITY_PAGES, *ADMINISTRATORS_PAGES),
-    "shi": WRITERS_PAGES,
     "jingjiang": WRITERS_PAGES,
     "lingdao": (),
 }
@@ -80,10 +79,9 @@ async def test_no_page_complains_asks_anything_of_elsewhere_or_is_wider_than_the
     assert complaints_of(page) == []
 
 
-@pytest.mark.parametrize("login", ["admin", "jingjiang"])
-async def test_every_page_says_the_same_without_scripts(page_as: PageAs, enterprise: str, login: str) -> None:
-    page = await page_as(login, scripts=False)
-    for path in pages_of(login, enterprise):
+async def test_every_page_says_the_same_without_scripts(page_as: PageAs, enterprise: str) -> None:
+    page = await page_as("admin", scripts=False)
+    for path in pages_of("admin", enterprise):
         answer = await page.goto(path)
         assert answer is not None
         assert answer.status == (404 if path == "/no-such-page" else 200), path

@@ -45,7 +45,7 @@ async def changes_of(session: AsyncSession, run_id: int) -> set[tuple[Any, ...]]
 
 @pytest.mark.parametrize("as_of", [TODAY, date(2026, 3, 31)])
 async def test_both_ways_of_running_write_the_same(engine: AsyncEngine, as_of: date) -> None:
-    await load(engine, TODAY, size=120)
+    await load(engine, TODAY, size=60)
     rules = library()
     async with owner_unit_of_work(engine) as session:
         ids = list((await session.execute(text("SELECT id FROM enterprise ORDER BY id"))).scalars())
