@@ -90,6 +90,9 @@ async def test_needs_and_problems_are_taken_up_answered_and_protected_alike(city
     made = await city.post(f"/api/v1/enterprises/{CODE}/service-actions", json=body)
     assert made.status_code == 201
     path, etag = made.headers["location"], made.headers["etag"]
+    unsaid = await city.patch(path, json={"owner": None, "answer": None}, headers={"If-Match": etag})
+    assert (unsaid.status_code, unsaid.json()["owner"]) == (200, "知识产权科")
+    etag = unsaid.headers["etag"]
     closing = {"status": "solved"}
     assert (await city.patch(path, json=closing, headers={"If-Match": etag})).status_code == 422
     answered = await city.patch(path, json=closing | {"answer": "已续费"}, headers={"If-Match": etag})
