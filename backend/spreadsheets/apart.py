@@ -9,13 +9,17 @@ import gc
 import os
 import pickle
 import sys
-from contextlib import suppress
 from threading import Thread
+from typing import Final
+
+import structlog
 
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.running import Apart, supervise
 from backend.web.logs import configure_logs
 from rules.library import library
+
+log: Final = structlog.stdlib.get_logger(__name__)
 
 #: Objects made before each of the three kinds of looks for garbage.
 _COLLECTED_AFTER = (200_000, 20, 100)
@@ -25,16 +29,17 @@ def main() -> None:
     """Take the import in, and work on it."""
     configure_logs()
     # Only the service that began this process writes there.
-    told: Apart = pickle.load(sys.stdin.buffer)  # noqa: S301
+    told: Apart = pickle.load(sys.stdin.buffer)  # noqa: S301 – see above
     Thread(target=_end_with_the_service, daemon=True).start()
     rules = library()
     # Millions of cells live until the end: looking through them for what might be collected finds nothing.
     gc.freeze()
     gc.set_threshold(*_COLLECTED_AFTER)
     importer = Importer(rules.catalogue, rules, told.today, told.person_id, told.region_code, choices=told.choices)
-    # How it ended is written down with the run, and logged where nobody could know; there is nobody here to tell.
-    with suppress(Exception):
+    try:
         asyncio.run(supervise(told.address, told.settings, told.run(importer), told.kind))
+    except Exception as problem:  # noqa: BLE001 – the run says how it ended, unless its database could not be told
+        log.warning("import_ended", import_id=told.import_id, problem=type(problem).__name__)
 
 
 def _end_with_the_service() -> None:

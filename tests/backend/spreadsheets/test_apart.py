@@ -70,3 +70,22 @@ async def test_it_ends_with_the_service_and_has_written_nothing(engine: AsyncEng
     assert await status_of(engine) == "writing"
     async with owner_unit_of_work(engine) as work:
         assert set((await rows_written(work)).values()) == {0}
+
+
+async def test_a_database_that_cannot_be_told_how_it_ended_is_in_the_log():
+    run = running.Run(7, "台账.xlsx", ReadOptions(within="321200"), {}, importer(), Scope.city())
+    told = running.Apart.of("postgresql+asyncpg://tidu@127.0.0.1:1/tidu", Settings(), run, running.Kind.WRITE)
+    process = subprocess.Popen(  # noqa: ASYNC220 – waited for below, in a thread
+        running.COMMAND_APART,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+    )
+    assert process.stdin
+    assert process.stderr
+    with process:
+        process.stdin.write(pickle.dumps(told))
+        process.stdin.flush()
+        said = await asyncio.to_thread(process.stderr.read)
+    assert b'"event": "import_ended"' in said
+    assert b"ConnectionRefusedError" in said
