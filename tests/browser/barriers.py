@@ -2,11 +2,11 @@
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.async_api import Page
-from playwright.async_api import TimeoutError as Timeout
 
 #: A telephone's and a desk's.
 WIDTHS = (390, 1440)
-MOMENT_MS = 5_000
+#: Tenths of a second that a page has to follow the screen.
+MOMENTS = 50
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -29,10 +29,14 @@ async def overflows_on(page: Page) -> list[str]:
     overflows: list[str] = []
     for width in WIDTHS:
         await page.set_viewport_size({"width": width, "height": before["height"]})
-        try:
-            # A chart follows the screen a moment later.
-            await page.wait_for_function(f"{_OVERFLOW} === 0", timeout=MOMENT_MS)
-        except Timeout:
-            overflows.append(f"{await page.evaluate(_OVERFLOW)} px too wide at {width}")
+        over = await page.evaluate(_OVERFLOW)
+        for _ in range(MOMENTS):
+            if not over:
+                break
+            # A chart follows the screen a moment later; waiting in the page itself is what its security policy refuses.
+            await page.wait_for_timeout(100)
+            over = await page.evaluate(_OVERFLOW)
+        if over:
+            overflows.append(f"{over} px too wide at {width}")
     await page.set_viewport_size(before)
     return overflows
