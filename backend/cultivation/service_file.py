@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cultivation.queries import entries_of, moves_of
 from backend.cultivation.stages import CLOSED
+from backend.enterprises.officers import answers_for
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ async def _rows(session: AsyncSession, query: str, values: Mapping[str, Any]) ->
 
 
 async def due_items(
-    session: AsyncSession, until: date, officer_id: int | None = None, limit: int = 100
+    session: AsyncSession, until: date, officer_id: int | None = None, limit: int = 100, region: str = ""
 ) -> list[Mapping[str, Any]]:
     """Open steps and actions due by a day, overdue ones included, the most urgent first.
 
@@ -98,12 +99,12 @@ async def due_items(
             " SELECT kind, id, enterprise_id, content, due_on, NULL FROM service_action"
             " WHERE status NOT IN ('solved', 'unsolvable') AND due_on <= :until) AS d"
             " JOIN enterprise e ON e.id = d.enterprise_id AND e.status = 'active'"
-            " WHERE CAST(:officer AS integer) IS NULL OR d.officer_id = :officer"
-            " OR EXISTS (SELECT FROM pool_entry p WHERE p.enterprise_id = d.enterprise_id AND p.officer_id = :officer)"
-            " OR EXISTS (SELECT FROM enterprise_officer a WHERE a.enterprise_id = d.enterprise_id AND a.officer_id = :officer)"
+            " WHERE (:region = '' OR e.region_code = :region)"
+            " AND (CAST(:officer AS integer) IS NULL OR d.officer_id = :officer"
+            f" OR {answers_for('d.enterprise_id')})"
             " ORDER BY d.due_on, d.enterprise_id, d.id LIMIT :limit"
         ),
-        {"until": until, "officer": officer_id, "limit": limit},
+        {"until": until, "officer": officer_id, "limit": limit, "region": region},
     )
     return [dict(row) for row in found.mappings()]
 

@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import reading_a_page
+from backend.enterprises.officers import answers_for
 
 #: How many of the latest changes are looked through for who became eligible.
 LATEST_CHANGES = 2_000
@@ -31,12 +32,17 @@ async def results_of(session: AsyncSession, enterprise_id: int) -> dict[str, dic
     return {row["programme"]: dict(row) for row in found.mappings()}
 
 
-async def newly_eligible(session: AsyncSession, programmes: list[str], limit: int = 50) -> list[dict[str, Any]]:
+async def newly_eligible(
+    session: AsyncSession, programmes: list[str], limit: int = 50, region: str = "", officer: int | None = None
+) -> list[dict[str, Any]]:
     """Enterprises that a run of the last 90 days found eligible for titles they do not hold, the latest first.
 
     Each stands there once, with all its `programmes`; `programme` is the one found last.
     Looked for among the latest changes only, so that the answer takes as long after a year as after a week.
+    Of one district, or of the enterprises that an officer answers for, where they are named.
     """
+    narrowed = " AND e.region_code = :region" if region else ""
+    narrowed += f" AND {answers_for('e.id')}" if officer is not None else ""
     async with reading_a_page(session):
         found = await session.execute(
             text(
@@ -48,11 +54,17 @@ async def newly_eligible(session: AsyncSession, programmes: list[str], limit: in
                 " WHERE r.started_at > now() - interval '90 days'"
                 " AND NOT EXISTS (SELECT FROM recognition t WHERE t.enterprise_id = e.id AND t.programme = c.programme"
                 " AND t.superseded_at IS NULL AND t.valid_from <= r.as_of AND (t.valid_to IS NULL OR t.valid_to >= r.as_of)"
-                " AND (t.revoked_on IS NULL OR t.revoked_on > r.as_of))"
+                f" AND (t.revoked_on IS NULL OR t.revoked_on > r.as_of)){narrowed}"
                 " ORDER BY c.id DESC LIMIT :limit"
             ),
             # Who came and went and came again stands there more than once.
-            {"programmes": programmes, "latest": LATEST_CHANGES, "limit": 6 * limit},
+            {
+                "programmes": programmes,
+                "latest": LATEST_CHANGES,
+                "limit": 6 * limit,
+                "region": region,
+                "officer": officer,
+            },
         )
     rows: dict[int, dict[str, Any]] = {}
     for row in found.mappings():

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import reading_a_page
+from backend.enterprises.officers import answers_for
 from backend.recognitions.queries import HELD_FIELDS, IN_FORCE, current_edition, edition_programmes
 from backend.recognitions.renewal import RenewalWindow, due_on, renewal_windows
 from backend.web.found import Found, pages_of
@@ -151,6 +152,8 @@ class Asked:
     page: int = 1
     #: However long it takes, the list is counted to its end.
     is_counted_out: bool = False
+    #: Titles of those enterprises only that this officer answers for.
+    officer: int | None = None
 
     @property
     def ahead(self) -> int:
@@ -205,6 +208,14 @@ async def list_titles(
     return Found((await rows_of(last))[:most], total, last, most)
 
 
+async def first_titles(
+    session: AsyncSession, asked: Asked, on: date, library: Library, limit: int
+) -> list[dict[str, Any]]:
+    """The first titles of a view, uncounted: what `list_titles` shows of each."""
+    source, values = _source(asked, on, library, await renewal_windows(session, library))
+    return await _rows(session, asked.view, source, values | {"limit": limit, "offset": 0})
+
+
 async def _count(session: AsyncSession, asked: Asked, source: str, values: Mapping[str, Any]) -> tuple[int, bool]:
     """How many titles there are; and whether there are even more, where they were not counted to the end."""
     if asked.is_counted_out:
@@ -241,6 +252,9 @@ def _source(
         if region:
             source += f" AND r.enterprise_id IN (SELECT id FROM enterprise WHERE region_code = :{name})"
             values[name] = region
+    if asked.officer is not None:
+        source += f" AND {answers_for('r.enterprise_id')}"
+        values["officer"] = asked.officer
     return source, values
 
 

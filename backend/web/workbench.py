@@ -15,6 +15,7 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.cultivation.service_file import due_items
 from backend.cultivation.stages import ACTION_KINDS
+from backend.cultivation.visiting import REASONS, Whose, registry_reasons, to_visit
 from backend.eligibility.queries import most_missing, newly_eligible
 from backend.enterprises.labels import Names
 from backend.enterprises.officers import count_of_officer
@@ -32,12 +33,15 @@ from rules.library import library
 router = APIRouter()
 #: Rows of each of the page's lists.
 SHOWN = 10
+#: Enterprises to visit that stand on it.
+VISITS_SHOWN = 6
 #: How far ahead an officer's own day looks.
 DAYS_AHEAD = 14
 #: What each part of the page rests on.
 _RESTS_ON: dict[str, tuple[Topic, ...]] = {
     "counts": ("enterprise", "recognition"),
     "ending": ("enterprise", "recognition"),
+    "visits": ("enterprise", "recognition", "eligibility"),
     "newly": ("enterprise", "recognition", "eligibility"),
     "missing": ("enterprise", "eligibility"),
     "plans": ("enterprise", "recognition", "fact", "reported"),
@@ -53,6 +57,8 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
     counts, total = found["counts"]
     # An officer's own day is a handful of rows, and never another's: it is asked for each time.
     mine = await due_items(session, day + timedelta(days=DAYS_AHEAD), person.id) if person.role.may_write else None
+    # So are what is overdue and who was visited.
+    visits = await to_visit(session, rules, Whose(region=person.region_code), day, VISITS_SHOWN, found["visits"])
     own = await count_of_officer(session, person.id) if person.role.may_write else 0
     waiting = await waiting_for(session, person)
     tasks = await tasks_to_look_at(session, day, person.region_code)
@@ -60,7 +66,7 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
         request, "workbench.html", page_title="工作台", on=day, names=Names(rules),
         steps=[{"rung": one.id, "name": one.name, "count": counts[one.id], "note": "", "href": f"/enterprises?rung={one.id}"} for one in RUNGS],
         total=total, ending=found["ending"], days=SOON_DAYS, newly=found["newly"], missing=found["missing"],
-        plans=found["plans"], last_run=await _last_run(session), mine=mine, own=own, tasks=tasks, waiting=waiting, came_in=await came_in(session), shown=SHOWN, days_ahead=DAYS_AHEAD,
+        plans=found["plans"], visits=visits, visit_kinds=REASONS, last_run=await _last_run(session), mine=mine, own=own, tasks=tasks, waiting=waiting, came_in=await came_in(session), shown=SHOWN, days_ahead=DAYS_AHEAD,
         kinds={"step": "步骤"} | ACTION_KINDS, held_at=min((one.held_at for one in lately.values() if one.held_at), default=None),
     )  # fmt: skip
 
@@ -85,6 +91,8 @@ async def _worked_out(session: AsyncSession, part: str, day: date, region: str) 
             return await ladder_counts(session, day, rules), await _total(session)
         case "ending":
             return await list_titles(session, Asked(within=region, is_counted_out=True), day, rules, limit=SHOWN)
+        case "visits":
+            return await registry_reasons(session, rules, Whose(region=region), day)
         case "newly":
             return await newly_eligible(session, programmes, limit=SHOWN)
         case "missing":

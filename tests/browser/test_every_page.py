@@ -18,7 +18,7 @@ PAGES = (
     "/", "/enterprises", "/enterprises?q=科技&sort=rung", "/enterprises?q=没有", "{enterprise}",
     "{enterprise}?programme=hnte&on=2025-12-31", "/recognitions", "/recognitions?view=lapsed", "/plans", "/plans/P000",
     "/plans/P000/targets/T000-01", "/rules", "/rules/hnte", "/rules/tech_sme", "/me", "/no-such-page",
-    "/pool", "/pool?view=list", "/conflicts", "{enterprise}/service", "{enterprise}/accounts", "{enterprise}/messages",
+    "/pool", "/pool?view=list", "/pool/visits", "/conflicts", "{enterprise}/service", "{enterprise}/accounts", "{enterprise}/messages",
     "{enterprise}/points", "{enterprise}/protected",
     "/from-enterprises", "/enterprises/duplicates", "/recognitions/windows", "/recognitions/never-applied", "/exports",
 )  # fmt: skip

@@ -40,6 +40,9 @@ READS: Final = {
     "/enterprises/{code}/move": ("read", "enterprise", "code"),
     "/enterprises/{code}/split": ("read", "enterprise", "code"),
     "/conflicts": ("read", "filing", ""),
+    # By how much somebody misses a criterion is told out of the same figures.
+    "/pool/candidates": ("read", "enterprise", ""),
+    "/pool/visits": ("read", "enterprise", ""),
     "/proposals": ("read", "proposal", ""),
     "/api/v1/proposals/{proposal_id}": ("read", "proposal", "proposal_id"),
     "/api/v1/conflicts": ("read", "filing", ""),

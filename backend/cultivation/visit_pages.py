@@ -1,0 +1,27 @@
+"""The page that says whom to visit this week."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from backend.access.dependencies import SignedIn
+from backend.clock import today
+from backend.cultivation.visiting import MOST, REASONS, RESTED_DAYS, Whose, to_visit, with_gaps
+from backend.enterprises.labels import Names, region_choices
+from backend.web.dependencies import Work
+from backend.web.templates import render
+from rules.library import library
+
+router = APIRouter()
+
+
+@router.get("/pool/visits", response_class=HTMLResponse)
+async def visits(request: Request, session: Work, person: SignedIn, whose: str = "", region: str = "") -> HTMLResponse:
+    """Whom to visit this week and why: of one's own enterprises, or of all that one may see."""
+    is_mine = whose == "mine" and person.role.may_write
+    rules, day = library(), today()
+    found = await to_visit(session, rules, Whose(person.id if is_mine else None, region), day)
+    return render(
+        request, "cultivation/visits.html", page_title="本周走访", breadcrumb=[("培育库", "/pool"), ("本周走访", None)],
+        found=await with_gaps(session, rules, found, day), kinds=REASONS, on=day, whose="mine" if is_mine else "all", region=region, most=MOST,
+        rested=RESTED_DAYS, regions=region_choices(person), may_write=person.role.may_write, names=Names(rules),
+    )  # fmt: skip

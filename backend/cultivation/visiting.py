@@ -1,0 +1,275 @@
+"""Whom to visit this week: each enterprise once, with all that is urgent about it, the most urgent first.
+
+The reasons come from titles that end, from what was promised in the service files, from what the rules found lately,
+and from the pool. Nothing is weighed in secret: `REASONS` is the order, and the page prints it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.cultivation.candidates import gaps
+from backend.cultivation.service_file import due_items
+from backend.cultivation.stages import ACTION_KINDS
+from backend.cultivation.windows import Window, all_windows
+from backend.eligibility.queries import newly_eligible
+from backend.enterprises.labels import Names
+from backend.enterprises.officers import answers_for, officers_of
+from backend.recognitions.ladder import programmes_on_ladder
+from backend.recognitions.worklists import Asked, first_titles
+from rules.library import Library
+
+#: A title that ends within so many days and can be renewed is worth a visit.
+RENEW_DAYS: Final = 90
+#: A filing window that opens or closes within so many days is near.
+WINDOW_DAYS: Final = 60
+#: Whoever is cultivated is to be visited this often (days).
+QUIET_DAYS: Final = 90
+#: Who was visited so lately (days) rests, unless something promised is overdue.
+RESTED_DAYS: Final = 14
+#: Enterprises on the list; and looked at for each reason.
+MOST: Final = 30
+LOOKED_AT: Final = 150
+#: A visit `v` that no later entry corrects.
+_STANDS: Final = "NOT EXISTS (SELECT FROM service_visit c WHERE c.corrects_id = v.id)"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Why an enterprise is to be visited: its name, its tone, and what it means."""
+
+    label: str
+    tone: str
+    about: str
+
+
+#: The reasons, the most urgent first.
+REASONS: Final[Mapping[str, Kind]] = {
+    "overdue": Kind("已过期未办", "bad", "服务档案里已过期的步骤、需求和问题"),
+    "failing": Kind("复核有风险", "bad", "已进入接续窗口，而按现行数据不符合条件"),
+    "renewing": Kind("应办接续", "open", f"{RENEW_DAYS} 天内到期，没有接续，也未进入推荐"),
+    "ready": Kind("新近符合", "good", "新近符合条件而尚未认定；申报窗口将开或将闭的在前"),
+    "quiet": Kind("久未走访", "idle", f"在库培育，{QUIET_DAYS} 天以上没有走访"),
+}
+_RANK: Final = {kind: place for place, kind in enumerate(REASONS)}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One thing that makes a visit urgent."""
+
+    kind: str
+    words: str
+    #: The last day for it, where there is one.
+    by: date | None = None
+    programme: str = ""
+    #: What the rules find missing, in words.
+    lacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ToVisit:
+    """An enterprise to visit."""
+
+    enterprise_id: int
+    name: str
+    credit_code: str | None
+    region_code: str
+    reasons: tuple[Reason, ...]
+    officer: str = ""
+    visited_on: date | None = None
+
+    @property
+    def urgency(self) -> tuple[int, date, int]:
+        """What the list is ordered by: the most urgent reason, the nearest last day, the id."""
+        return min((_RANK[one.kind], one.by or date.max, self.enterprise_id) for one in self.reasons)
+
+
+@dataclass(frozen=True)
+class Whose:
+    """Whose enterprises: an officer's, a district's; of everybody the reader sees where neither is named."""
+
+    officer: int | None = None
+    region: str = ""
+
+
+#: What is known of an enterprise, with one of its reasons.
+Found = Sequence[tuple[Mapping[str, Any], Reason]]
+
+
+async def registry_reasons(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
+    """The reasons that rest on titles, rules and enterprises alone: they may be kept while none of these changes."""
+    return [*await _ending(session, library, whose, on), *await _ready(session, library, whose, on)]
+
+
+async def to_visit(
+    session: AsyncSession, library: Library, whose: Whose, on: date, most: int = MOST, registry: Found | None = None
+) -> list[ToVisit]:
+    """The enterprises to visit this week, the most urgent first.
+
+    Args:
+        session: within the reader's scope.
+        library: the rules.
+        whose: which enterprises are meant.
+        on: today.
+        most: so many are shown.
+        registry: what `registry_reasons` said, where it is known already.
+    """
+    known = registry if registry is not None else await registry_reasons(session, library, whose, on)
+    applying = await _recommended(session, [row["enterprise_id"] for row, reason in known if reason.kind == "renewing"])
+    standing = [one for one in known if (one[0]["enterprise_id"], one[1].programme) not in applying]
+    found = _gathered([*await _overdue(session, whose, on), *standing, *await _quiet(session, library, whose, on)])
+    visits = await _last_visits(session, list(found))
+    urgent = sorted(
+        (
+            replace(one, visited_on=visits.get(number))
+            for number, one in found.items()
+            if not _is_resting(one, visits.get(number), on)
+        ),
+        key=lambda one: one.urgency,
+    )[:most]
+    officers = await officers_of(session, [one.enterprise_id for one in urgent])
+    return [replace(one, officer=officers.get(one.enterprise_id, "")) for one in urgent]
+
+
+def _gathered(found: Iterable[tuple[Mapping[str, Any], Reason]]) -> dict[int, ToVisit]:
+    """Each enterprise once, with its reasons; a title that fails is not named again for ending."""
+    gathered: dict[int, ToVisit] = {}
+    for row, reason in found:
+        number = row["enterprise_id"]
+        held = gathered.get(number) or ToVisit(number, row["name"], row["credit_code"], row["region_code"], ())
+        if not any(one.programme and one.programme == reason.programme for one in held.reasons):
+            held = replace(held, reasons=(*held.reasons, reason))
+        gathered[number] = held
+    return gathered
+
+
+def _is_resting(one: ToVisit, visited_on: date | None, on: date) -> bool:
+    is_promised = any(reason.kind == "overdue" for reason in one.reasons)
+    return visited_on is not None and (on - visited_on).days < RESTED_DAYS and not is_promised
+
+
+async def _overdue(session: AsyncSession, whose: Whose, on: date) -> Found:
+    """Steps, needs and problems whose day is over."""
+    names = {"step": "步骤"} | ACTION_KINDS
+    items = await due_items(session, on - timedelta(days=1), whose.officer, LOOKED_AT, whose.region)
+    return [
+        (item, Reason("overdue", f"{names.get(item['thing'], item['thing'])}：{item['words']}", item["due_on"]))
+        for item in items
+    ]
+
+
+async def _ending(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
+    """Titles in their renewal windows: those that would fail today, then those that end soon and can be renewed."""
+    names = Names(library)
+    asked = Asked(region=whose.region, officer=whose.officer)
+    failing = await first_titles(session, replace(asked, view="failing"), on, library, LOOKED_AT)
+    ending = await first_titles(session, replace(asked, view="expiring", days=RENEW_DAYS), on, library, LOOKED_AT)
+    return [(row, _of_title("failing", row, names)) for row in failing] + [
+        (row, _of_title("renewing", row, names)) for row in ending
+    ]
+
+
+def _of_title(kind: str, row: Mapping[str, Any], names: Names) -> Reason:
+    left = row["days_left"]
+    ends = "已到期" if left < 0 else "今天到期" if left == 0 else f"还有 {left} 天到期"
+    return Reason(kind, f"{names.programme(row['programme'])}{ends}", row["valid_to"], row["programme"])
+
+
+async def _recommended(session: AsyncSession, enterprise_ids: Sequence[int]) -> set[tuple[int, str]]:
+    found = await session.execute(
+        text(
+            "SELECT enterprise_id, programme FROM pool_entry WHERE stage = 'recommended' AND enterprise_id = ANY(:ids)"
+        ),
+        {"ids": list(enterprise_ids)},
+    )
+    return {(row[0], row[1]) for row in found}
+
+
+async def _ready(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
+    """Who met a title's rules lately and does not hold it."""
+    names, near = Names(library), _near_windows(await all_windows(session), on)
+    rows = await newly_eligible(session, list(programmes_on_ladder(library)), LOOKED_AT, whose.region, whose.officer)
+    return [
+        (
+            {**row, "enterprise_id": row["id"]},
+            Reason("ready", f"符合{names.programme(programme)}条件{_window_words(near.get(programme), on)}",
+                   near[programme].closes_on if programme in near else None, programme),
+        )
+        for row in rows
+        for programme in row["programmes"]
+    ]  # fmt: skip
+
+
+def _near_windows(windows: Iterable[Window], on: date) -> dict[str, Window]:
+    """By programme the window that closes next, of those that are open or open soon."""
+    soon = on + timedelta(days=WINDOW_DAYS)
+    near = [one for one in windows if one.closes_on >= on and (one.opens_on or on) <= soon and one.closes_on <= soon]
+    return {one.programme: one for one in sorted(near, key=lambda one: one.closes_on, reverse=True)}
+
+
+def _window_words(window: Window | None, on: date) -> str:
+    if window is None:
+        return ""
+    return "，申报窗口已开" if window.is_open(on) else f"，申报窗口 {window.opens_on} 开"
+
+
+async def _quiet(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
+    """Who is cultivated this year and was not visited for long; never visited first."""
+    narrowed = " AND e.region_code = :region" if whose.region else ""
+    narrowed += f" AND {answers_for('p.enterprise_id')}" if whose.officer is not None else ""
+    found = await session.execute(
+        text(
+            "SELECT p.enterprise_id, p.programme, e.name, e.credit_code, e.region_code, v.visited_on FROM pool_entry p"
+            " JOIN enterprise e ON e.id = p.enterprise_id LEFT JOIN LATERAL (SELECT max(v.visited_on) AS visited_on"
+            f" FROM service_visit v WHERE v.enterprise_id = p.enterprise_id AND {_STANDS}) v ON true"
+            " WHERE p.year = :year AND p.stage = 'cultivated' AND e.status = 'active'"
+            f" AND coalesce(v.visited_on, (p.moved_at AT TIME ZONE 'Asia/Shanghai')::date) < CAST(:on AS date) - {QUIET_DAYS}{narrowed}"
+            " ORDER BY v.visited_on NULLS FIRST, p.enterprise_id LIMIT :limit"
+        ),
+        {"year": on.year, "on": on, "limit": LOOKED_AT, "region": whose.region, "officer": whose.officer},
+    )
+    names = Names(library)
+    return [(dict(row), Reason("quiet", f"{names.programme(row['programme'])}培育对象")) for row in found.mappings()]
+
+
+async def _last_visits(session: AsyncSession, enterprise_ids: Sequence[int]) -> dict[int, date]:
+    found = await session.execute(
+        text(
+            "SELECT v.enterprise_id, max(v.visited_on) FROM service_visit v WHERE v.enterprise_id = ANY(:ids)"
+            f" AND {_STANDS} GROUP BY v.enterprise_id"
+        ),
+        {"ids": list(enterprise_ids)},
+    )
+    return {row[0]: row[1] for row in found}
+
+
+async def with_gaps(session: AsyncSession, library: Library, shown: Sequence[ToVisit], on: date) -> list[ToVisit]:
+    """The same, where what would fail says what it lacks and by how much."""
+    failing: dict[str, list[int]] = defaultdict(list)
+    for one in shown:
+        for reason in one.reasons:
+            if reason.kind == "failing":
+                failing[reason.programme].append(one.enterprise_id)
+    lacks = {
+        (number, programme): tuple(words)
+        for programme, numbers in failing.items()
+        for number, words in (await gaps(session, library, programme, numbers, on)).items()
+    }
+    return [
+        replace(
+            one,
+            reasons=tuple(
+                replace(reason, lacks=lacks.get((one.enterprise_id, reason.programme), ()))
+                if reason.kind == "failing"
+                else reason
+                for reason in one.reasons
+            ),
+        )
+        for one in shown
+    ]
