@@ -71,5 +71,5 @@ async def _prepare(engine: "AsyncEngine", size: int) -> set[str]:
     present = await add_people(engine, PEOPLE, DEMO_PASSWORD)
     await leave_one_pending(engine)
     await open_sandbox(engine)
-    await open_own_file(engine, DEMO_PASSWORD)
+    await open_own_file(engine, OWN_LOGIN, DEMO_PASSWORD)
     return present

@@ -12,7 +12,6 @@ from backend.access.service import add_person
 from backend.clock import today
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
-from backend.demo.cli import OWN_LOGIN
 from backend.demo.cultivation import POOLS
 from backend.enterprises.labels import programme_choices
 from backend.filings.queries import facts_as_given, facts_of
@@ -24,16 +23,15 @@ from backend.self_check.entries import name_of
 from rules.library import library
 from rules.values import FactKey
 
-LOGIN: Final = OWN_LOGIN
 _NAME: Final = "企业演示员"
 #: Figures that the draft begins with, as far as the registry holds them.
 _DRAFTED: Final = ("sales_revenue", "rd_expense_hnte", "employee_total")
 
 
-async def open_own_file(engine: AsyncEngine, password: str) -> None:
+async def open_own_file(engine: AsyncEngine, login: str, password: str) -> None:
     """Let an enterprise of 靖江 have an account, and let something have happened there; once."""
     async with owner_unit_of_work(engine) as session:
-        if await session.scalar(text("SELECT EXISTS (SELECT FROM person WHERE login = :login)"), {"login": LOGIN}):
+        if await session.scalar(text("SELECT EXISTS (SELECT FROM person WHERE login = :login)"), {"login": login}):
             return
         found = await session.execute(
             text(
@@ -46,11 +44,11 @@ async def open_own_file(engine: AsyncEngine, password: str) -> None:
         if row is None:
             return
         person = (
-            await add_person(session, LOGIN, _NAME, Role.ENTERPRISE, password=password, enterprise=row.credit_code)
+            await add_person(session, login, _NAME, Role.ENTERPRISE, password=password, enterprise=row.credit_code)
         ).person
         officer = await session.scalar(text("SELECT min(id) FROM person WHERE role = 'city_officer'"))
     assert person.id is not None
-    own = _signed_in(person.id, LOGIN, _NAME, Role.ENTERPRISE, row.id)
+    own = _signed_in(person.id, login, _NAME, Role.ENTERPRISE, row.id)
     async with unit_of_work(engine, Scope.enterprise(row.id, person.id)) as session:
         asked = await _write(session, own, today())
     if officer is not None:

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.clock import today
 from backend.database.engine import make_engine
-from backend.demo.cli import DEMO_PASSWORD, PEOPLE
+from backend.demo.cli import DEMO_PASSWORD, OWN_LOGIN, PEOPLE
 from backend.demo.own_file import open_own_file
 from backend.demo.service import add_people, load
 from backend.main import create_app
@@ -41,7 +41,7 @@ async def demo_url(server_url: str, migrated_template: str) -> AsyncGenerator[st
         engine = make_engine(url)
         await load(engine, today(), SIZE)
         await add_people(engine, PEOPLE, DEMO_PASSWORD)
-        await open_own_file(engine, DEMO_PASSWORD)
+        await open_own_file(engine, OWN_LOGIN, DEMO_PASSWORD)
         await engine.dispose()
         yield url
 
