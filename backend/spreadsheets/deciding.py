@@ -230,7 +230,8 @@ async def claim_rest(session: AsyncSession, import_id: int) -> None:
         text(
             "UPDATE import_run SET status = 'writing', started_at = now(), failure = '', is_stop_asked = false, stage = '',"
             " stage_done = 0, stage_total = 0 WHERE id = :id AND committed_at IS NOT NULL AND undone_at IS NULL"
-            f" AND (status IN ('committed', 'committed_in_part') OR (status = 'writing' AND NOT {ALIVE})) RETURNING id"
+            f" AND (status IN ('committed', 'committed_in_part') OR (status IN ('writing', 'undoing') AND NOT {ALIVE}))"
+            " RETURNING id"
         ),
         {"id": import_id},
     )

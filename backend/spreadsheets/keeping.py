@@ -13,6 +13,7 @@ from backend.spreadsheets.doubts import doubt_of
 from backend.spreadsheets.fates import Importer, Report, RowFate, kinds_of, row_as_json
 from backend.spreadsheets.queries import ALIVE
 from backend.spreadsheets.records import ReadResult, ReadRow, RowProblem, Severity
+from backend.spreadsheets.undoing import NotUndoable
 
 #: Kinds of problems that a page offers to look at; a file with more of them is better mended as a whole.
 _MOST_KINDS = 30
@@ -93,11 +94,34 @@ async def claim(session: AsyncSession, import_id: int, status: str, options: Map
         raise ImportDone
 
 
+async def claim_undoing(session: AsyncSession, import_id: int) -> None:
+    """Begin to undo an import, anew if that was interrupted; two never do so at once.
+
+    Args:
+        session: a transaction that is committed before anybody begins.
+        import_id: which import.
+
+    Raises:
+        NotUndoable: it was not carried out, has been undone, or somebody is at it.
+    """
+    claimed = await session.execute(
+        text(
+            "UPDATE import_run SET status = 'undoing', started_at = now(), failure = '', is_stop_asked = false, stage = '',"
+            " stage_done = 0, stage_total = 0 WHERE id = :id AND undone_at IS NULL"
+            f" AND (status IN ('committed', 'committed_in_part') OR (status = 'undoing' AND NOT {ALIVE})) RETURNING id"
+        ),
+        {"id": import_id},
+    )
+    if claimed.first() is None:
+        raise NotUndoable
+
+
 async def ask_to_stop(session: AsyncSession, import_id: int) -> bool:
     """Ask whoever is at a run to stop. Returns whether it was still busy."""
     asked = await session.execute(
         text(
-            "UPDATE import_run SET is_stop_asked = true WHERE id = :id AND status IN ('checking', 'writing') RETURNING id"
+            "UPDATE import_run SET is_stop_asked = true WHERE id = :id AND status IN ('checking', 'writing', 'undoing')"
+            " RETURNING id"
         ),
         {"id": import_id},
     )

@@ -20,8 +20,8 @@ class ImportRun(SQLModel, table=True):
     #: SHA-256 of the content.
     digest: str = Field(max_length=64)
     layout: str = Field(default="", max_length=40)
-    #: checking (being read and tried out), checked, writing, committed, committed_in_part, undone, undone_in_part; or
-    #: refused (the file cannot be), stopped (while it was tried out), failed.
+    #: checking (being read and tried out), checked, writing, committed, committed_in_part, undoing, undone, undone_in_part;
+    #: or refused (the file cannot be), stopped (while it was tried out), failed.
     status: str = Field(default="checked", max_length=20)
     rows: int = 0
     good_rows: int = 0
@@ -38,7 +38,7 @@ class ImportRun(SQLModel, table=True):
     committed_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     undone_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     undone_by: int | None = None
-    #: While it is checking or writing: what it is busy with, and how much of that is done.
+    #: While it is checking, writing or undoing: what it is busy with, and how much of that is done.
     stage: str = Field(default="", max_length=20)
     stage_done: int = 0
     stage_total: int = 0

@@ -24,7 +24,7 @@ from backend.spreadsheets import decision_pages, template_pages
 from backend.spreadsheets.column_choices import meaning_of, meanings, remember, unknown_columns
 from backend.spreadsheets.columns import vocabulary_of
 from backend.spreadsheets.decision_queries import decision_counts, waiting_rows
-from backend.spreadsheets.keeping import ImportDone, ask_to_stop, bad_rows, begin_run, claim, forget_run
+from backend.spreadsheets.keeping import ImportDone, ask_to_stop, bad_rows, begin_run, claim, claim_undoing, forget_run
 from backend.spreadsheets.pasted import MOST_CHARACTERS, table_of
 from backend.spreadsheets.problems_workbook import problems_workbook
 from backend.spreadsheets.progress import Stage
@@ -37,10 +37,9 @@ from backend.spreadsheets.queries import (
     refused_rows,
 )
 from backend.spreadsheets.reading import read_file
-from backend.spreadsheets.running import Run, check, write
+from backend.spreadsheets.running import Run, check, undo, write
 from backend.spreadsheets.service import digest
 from backend.spreadsheets.starting import WrongEntry, found_run, importer_of, options_of, patiently, run_of
-from backend.spreadsheets.undoing import undo_import
 from backend.spreadsheets.workbook import WorkbookError
 from backend.web.dependencies import CurrentSettings, Engine, Work, scope_of
 from backend.web.responses import download, is_htmx, redirect
@@ -202,7 +201,7 @@ async def progress(request: Request, session: Work, person: Officer, import_id: 
     return render(request, "imports/import.html", "progress", run=run, stage=_stage(run))
 
 
-_BUSY = ("checking", "writing")
+_BUSY = ("checking", "writing", "undoing")
 
 
 def _stage(run: Mapping[str, Any]) -> str:
@@ -273,13 +272,18 @@ async def commit(
 
 
 @router.post("/imports/{import_id}/undo")
-async def undo(request: Request, session: Work, person: Officer, import_id: int) -> Response:
+async def undo_it(
+    request: Request, session: Work, person: Officer, engine: Engine, settings: CurrentSettings, import_id: int
+) -> Response:
     """Undo an import whole; what was changed since stays and is listed."""
-    run = await found_run(session, import_id)
-    if is_large(request, run):
-        await propose_undoing(session, run, person.id)
+    found = await found_run(session, import_id)
+    if is_large(request, found):
+        await propose_undoing(session, found, person.id)
         return redirect(request, f"/imports/{import_id}")
-    await undo_import(session, import_id, library(), today(), undone_by=person.id)
+    run = await run_of(session, person, settings, import_id)
+    async with reached(unit_of_work(engine, scope_of(person))) as own:
+        await claim_undoing(own, import_id)
+    await patiently(undo(engine, settings, run))
     return redirect(request, f"/imports/{import_id}")
 
 

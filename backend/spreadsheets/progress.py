@@ -14,6 +14,8 @@ class Stage(StrEnum):
     TITLES = "titles"
     PROJECTING = "projecting"
     EVALUATING = "evaluating"
+    WITHDRAWING = "withdrawing"
+    RESTORING = "restoring"
     REPORTING = "reporting"
 
     @property
@@ -25,6 +27,7 @@ class Stage(StrEnum):
 _CHINESE = {
     Stage.READING: "读取表格", Stage.CHECKING: "逐行检查", Stage.MATCHING: "对应企业", Stage.FILING: "登记数据",
     Stage.TITLES: "登记认定", Stage.PROJECTING: "更新现行数据", Stage.EVALUATING: "重新测评", Stage.REPORTING: "整理逐行结果",
+    Stage.WITHDRAWING: "撤回数据和认定", Stage.RESTORING: "恢复企业信息",
 }  # fmt: skip
 
 

@@ -4,14 +4,21 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import Request
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.orm import Session
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.proposals import Change, Proposed, needs_second_person, propose, register_kind
 from backend.clock import today
-from backend.database.session import because
+from backend.database.scope import Scope
 from backend.settings import Settings
-from backend.spreadsheets.undoing import NotUndoable, undo_import
+from backend.spreadsheets.fates import Importer
+from backend.spreadsheets.keeping import claim_undoing
+from backend.spreadsheets.queries import import_run, size_of
+from backend.spreadsheets.reading import ReadOptions
+from backend.spreadsheets.running import Run, undo
+from backend.spreadsheets.undoing import NotUndoable
 from rules.library import library
 
 UNDO: Final = "import.undo"
@@ -65,14 +72,40 @@ async def _touched(session: AsyncSession, import_id: int) -> tuple[int, int]:
 
 
 async def _undo(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
-    await because(session, "撤销导入")
-    await undo_import(session, payload["import_id"], library(), today(), undone_by=proposed_by)
+    """Have it undone beside the requests, as soon as it is written down that it was confirmed."""
+    run = await _run(session, payload["import_id"], proposed_by)
+    await claim_undoing(session, run.import_id)
+    begun: list[Run] = []
+
+    def begin(sync: Session) -> None:
+        # Savepoints say so, too.
+        if not sync.in_nested_transaction() and not begun:
+            begun.append(run)
+            assert isinstance(session.bind, AsyncEngine)
+            undo(session.bind, Settings(), run)
+
+    event.listen(session.sync_session, "after_commit", begin)
+
+
+async def _run(session: AsyncSession, import_id: int, proposed_by: int) -> Run:
+    """The import, to be undone by whoever proposed that, among the rows that whoever confirms may see."""
+    found = await import_run(session, import_id)
+    if found is None:
+        raise NotUndoable
+    seen = await session.execute(
+        text("SELECT current_setting('tidu.scope', true) AS region, current_setting('tidu.park', true) AS park")
+    )
+    row = seen.one()
+    scope = Scope(row.region, proposed_by, park=row.park or "", reads_tax=True)
+    importer = Importer(library().catalogue, library(), today(), proposed_by, found["region_code"])
+    size = await size_of(session, import_id)
+    return Run(import_id, found["file_name"], ReadOptions(), {}, importer, scope, size=size)
 
 
 async def _attempt(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
     # Undoing a hundred thousand rows twice would only cost time: what was changed since is left alone anyway.
-    status = await session.scalar(text("SELECT status FROM import_run WHERE id = :id"), {"id": payload["import_id"]})
-    if status not in ("committed", "committed_in_part"):
+    found = await import_run(session, payload["import_id"])
+    if found is None or found["status"] not in ("committed", "committed_in_part"):
         raise NotUndoable
 
 

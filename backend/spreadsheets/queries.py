@@ -17,13 +17,15 @@ ALIVE = (
     " AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database()))"
     " OR coalesce(started_at > now() - interval '5 seconds', false))"
 )
+#: What a run is that was carried out, and not undone.
+CARRIED_OUT = "CASE WHEN bad_rows > 0 THEN 'committed_in_part' ELSE 'committed' END"
 _SUMMARY = (
     "id, file_name, layout, rows, good_rows, bad_rows, created, updated, unchanged, uploaded_by, region_code, uploaded_at,"
     " committed_at, undone_at, stage, stage_done, stage_total, is_stop_asked, failure,"
-    f" CASE WHEN status IN ('checking', 'writing') AND NOT {ALIVE} THEN"
-    # What was carried out before stays so when going on with it was interrupted.
-    " CASE WHEN committed_at IS NULL THEN 'interrupted' ELSE 'committed_in_part' END ELSE status END AS status,"
-    " status = 'writing' AS was_writing"
+    f" CASE WHEN status IN ('checking', 'writing', 'undoing') AND NOT {ALIVE} THEN"
+    # What was carried out before stays so when going on with it, or undoing it, was interrupted.
+    f" CASE WHEN committed_at IS NULL THEN 'interrupted' ELSE {CARRIED_OUT} END ELSE status END AS status,"
+    f" status = 'writing' AS was_writing, status = 'undoing' AND NOT {ALIVE} AS was_undoing"
 )
 ROWS_A_PAGE = 100
 

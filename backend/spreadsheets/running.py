@@ -29,18 +29,19 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.database.engine import make_engine
 from backend.database.errors import StorageError
 from backend.database.scope import Scope
-from backend.database.session import reached, unit_of_work
+from backend.database.session import because, reached, unit_of_work
 from backend.eligibility.service import evaluate_touched
 from backend.settings import Settings
 from backend.spreadsheets.deciding import keep_decided, note_carried_out
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.keeping import keep_checked, keep_outcome
 from backend.spreadsheets.progress import Progress, Stage, Stopped
-from backend.spreadsheets.queries import LOCK_CLASS, content_of
+from backend.spreadsheets.queries import CARRIED_OUT, LOCK_CLASS, content_of
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.records import ReadResult
 from backend.spreadsheets.service import ImportRefused, dry_run, run_import
 from backend.spreadsheets.staging import forget_reading, keep_reading, kept_reading
+from backend.spreadsheets.undoing import Undoer, note_undone, take_back
 from backend.spreadsheets.workbook import WorkbookError
 
 log: Final = structlog.stdlib.get_logger(__name__)
@@ -78,6 +79,7 @@ class Kind(StrEnum):
     CHECK = "check"
     WRITE = "write"
     WRITE_DECIDED = "write_decided"
+    UNDO = "undo"
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,11 @@ def write_decided(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[
     return _begin(engine, settings, run, Kind.WRITE_DECIDED)
 
 
+def undo(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[None]":
+    """Undo an import that was claimed for that (`keeping.claim_undoing`)."""
+    return _begin(engine, settings, run, Kind.UNDO)
+
+
 def _begin(engine: AsyncEngine, settings: Settings, run: Run, kind: Kind) -> "Future[None]":
     done: Future[None] = Future()
     address = engine.url.render_as_string(hide_password=False)
@@ -171,7 +178,7 @@ async def supervise(address: str, settings: Settings, run: Run, kind: Kind) -> N
             try:
                 await _watched(engine, guard, run, work)
             except Exception as problem:
-                status, failure = _verdict(problem, back_to)
+                status, failure = _verdict(problem, kind, back_to)
                 await _note(guard, run.import_id, status, failure)
                 raise
     finally:
@@ -195,11 +202,12 @@ async def _held(engine: AsyncEngine, import_id: int) -> AsyncGenerator[AsyncConn
                 await guard.execute(text("SELECT pg_advisory_unlock(:class, CAST(:id AS integer))"), lock)
 
 
-def _verdict(problem: Exception, back_to: str) -> tuple[str, str]:
+def _verdict(problem: Exception, kind: Kind, back_to: str) -> tuple[str, str]:
     """What becomes of the run, and what the user is told."""
+    nothing = "没有撤销任何数据" if kind is Kind.UNDO else "没有写入任何数据"
     match problem:
         case Stopped():
-            return "stopped" if back_to == "failed" else back_to, "已按要求停止，没有写入任何数据。"
+            return "stopped" if kind is Kind.CHECK else back_to, f"已按要求停止，{nothing}。"
         case WorkbookError():
             return "refused", str(problem)
         case ImportRefused() | StorageError():
@@ -209,12 +217,15 @@ def _verdict(problem: Exception, back_to: str) -> tuple[str, str]:
             return back_to, str(problem)
         case _:
             log.error("import_failed", exc_info=problem)
-            return back_to, "系统出错，本次没有写入任何数据。请稍后重试；如仍出现，请联系系统管理员。"
+            return back_to, f"系统出错，本次{nothing}。请稍后重试；如仍出现，请联系系统管理员。"
 
 
 async def _note(guard: AsyncConnection, import_id: int, status: str, failure: str) -> None:
     await guard.execute(
-        text("UPDATE import_run SET status = :status, failure = :failure, is_stop_asked = false WHERE id = :id"),
+        text(
+            f"UPDATE import_run SET status = CASE :status WHEN 'carried_out' THEN {CARRIED_OUT} ELSE :status END,"
+            " failure = :failure, is_stop_asked = false WHERE id = :id"
+        ),
         {"status": status, "failure": failure, "id": import_id},
     )
 
@@ -350,7 +361,17 @@ async def _write_decided(engine: AsyncEngine, run: Run, reporter: _Reporter) -> 
         await keep_decided(session, run.import_id, report)
 
 
+async def _undo(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
+    by = Undoer(run.importer.library, run.importer.today, run.importer.person_id, reporter.progress)
+    async with reached(unit_of_work(engine, run.scope)) as session:
+        await because(session, "撤销导入")
+        undone = await take_back(session, run.import_id, by)
+        await reporter.end()
+        await note_undone(session, run.import_id, undone, by.person_id)
+
+
 #: Kind of work → who does it, and what the run is again where it fails.
 _WORKS: Final[Mapping[Kind, tuple[_Work, str]]] = {
     Kind.CHECK: (_check, "failed"), Kind.WRITE: (_write, "checked"), Kind.WRITE_DECIDED: (_write_decided, "committed_in_part"),
+    Kind.UNDO: (_undo, "carried_out"),
 }  # fmt: skip

@@ -3,7 +3,7 @@ the enterprises are goes back to what it was. What somebody has changed since is
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -17,6 +17,7 @@ from backend.filings.service import project, withdraw_import
 from backend.filings.standing import stands
 from backend.recognitions.service import take_back_import
 from backend.spreadsheets.journal import IDENTITY, IDENTITY_COLUMNS, IDENTITY_TABLES
+from backend.spreadsheets.progress import Progress, Stage
 from rules.library import Library
 
 #: Tables that follow from what is undone, or go back with it; whatever else hangs on an enterprise was added since.
@@ -26,11 +27,8 @@ _FOLLOWING = (
     "import_decision",
 )  # fmt: skip
 
-#: Enterprises whose projection is worked out at once: what is held of them fits into memory.
+#: Enterprises that are gone back to, or whose projection is worked out, at once: what is held of them fits into memory.
 _PORTION = 5_000
-#: Enterprises that are gone back to at once. What triggers compare, old rows and new, they compare as they once planned
-#: for a few: many at once take it very long.
-_CHANGED_AT_ONCE = 500
 
 
 class NotUndoable(Exception):
@@ -50,17 +48,55 @@ class Undone:
     kept: int
 
 
-@reckons
+@dataclass(frozen=True)
+class Undoer:
+    """Who undoes, by which rules, and who hears how far it is."""
+
+    library: Library
+    today: date
+    person_id: int | None = None
+    progress: Progress = field(default_factory=Progress, compare=False)
+
+
 async def undo_import(
     session: AsyncSession, import_id: int, library: Library, on: date, *, undone_by: int | None = None
 ) -> Undone:
-    """Undo an import.
+    """Undo an import. Raises NotUndoable."""
+    undone = await take_back(session, import_id, Undoer(library, on, undone_by))
+    await note_undone(session, import_id, undone, undone_by)
+    return undone
+
+
+async def note_undone(session: AsyncSession, import_id: int, undone: Undone, undone_by: int | None) -> None:
+    """Take down that an import was undone.
+
+    Raises:
+        NotUndoable: somebody else was faster.
+    """
+    noted = await session.execute(
+        text(
+            "UPDATE import_run SET status = :status, undone_at = now(), undone_by = :by, failure = '' WHERE id = :id"
+            " AND undone_at IS NULL RETURNING id"
+        ),
+        {"id": import_id, "by": undone_by, "status": "undone_in_part" if undone.kept else "undone"},
+    )
+    if noted.first() is None:
+        raise NotUndoable
+
+
+@reckons
+async def take_back(session: AsyncSession, import_id: int, by: Undoer) -> Undone:
+    """Go back to what was before an import, but for what was changed since; that it was undone is for `note_undone`.
 
     Raises:
         NotUndoable: there is nothing to undo.
+        Stopped: that was asked for.
     """
-    found = await session.execute(text("SELECT status FROM import_run WHERE id = :id FOR UPDATE"), {"id": import_id})
-    if found.scalar() not in ("committed", "committed_in_part"):
+    by.progress.tell(Stage.WITHDRAWING)
+    found = await session.execute(
+        text("SELECT status FROM import_run WHERE id = :id AND undone_at IS NULL"), {"id": import_id}
+    )
+    if found.scalar() not in ("committed", "committed_in_part", "undoing"):
         raise NotUndoable
     await session.execute(
         text(
@@ -72,17 +108,15 @@ async def undo_import(
     kept = await _note_kept(session, import_id)
     free = await _free(session, import_id)
     ids = free.ids
-    await withdraw_import(session, import_id, ids, withdrawn_by=undone_by)
-    await take_back_import(session, import_id, ids, recorded_by=undone_by)
-    await _restore(session, import_id, free)
-    for some in _portions(ids):
-        await project(session, some, library.catalogue)
-    if ids:
-        await evaluate_touched(session, ids, library, on)
-    await session.execute(
-        text("UPDATE import_run SET status = :status, undone_at = now(), undone_by = :by WHERE id = :id"),
-        {"id": import_id, "by": undone_by, "status": "undone_in_part" if kept else "undone"},
-    )
+    await withdraw_import(session, import_id, ids, withdrawn_by=by.person_id)
+    await take_back_import(session, import_id, ids, recorded_by=by.person_id)
+    await _restore(session, import_id, free, by.progress)
+    for start, some in _portions(ids):
+        by.progress.tell(Stage.PROJECTING, start, len(ids))
+        await project(session, some, by.library.catalogue)
+    for start, some in _portions(ids):
+        by.progress.tell(Stage.EVALUATING, start, len(ids))
+        await evaluate_touched(session, some, by.library, by.today)
     return Undone(len(ids), kept)
 
 
@@ -176,8 +210,10 @@ async def _free(session: AsyncSession, import_id: int) -> _Free:
 # Who they were ---------------------------------------------------------------------------------------
 
 
-async def _restore(session: AsyncSession, import_id: int, free: _Free) -> None:
-    for ids in _portions(free.new, _CHANGED_AT_ONCE):
+async def _restore(session: AsyncSession, import_id: int, free: _Free, progress: Progress) -> None:
+    total = len(free.new) + len(free.changed)
+    for start, ids in _portions(free.new):
+        progress.tell(Stage.RESTORING, start, total)
         await session.execute(
             text(
                 "UPDATE enterprise SET status = 'withdrawn', is_above_scale = NULL, listing_board = '', listed_on = NULL,"
@@ -185,12 +221,14 @@ async def _restore(session: AsyncSession, import_id: int, free: _Free) -> None:
             ),
             {"ids": ids},
         )
-    for ids in _portions(free.changed, _CHANGED_AT_ONCE):
+    for start, ids in _portions(free.changed):
+        progress.tell(Stage.RESTORING, len(free.new) + start, total)
         await _restore_changed(session, import_id, ids)
 
 
-def _portions(ids: Sequence[int], size: int = _PORTION) -> Iterator[list[int]]:
-    return (list(ids[start : start + size]) for start in range(0, len(ids), size))
+def _portions(ids: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
+    """Some thousands at a time, each with how many were before them."""
+    return ((start, list(ids[start : start + _PORTION])) for start in range(0, len(ids), _PORTION))
 
 
 #: What was taken down of some enterprises of an import, each looked up by itself.

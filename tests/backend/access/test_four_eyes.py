@@ -14,6 +14,7 @@ from backend.database.session import owner_unit_of_work
 from backend.main import create_app
 from backend.settings import FourEyesKind, Settings
 from tests.backend.conftest import ClientAs
+from tests.backend.spreadsheets.test_running import until
 from tests.factories import column, make_code, make_enterprise, make_filing, make_recognition
 
 CODE = make_code("321281")
@@ -192,6 +193,7 @@ async def test_official_lists_are_imported_at_once_and_undone_by_two(
     reviewer = await client_as("reviewer", region="321281")
     assert "3 家" in await waiting(reviewer)
     assert (await confirm(reviewer)).status_code == 303
+    await until(engine, "undone_in_part", "undone")
     assert await first(engine, registered) == 1
 
 
