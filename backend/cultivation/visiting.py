@@ -7,12 +7,13 @@ and from the pool. Nothing is weighed in secret: `REASONS` is the order, and the
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.clock import CHINA
 from backend.cultivation.candidates import gaps
 from backend.cultivation.service_file import due_items
 from backend.cultivation.stages import ACTION_KINDS
@@ -85,9 +86,10 @@ class ToVisit:
     visited_on: date | None = None
 
     @property
-    def urgency(self) -> tuple[int, date, int]:
-        """What the list is ordered by: the most urgent reason, the nearest last day, the id."""
-        return min((_RANK[one.kind], one.by or date.max, self.enterprise_id) for one in self.reasons)
+    def urgency(self) -> tuple[int, date, date, int]:
+        """What the list is ordered by: the most urgent reason, the nearest last day, who was not visited for longest."""
+        rank, by = min((_RANK[one.kind], one.by or date.max) for one in self.reasons)
+        return rank, by, self.visited_on or date.min, self.enterprise_id
 
 
 @dataclass(frozen=True)
@@ -220,19 +222,26 @@ def _window_words(window: Window | None, on: date) -> str:
 
 
 async def _quiet(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
-    """Who is cultivated this year and was not visited for long; never visited first."""
+    """Who has been cultivated for long and was not visited meanwhile."""
+    since = on - timedelta(days=QUIET_DAYS)
     narrowed = " AND e.region_code = :region" if whose.region else ""
     narrowed += f" AND {answers_for('p.enterprise_id')}" if whose.officer is not None else ""
     found = await session.execute(
         text(
-            "SELECT p.enterprise_id, p.programme, e.name, e.credit_code, e.region_code, v.visited_on FROM pool_entry p"
-            " JOIN enterprise e ON e.id = p.enterprise_id LEFT JOIN LATERAL (SELECT max(v.visited_on) AS visited_on"
-            f" FROM service_visit v WHERE v.enterprise_id = p.enterprise_id AND {_STANDS}) v ON true"
-            " WHERE p.year = :year AND p.stage = 'cultivated' AND e.status = 'active'"
-            f" AND coalesce(v.visited_on, (p.moved_at AT TIME ZONE 'Asia/Shanghai')::date) < CAST(:on AS date) - {QUIET_DAYS}{narrowed}"
-            " ORDER BY v.visited_on NULLS FIRST, p.enterprise_id LIMIT :limit"
+            "SELECT p.enterprise_id, p.programme, e.name, e.credit_code, e.region_code FROM pool_entry p"
+            " JOIN enterprise e ON e.id = p.enterprise_id WHERE p.year = :year AND p.stage = 'cultivated'"
+            " AND e.status = 'active' AND p.moved_at < :moment AND NOT EXISTS (SELECT FROM service_visit v"
+            f" WHERE v.enterprise_id = p.enterprise_id AND v.visited_on >= :since AND {_STANDS})"
+            f"{narrowed} ORDER BY p.moved_at, p.id LIMIT :limit"
         ),
-        {"year": on.year, "on": on, "limit": LOOKED_AT, "region": whose.region, "officer": whose.officer},
+        {
+            "year": on.year,
+            "since": since,
+            "moment": datetime.combine(since, time.min, CHINA),
+            "limit": LOOKED_AT,
+            "region": whose.region,
+            "officer": whose.officer,
+        },
     )
     names = Names(library)
     return [(dict(row), Reason("quiet", f"{names.programme(row['programme'])}培育对象")) for row in found.mappings()]

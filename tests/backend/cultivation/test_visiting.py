@@ -172,6 +172,18 @@ async def test_what_would_fail_says_what_it_lacks(session: AsyncSession):
     assert any("科技人员" in words or "占比" in words for words in one.reasons[0].lacks)
 
 
+@pytest.mark.parametrize(("days_ago", "is_listed"), [(90, False), (91, True)])
+async def test_who_is_cultivated_is_visited_each_quarter(session: AsyncSession, days_ago: int, *, is_listed: bool):
+    await seen(session, await cultivated(session, "在库"), days_ago)
+    assert await names_of(session) == (["在库"] if is_listed else [])
+
+
+async def test_without_a_last_day_the_longest_unvisited_comes_first(session: AsyncSession):
+    await seen(session, await cultivated(session, "去过"), 120)
+    await cultivated(session, "没去过")
+    assert await names_of(session) == ["没去过", "去过"]
+
+
 async def test_a_district_may_be_picked(session: AsyncSession):
     await ending(session, "本区", region=DISTRICT)
     await ending(session, "别区", region=ELSEWHERE)
