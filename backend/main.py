@@ -31,13 +31,12 @@ from backend.web.memory import Memory
 from backend.web.openapi import describe_refusals
 from backend.web.rates import RateLimit
 from backend.web.responses import ResponseHeaders, redirect, wants_json
+from backend.web.route_address import API
 from backend.web.security import BodyLimit, OnlyHttps, UnexpectedErrors
 from backend.web.speech import Spoken
 from backend.web.warm_up import warm_up
 from backend.web.watching import Watched
 from rules.translation import say
-
-API: Final = "/api/v1"
 
 #: Every module with a `router`, in the order in which addresses are tried. Those named `api` answer under /api/v1.
 ROUTERS: Final = (

@@ -3,6 +3,7 @@
 - `session`: in a transaction that is rolled back, as the tables' owner. What most tests want.
 - `app_session_factory(scope)`: units of work under row-level security, in a database of the test's own.
 - `engine`, `database_url`: that database itself.
+- `one_database`: one for all tests of a file.
 - `data_folder`: an empty folder that the embedded server may use.
 
 Tests and fixtures may be coroutines (pytest-asyncio, one loop for the whole run).
@@ -99,6 +100,15 @@ async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
     opened = make_engine(database_url)
     yield opened
     await opened.dispose()
+
+
+@pytest.fixture(scope="module")
+async def one_database(server_url: str, migrated_template: str) -> AsyncGenerator[AsyncEngine]:
+    """A migrated database for all tests of a file, which see what those before them committed."""
+    async with fresh_database(server_url, migrated_template) as url:
+        opened = make_engine(url)
+        yield opened
+        await opened.dispose()
 
 
 @pytest.fixture

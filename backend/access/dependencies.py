@@ -20,6 +20,7 @@ from fastapi import Depends, Request
 from backend.access.schemas import PersonSignedIn, Role
 from backend.settings import Settings
 from backend.web.errors import Forbidden, Refusal
+from backend.web.route_address import route_address
 from rules.translation import marked, say
 
 #: What an enterprise's own account may look at, of the registry's routes: where it sees itself and no list.
@@ -103,7 +104,7 @@ def signed_in(request: Request, person: Settled) -> PersonSignedIn:
     """Raises NotSignedIn, PasswordChangeNeeded, NotTheirPage."""
     if person.role.reads_registry:
         return person
-    if person.role is Role.ENTERPRISE and getattr(request.scope.get("route"), "path", "") in OPEN_TO_ENTERPRISES:
+    if person.role is Role.ENTERPRISE and route_address(request.scope) in OPEN_TO_ENTERPRISES:
         return person
     raise NotTheirPage(person.role.home)
 

@@ -11,6 +11,8 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from backend.web.route_address import route_address
+
 log: Final = structlog.stdlib.get_logger(__name__)
 
 REGISTRY: Final = CollectorRegistry()
@@ -57,7 +59,7 @@ class Watched:
 
 def _tell(scope: Scope, status: int, seconds: float) -> None:
     # The route and not the path: a label for each enterprise would fill the memory.
-    route = getattr(scope.get("route"), "path", "none")
+    route = route_address(scope) or "none"
     REQUESTS.labels(scope["method"] if scope["method"] in _METHODS else "other", route, str(status)).inc()
     SECONDS.labels(route).observe(seconds)
     if status in (401, 403, 429):

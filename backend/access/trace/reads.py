@@ -10,8 +10,10 @@ from fastapi import Request
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from backend.access.schemas import PersonSignedIn
 from backend.access.trace.service import Deed, note
 from backend.database.session import owner_unit_of_work
+from backend.web.route_address import route_address
 
 #: Address of the route → what was done, to what, and which part of the address says to which one.
 READS: Final = {
@@ -48,7 +50,18 @@ READS: Final = {
     "/api/v1/conflicts": ("read", "filing", ""),
     "/api/v1/enterprises/{code}/service-file": ("read", "enterprise", "code"),
     "/papers/{attachment_id}": ("read", "attachment", "attachment_id"),
+    # An enterprise's account at its own: somebody else may have its password.
+    "/me/enterprise": ("read", "enterprise", ""),
+    "/me/enterprise/facts": ("read", "enterprise", ""),
+    "/me/enterprise/facts/{name}": ("read", "enterprise", ""),
+    "/me/enterprise/figures": ("read", "enterprise", ""),
+    "/me/enterprise/figures/{year}": ("read", "enterprise", ""),
     "/me/enterprise/papers/{attachment_id}": ("read", "attachment", "attachment_id"),
+    "/me/enterprise/programmes": ("read", "enterprise", ""),
+    "/me/enterprise/programmes/{programme}": ("read", "enterprise", ""),
+    "/me/enterprise/programmes/{programme}/report": ("export", "enterprise", ""),
+    "/me/enterprise/programmes/{programme}/report.pdf": ("export", "enterprise", ""),
+    "/me/enterprise/receipts/{number}": ("read", "receipt", "number"),
     "/enterprises/export": ("export", "enterprise", ""),
     "/exports/{export_id}/files/{number}": ("export", "export_job", "export_id"),
     "/enterprises/{code}/points": ("read", "enterprise", "code"),
@@ -78,13 +91,19 @@ _ENTERPRISE = text(
 
 async def note_read(request: Request, engine: AsyncEngine) -> None:
     """Leave the entry, if the request was for such an address. Raises what the database does: unnoted, nothing is shown."""
-    path = getattr(request.scope.get("route"), "path", "")
+    path = route_address(request.scope)
     asks = request.method == "GET" or (request.method == "POST" and path in POSTED)
     if not asks or path not in READS or getattr(request.state, "answered_with", 200) >= 400:
         return
     action, subject, part = READS[path]
     which = str(request.path_params.get(part, ""))
     async with owner_unit_of_work(engine) as session:
-        enterprise_id = await session.scalar(_ENTERPRISE, {"code": which}) if part == "code" else None
+        enterprise_id = await session.scalar(_ENTERPRISE, {"code": which}) if part == "code" else _own(request, path)
         asked = dict(request.query_params)
         await note(session, Deed(action, subject, which, enterprise_id, after=asked or None))
+
+
+def _own(request: Request, path: str) -> int | None:
+    """The enterprise whose account looks at its own file."""
+    person: PersonSignedIn | None = getattr(request.state, "visitor", None)
+    return person.enterprise_id if person is not None and path.startswith("/me/enterprise") else None

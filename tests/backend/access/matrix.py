@@ -18,9 +18,10 @@ from fastapi.routing import APIRoute
 from backend.access import dependencies
 from backend.access.schemas import PersonSignedIn, Role
 from backend.exchange import access, doors
-from backend.main import API, ROUTERS, create_app
+from backend.main import ROUTERS, create_app
 from backend.settings import Settings
 from backend.web.errors import Refusal
+from backend.web.route_address import API
 
 #: The columns, a park's officers among the districts' since they may use the same: roles of people, a system with a token, and whoever comes without an account.
 READERS = (*(role for role in Role if role is not Role.PARK_OFFICER), "system", "nobody")

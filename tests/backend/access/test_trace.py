@@ -209,6 +209,29 @@ async def test_looking_at_an_enterprises_figures_leaves_an_entry(
     assert found == [("viewer", "read", enterprise_id, answer.headers["x-request-id"], True)]
 
 
+@pytest.mark.parametrize("part", ["", "/filings", "/service-file", "/lineage"])
+async def test_looking_at_them_over_rest_leaves_an_entry_too(
+    engine: AsyncEngine, client_as: ClientAs, enterprise_id: int, part: str
+):
+    officer = await client_as("city_officer")
+    answer = await officer.get(f"/api/v1/enterprises/{enterprise_id}{part}")
+    assert answer.status_code == 200
+    found = await noted(engine, "role, action, enterprise_id, request_id", "action = 'read'")
+    assert found == [("city_officer", "read", enterprise_id, answer.headers["x-request-id"])]
+
+
+@pytest.mark.parametrize(("part", "action"), [("", "read"), ("/facts", "read"), ("/programmes/hnte/report", "export")])
+async def test_an_enterprises_account_leaves_an_entry_of_what_it_looks_at(
+    engine: AsyncEngine, client_as: ClientAs, enterprise_id: int, part: str, action: str
+):
+    account = await client_as("enterprise")
+    async with owner_unit_of_work(engine) as session:
+        await session.execute(text("UPDATE person SET enterprise_id = :id"), {"id": enterprise_id})
+    assert (await account.get(f"/me/enterprise{part}")).status_code == 200
+    found = await noted(engine, "role, action, enterprise_id", "action IN ('read', 'export')")
+    assert found == [("enterprise", action, enterprise_id)]
+
+
 async def test_what_was_not_shown_is_not_told_as_seen(engine: AsyncEngine, client_as: ClientAs, enterprise_id: int):
     officer = await client_as("district_officer", region="321281")
     assert (await officer.get(f"/enterprises/{enterprise_id}")).status_code == 404
