@@ -48,6 +48,8 @@ LEGAL_FORMS: Final = (
 )
 
 _FORMER = re.compile(r"（(?:原名称?|曾用名|原|曾名)[:：为]?([^（）]*(?:（[^（）]*）[^（）]*)*)）$")
+#: Chinese characters and brackets without a former name in them.
+_IS_KEY = re.compile(r"(?!.*（[原曾])[\u4e00-\u9fff（）]+")
 _MARKS_BEHIND = re.compile(r"[*＊#★☆△▲※]+$")
 _QUOTES = str.maketrans("", "", "\"'`“”‘’「」『』《》")
 
@@ -82,9 +84,14 @@ def split_former_names(text: str) -> tuple[str, tuple[str, ...]]:
     return name, former
 
 
-@lru_cache(maxsize=65536)
 def match_key(name: str) -> str:
     """Equal for two spellings of one name. Width, blanks, case, quotes, dots and hyphens do not count."""
+    # Most names are their own key. A large file asks for each of its names a dozen times.
+    return name if _IS_KEY.fullmatch(name) else _match_key(name)
+
+
+@lru_cache(maxsize=65536)
+def _match_key(name: str) -> str:
     key = normalise_name(name).translate(_QUOTES).casefold()
     key = re.sub(r"[·•‧・∙．.]", "·", key)
     return re.sub(r"[\s\-‐‑–—_]+", "", key)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
 
 from backend.spreadsheets.fates import Fate, Importer, RowFate, problem_of
@@ -40,10 +39,18 @@ def first_look(row: ReadRow, importer: Importer) -> RowFate:
     return RowFate(row, Fate.REFUSED if is_bad else Fate.UNCHANGED, problems)
 
 
-@lru_cache(maxsize=256)
 def _are_over(columns: tuple[FigureColumn, ...], this_year: int) -> bool:
     """Whether the years of some columns are not to come: of plain numbers nothing else can be wrong."""
-    return all(one.year is None or one.year <= this_year for one in columns)
+    # All rows of a table share their columns. Whoever compared these with what was remembered would compare them all.
+    last = _LAST_LOOKED_AT.get(columns_id := id(columns))
+    if last is None or last[0] is not columns:
+        _LAST_LOOKED_AT.clear()
+        last = _LAST_LOOKED_AT[columns_id] = (columns, max((one.year for one in columns if one.year), default=0))
+    return last[1] <= this_year
+
+
+#: Columns of the rows looked at last, by identity, with the latest of their years.
+_LAST_LOOKED_AT: dict[int, tuple[tuple[FigureColumn, ...], int]] = {}
 
 
 def as_filed(value: FigureValue) -> Any:

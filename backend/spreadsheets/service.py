@@ -7,7 +7,7 @@ same file handed in twice changes nothing.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from backend.spreadsheets.identifying import identify
 from backend.spreadsheets.journal import note_touched
 from backend.spreadsheets.packed import PackedFigures
 from backend.spreadsheets.progress import Stage
-from backend.spreadsheets.records import ReadResult
+from backend.spreadsheets.records import Figure, ReadResult
 from backend.spreadsheets.titles import take_titles
 
 __all__ = ["Fate", "ImportRefused", "Importer", "Report", "digest", "dry_run", "run_import"]
@@ -160,19 +160,22 @@ async def _file_some(
 
 
 def _drafts(one: RowFate, importer: Importer) -> Sequence[FilingDraft]:
-    by_year: dict[int | None, dict[str, Any]] = {}
     figures = one.row.figures
-    if isinstance(figures, PackedFigures):
-        for column, number in figures.values():
-            by_year.setdefault(column.year, {})[column.indicator] = number
-    else:
-        for figure in figures:
-            by_year.setdefault(figure.year, {})[figure.indicator] = as_filed(figure.value)
-    assert one.enterprise_id is not None or not by_year
-    return [
+    by_year: Iterable[tuple[int | None, Mapping[str, Any]]]
+    by_year = figures.by_year() if isinstance(figures, PackedFigures) else _by_year(figures).items()
+    drafts = [
         FilingDraft(one.enterprise_id or 0, SOURCE, year, values, importer.today, one.row.sheet)
-        for year, values in by_year.items()
+        for year, values in by_year
     ]
+    assert one.enterprise_id is not None or not drafts
+    return drafts
+
+
+def _by_year(figures: Sequence[Figure]) -> dict[int | None, dict[str, Any]]:
+    by_year: dict[int | None, dict[str, Any]] = {}
+    for figure in figures:
+        by_year.setdefault(figure.year, {})[figure.indicator] = as_filed(figure.value)
+    return by_year
 
 
 def digest(content: bytes) -> str:

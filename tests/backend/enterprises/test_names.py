@@ -123,3 +123,9 @@ def test_no_two_of_the_invented_enterprises_share_a_key():
     with shared_data("made-up-lists/enterprises.csv").open(encoding="utf-8", newline="") as lines:
         names = [row["name"] for row in csv.DictReader(lines)]
     assert len({match_key(name) for name in names}) == len(set(names))
+
+
+@given(st.text(alphabet="泰州原曾用名（）(集团)公司*· A", max_size=14))
+def test_a_name_that_is_its_own_key_has_it_by_the_long_way_too(name: str):
+    # A blank before it counts for nothing, but makes a closer look necessary.
+    assert match_key(name) == match_key(f" {name}")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from backend.exact_json import exact_json
 from backend.spreadsheets import row_reader
 from backend.spreadsheets.packed import FigureColumn, PackedFigures
 from backend.spreadsheets.records import Figure
@@ -26,6 +27,22 @@ def test_a_number_comes_back_as_it_went_in_and_a_missing_one_is_left_out():
     packed = PackedFigures(columns, [Decimal("1240.67"), None])
     assert tuple(packed) == (Figure("sales_revenue", 2025, Decimal("1240.67"), "C"),)
     assert (len(packed), packed[0].value, packed == tuple(packed)) == (1, Decimal("1240.67"), True)
+
+
+def test_the_numbers_of_each_year_are_written_down_as_the_figures_are():
+    columns = (
+        FigureColumn("sales_revenue", 2025, "C", ""), FigureColumn("employee_total", 2025, "D", ""),
+        FigureColumn("sales_revenue", 2024, "E", ""), FigureColumn("net_profit", 2023, "F", ""),
+    )  # fmt: skip
+    packed = PackedFigures(columns, [Decimal("1240.670"), Decimal("1E+3"), Decimal("-0.5"), None])
+    years = dict(packed.by_year())
+    assert years == {
+        2025: {"sales_revenue": Decimal("1240.670"), "employee_total": Decimal(1000)},
+        2024: {"sales_revenue": Decimal("-0.5")},
+    }
+    assert {year: exact_json(said) for year, said in years.items()} == {
+        year: exact_json(dict(said)) for year, said in years.items()
+    }
 
 
 @pytest.mark.parametrize(
