@@ -15,8 +15,9 @@ from backend.exchange.wire import RemoteRecord
 
 #: The form that carries points.
 POINTS: Final = "points"
-#: Base, bonus and total at most, where the issuer's document says so (domain notes, 1.5).
-LIMITS: Final = {"most_2_0": (Decimal(100), Decimal(30), Decimal(130))}
+#: Base, bonus and total at most. Of the 2024 trial version the scale is not known: more than 100 is kept, but told
+#: (domain notes, 1.5).
+LIMITS: Final = {"most_2024": (Decimal(100),), "most_2_0": (Decimal(100), Decimal(30), Decimal(130))}
 
 _INSERT = text(
     "INSERT INTO points_result (enterprise_id, points_system, year, revision, version, stage, base, bonus, total, details,"

@@ -68,6 +68,15 @@ class Score(Record):
     #: each: that share for every one, at most 1.
     share: Decimal = Decimal(1)
 
+    @model_validator(mode="after")
+    def _can_be_reckoned(self) -> "Score":
+        if self.kind == "linear" and self.start == self.to:
+            raise ValueError("按比例计分（linear）的 from 与 to 不能相同")
+        bounds = [bound for bound, _ in self.steps]
+        if self.kind == "steps" and (not bounds or bounds != sorted(set(bounds))):
+            raise ValueError("分档计分（steps）须写各档，下限逐档升高")
+        return self
+
     def of(self, figure: Fraction) -> Fraction:
         """The share of the weight that a figure gives."""
         match self.kind:
@@ -222,7 +231,7 @@ def _stage(scheme: Scheme, facts: Facts, year: int, established_on: date | None)
     else:
         known = facts.yearly.get("operating_revenue", {}).get(year)
         basis = Fraction(known) / FEN_PER_WAN if isinstance(known, int | Fraction) else None
-    if basis is None:
+    if basis is None or basis < 0:  # founded after that year: it was in no stage yet
         return None
     return next((one.id for one in scheme.stages.bands if one.upper is None or basis < Fraction(one.upper)), None)
 

@@ -1,5 +1,6 @@
 """Points that were worked out are kept in revisions, beside those of the issuers."""
 
+from decimal import Decimal
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -38,10 +39,13 @@ async def test_what_is_not_computable_is_not_kept(engine: AsyncEngine):
 
 
 def test_points_beyond_their_scheme_are_told_and_kept():
-    from decimal import Decimal
-
     assert doubts_of("most_2_0", Decimal(101), Decimal(30), Decimal(131)) == [
         "基础分 101 不在 0 至 100 之间", "总分 131 不在 0 至 130 之间",
     ]  # fmt: skip
     assert doubts_of("most_2_0", Decimal(90), Decimal(5), Decimal(96)) == ["基础分 90 加加分 5 不等于总分 96"]
     assert doubts_of("local", Decimal(900), None, Decimal(900)) == []
+
+
+def test_points_of_the_2024_version_beyond_a_hundred_are_told():
+    assert doubts_of("most_2024", Decimal(100), None, Decimal(100)) == []
+    assert doubts_of("most_2024", Decimal("100.01"), None, None) == ["基础分 100.01 不在 0 至 100 之间"]

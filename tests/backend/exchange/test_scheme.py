@@ -86,6 +86,18 @@ def test_without_its_basis_there_is_no_stage_and_no_points(tmp_path: Path):
     assert (found.total, found.missing) == (None, ("不能确定发展阶段：没有当年营业收入",))
 
 
+@pytest.mark.parametrize(
+    ("founded", "stage"), [(date(2025, 12, 31), "new"), (date(2022, 12, 31), "grown"), (date(2026, 1, 1), "")]
+)
+def test_whole_years_at_the_years_end_make_the_stage(tmp_path: Path, founded: date, stage: str):
+    bands = [{"id": "new", "name": "初创期", "lower": 0, "upper": 3}, {"id": "grown", "name": "成长期", "lower": 3}]
+    weights = [
+        one | {"weights": {"*": weight}} for one, weight in zip(LOCAL["indicators"], (30, 30, 40, 10), strict=True)
+    ]
+    scheme = scheme_of(tmp_path, stages={"basis": "age_years", "bands": bands}, indicators=weights)
+    assert work_out(scheme, facts(**KNOWN), 2025, founded, CATALOGUE).stage == stage
+
+
 def test_the_bonus_is_capped_by_itself(tmp_path: Path):
     assert points(tmp_path, facts(**KNOWN), most_bonus=4).total == Decimal("88.00")
 
@@ -111,6 +123,8 @@ def test_a_frame_without_weights_is_not_computable_and_says_what_is_missing(name
         ({"stages": {"bands": [{"id": "a", "name": "甲", "lower": 0, "upper": 5}]}}, "不设上限"),
         ({"indicators": [LOCAL["indicators"][0] | {"indicator": "nothing"}]}, "不在目录中"),
         ({"indicators": [LOCAL["indicators"][2] | {"to": None}]}, "须写 to"),
+        ({"indicators": [LOCAL["indicators"][0] | {"score": {"kind": "linear", "from": 1, "to": 1}}]}, "不能相同"),
+        ({"indicators": [LOCAL["indicators"][1] | {"score": {"kind": "steps", "steps": [[0.2, 1], [0, 0.5]]}}]}, "逐档升高"),
     ],
     ids=str,
 )  # fmt: skip
