@@ -24,6 +24,7 @@ UNTRACED: Final = {
     "title_tally": "worked out from recognitions, can be worked out again",
     "counted_enterprise": "worked out from enterprises and their chains, can be worked out again",
     "enterprise_tally": "worked out from enterprises and their chains, can be worked out again",
+    "listed_tally": "worked out from enterprises, can be worked out again",
     "source_rank": "written anew from the catalogue at every start",
     "figure_draft": "an enterprise's alone until it is handed in; what is handed in is traced as a filing",
     "fact_yearly": "worked out from filings, which are traced",

@@ -77,22 +77,24 @@ _WRITTEN: Final = {
 
 @dataclass(frozen=True)
 class Part:
-    """Those with a figure, or those without: what reads them in order, what counts them, and the parameters of both."""
+    """Those with a figure, or those without: what finds them in order, what counts them, and the parameters of both."""
 
+    #: Rows of `page_id`, `figure`, and `figure_order`, the value as text.
     rows: str
+    #: The order in which they are found, of rows `page`.
+    order: str
     count: str
     values: dict[str, Any]
 
 
 def parts_by_figure(
-    order: FigureOrder, columns: str, condition: str, place: Sequence[Any] | None, *, is_backwards: bool
+    order: FigureOrder, condition: str, place: Sequence[Any] | None, *, is_backwards: bool
 ) -> Sequence[Part]:
     """The two parts of a list in the order in which they are read, the second when the first is at its end.
 
     Args:
         order: by what.
-        columns: what is read of enterprises `e`; the rows have `figure_order` besides, the value as text.
-        condition: the WHERE clause of the list.
+        condition: the WHERE clause of the list, of enterprises `e`.
         place: value and id that the rows come after, or before; None for all.
         is_backwards: the rows before the place are read, from there to the beginning.
     """
@@ -114,11 +116,13 @@ def parts_by_figure(
     page = "LIMIT :limit OFFSET :offset"
     parts = (
         Part(
-            f"SELECT {columns}, {value} {known} ORDER BY {column} {direction}, e.id {of_ids} {page}",
+            f"SELECT e.id AS page_id, {value} {known} ORDER BY {column} {direction}, e.id {of_ids} {page}",
+            f"page.figure {direction}, page.page_id {of_ids}",
             f"SELECT count(*) {known}", of_year | keys,
         ),
         Part(
-            f"SELECT {columns}, NULL AS figure, NULL AS figure_order {unknown} ORDER BY e.id {of_ids} {page}",
+            f"SELECT e.id AS page_id, NULL AS figure, NULL AS figure_order {unknown} ORDER BY e.id {of_ids} {page}",
+            f"page.page_id {of_ids}",
             f"SELECT count(*) {unknown}", of_year | keys,
         ),
     )  # fmt: skip

@@ -76,13 +76,18 @@ class Conditions:
         self.counted: list[str] = list(self.parts)
         #: Whether no index alone tells how many there are.
         self.is_dear = False
+        #: The same in words of `listed_tally`, which counts enterprises `t` alike; None where that knows too little.
+        self.tallied: list[str] | None = None
         #: The first of very many whom one of the `counted` conditions means, for a count that may stop early; and which.
         self.first: tuple[int, ...] = ()
         self.means_first = ""
 
-    def add(self, condition: str, *, counted: str = "", is_dear: bool = False, **values: Any) -> None:
+    def add(
+        self, condition: str, *, counted: str = "", tallied: str = "", is_dear: bool = False, **values: Any
+    ) -> None:
         self.parts.append(condition)
         self.counted.append(counted or condition)
+        self.tallied = [*self.tallied, tallied] if self.tallied is not None and tallied else None
         self.is_dear = self.is_dear or is_dear
         self.values |= values
 
@@ -179,17 +184,19 @@ def conditions_of(filters: Filters, on: date, library: Library, looked: Looked) 
     elif not filters.ids:
         # Whoever ended is found by name, and stands in no list from that day on.
         conditions.add(lives())
+        conditions.tallied = []
     conditions.values["territory"] = filters.territory
     if filters.ids:
         conditions.add("e.id = ANY(:ids)", ids=list(filters.ids))
     if filters.within:
-        conditions.add("e.region_code = :within", within=filters.within)
+        conditions.add("e.region_code = :within", tallied="t.region_code = :within", within=filters.within)
     if filters.region:
         _by_region(filters, conditions)
     if filters.park:
-        conditions.add("e.park = :park", park=filters.park)
+        conditions.add("e.park = :park", tallied="t.park = :park", park=filters.park)
     if filters.industry:
-        conditions.add("left(e.industry_code, 2) = ANY(:industry)", industry=list(filters.industry))
+        belongs = "left(e.industry_code, 2) = ANY(:industry)"
+        conditions.add(belongs, tallied="t.division = ANY(:industry)", industry=list(filters.industry))
     if filters.chain:
         chained = "e.id IN (SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain)"
         conditions.add(chained, is_dear=True, chain=filters.chain)
@@ -222,7 +229,7 @@ def _by_region(filters: Filters, conditions: Conditions) -> None:
     """By the district of today, or by whatever codes meant the district on the day."""
     there = place_column(filters.territory, conditions.on)
     if there == "e.region_code":
-        conditions.add("e.region_code = :region", region=filters.region)
+        conditions.add("e.region_code = :region", tallied="t.region_code = :region", region=filters.region)
         return
     meant = {filters.region, *territory_of(filters.region, conditions.on).codes}
     conditions.add(f"{there} = ANY(:regions)", is_dear=True, regions=sorted(meant))
@@ -242,7 +249,7 @@ def _pattern(word: str) -> str:
 def _by_rung(rung: str, conditions: Conditions) -> None:
     order = 0 if rung == "none" else BY_ID[rung].order if rung in BY_ID else -1
     if conditions.is_kept:
-        conditions.add("e.rung_order = :rung_order", rung_order=order)
+        conditions.add("e.rung_order = :rung_order", tallied="t.rung_order = :rung_order", rung_order=order)
         return
     standing_then = standing(conditions.library)
     if rung == "none":

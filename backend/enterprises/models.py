@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, SmallInteger, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, Column, DateTime, Index, SmallInteger, UniqueConstraint, func
 from sqlmodel import Field, SQLModel
 
 
@@ -15,10 +15,10 @@ class Enterprise(SQLModel, table=True):
             "enterprise_code_key",
             "credit_code",
             unique=True,
-            postgresql_where=text("credit_code IS NOT NULL"),
+            # What lists read of each row (migration 0061).
+            postgresql_include=["id", "region_code", "park", "status", "ended_on", "rung_order", "industry_code"],
         ),
         Index("enterprise_match_key", "match_key"),
-        Index("enterprise_by_region", "region_code", "id"),
         Index(
             "enterprise_by_search",
             "search_text",

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import today
-from backend.database.session import owner_unit_of_work
+from backend.database.session import owner_unit_of_work, reading_a_page
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.lineage import MERGED, survivor_of
 from backend.enterprises.names import match_key
@@ -177,23 +177,22 @@ async def chains_of(session: AsyncSession, enterprise_id: int) -> list[str]:
 
 
 async def chains_in_use(session: AsyncSession) -> list[str]:
-    """The chains that enterprises belong to."""
-    return await _values_in_use(session, "enterprise_chain", "chain")
+    """The chains that enterprises belong to: few different values, each found by leaping past the one before."""
+    async with reading_a_page(session):
+        found = await session.execute(
+            text(
+                "WITH RECURSIVE leap AS ((SELECT chain FROM enterprise_chain WHERE chain > '' ORDER BY 1 LIMIT 1)"
+                " UNION ALL SELECT (SELECT c.chain FROM enterprise_chain c WHERE c.chain > leap.chain ORDER BY 1 LIMIT 1)"
+                " FROM leap WHERE leap.chain IS NOT NULL) SELECT chain FROM leap WHERE chain IS NOT NULL"
+            )
+        )
+    return list(found.scalars())
 
 
 async def parks_in_use(session: AsyncSession) -> list[str]:
-    """The parks that enterprises are registered in."""
-    return await _values_in_use(session, "enterprise", "park")
-
-
-async def _values_in_use(session: AsyncSession, table: str, column: str) -> list[str]:
-    """The few different values of an indexed column, each found by leaping past the one before."""
+    """The parks that enterprises which live are registered in."""
     found = await session.execute(
-        text(
-            f"WITH RECURSIVE leap AS ((SELECT {column} AS value FROM {table} WHERE {column} > '' ORDER BY 1 LIMIT 1)"
-            f" UNION ALL SELECT (SELECT {column} FROM {table} WHERE {column} > leap.value ORDER BY 1 LIMIT 1)"
-            " FROM leap WHERE leap.value IS NOT NULL) SELECT value FROM leap WHERE value IS NOT NULL"
-        )
+        text("SELECT park FROM listed_tally WHERE park <> '' GROUP BY park HAVING sum(enterprises) > 0 ORDER BY park")
     )
     return list(found.scalars())
 

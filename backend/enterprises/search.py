@@ -20,12 +20,14 @@ from backend.enterprises.paging import Sort, beyond
 from backend.recognitions.ladder import LISTING_BOARDS
 from backend.recognitions.queries import IN_FORCE, current_edition, rung_values, standing
 from backend.web.found import Found, pages_of
-from backend.web.memory import Memory, is_large, seen_by
+from backend.web.memory import Memory, Topic, is_large, seen_by
 from rules.library import Library
 
 PAGE_SIZE = 50
 #: How far a list is counted where each of its rows has to be asked.
 MOST_COUNTED = 10_000
+#: So many rows of what is counted beforehand may lie apart before they are gathered; adding these up takes 5 ms.
+MOST_APART = 20_000
 _ORDER: dict[str, str] = {
     "name": "e.name, e.id",
     "code": "e.credit_code NULLS LAST, e.id",
@@ -105,6 +107,8 @@ async def _total(
     session: AsyncSession, filters: Filters, conditions: Conditions, memory: Memory | None
 ) -> tuple[int, bool]:
     """How many there are; and whether there are even more, where they were not counted to the end."""
+    if (tallied := await _tallied(session, conditions)) is not None:
+        return tallied, False
     most = MOST_COUNTED if conditions.is_dear and not filters.is_counted_out else None
 
     async def count() -> tuple[int, bool]:
@@ -122,13 +126,39 @@ async def _total(
     return await memory.recall(*await _remembered(session, filters, conditions), count)
 
 
+async def _tallied(session: AsyncSession, conditions: Conditions) -> int | None:
+    """How many there are, as the database has counted them beforehand; None where it has not.
+
+    It counts those that live today, and of no place for an enterprise's own account. Whoever ends on a later day than
+    the one asked about is counted off their rows.
+    """
+    if conditions.tallied is None:
+        return None
+    alike, each = " AND ".join(["TRUE", *conditions.tallied]), " AND ".join(conditions.counted)
+    found = await session.execute(
+        text(
+            "SELECT coalesce(current_setting('tidu.enterprise_id', true), '') <> '' AS is_own,"
+            f" coalesce(sum(t.enterprises) FILTER (WHERE {alike}), 0)"
+            f" + (SELECT count(*) FROM enterprise e WHERE {each} AND e.ended_on > :on AND e.status <> 'active') AS total,"
+            " count(*) FILTER (WHERE NOT t.is_gathered) AS apart FROM listed_tally t"
+        ),
+        conditions.values,
+    )
+    row = found.one()
+    if row.apart > MOST_APART:
+        await session.execute(text("SELECT gather_listed_tally()"))
+    return None if row.is_own else int(row.total)
+
+
 async def _remembered(
     session: AsyncSession, filters: Filters, conditions: Conditions
 ) -> tuple[tuple[object, ...], tuple[str, ...]]:
     """Where a memory has the count: what was asked, and the state it rests on."""
     asked = replace(filters, sort="name", figure=None, page=1, after=None, is_backwards=False)
-    state = (await seen_by(session)).of(("enterprise", "recognition", "eligibility"))
-    return ("enterprises", asked, conditions.on), state
+    # Each filing evaluates anew: a list that does not ask for titles and results keeps its count.
+    is_about_results = bool(filters.programme or filters.missing or filters.rung)
+    topics: tuple[Topic, ...] = ("enterprise", "recognition", "eligibility") if is_about_results else ("enterprise",)
+    return ("enterprises", asked, conditions.on), (await seen_by(session)).of(topics)
 
 
 async def _is_long(session: AsyncSession, filters: Filters, conditions: Conditions, memory: Memory | None) -> bool:
@@ -172,18 +202,27 @@ async def _page(
     session: AsyncSession, sort: Sort, orders: Mapping[str, str], condition: str, conditions: Conditions,
     values: Mapping[str, Any],
 ) -> list[Mapping[str, Any]]:  # fmt: skip
-    rung, joined = _rung_order(is_kept=conditions.is_kept), ""
-    order = orders[sort].format(rung=rung)
-    if sort == "rung" and not conditions.is_kept:
-        joined = f" LEFT JOIN {standing(conditions.library)} AS standing ON standing.enterprise_id = e.id"
     found = await session.execute(
         text(
-            f"SELECT {_columns(conditions)}, {rung if sort == 'rung' else '0'} AS rung_order"
-            f" FROM enterprise e{joined} WHERE {condition} ORDER BY {order} LIMIT :limit OFFSET :offset"
+            f"SELECT {_COLUMNS}, page.region_code, page.rung_order"
+            f" FROM ({_found(sort, orders, condition, conditions)} LIMIT :limit OFFSET :offset) AS page"
+            f" JOIN enterprise e ON e.id = page.page_id ORDER BY {orders[sort].format(rung='page.rung_order')}"
         ),
         {**conditions.values, **values},
     )
     return await _titled(session, [dict(row) for row in found.mappings()], conditions)
+
+
+def _found(sort: Sort, orders: Mapping[str, str], condition: str, conditions: Conditions) -> str:
+    """Who is found, in order, and nothing else of them: so that an index of the order tells it alone."""
+    rung, joined = _rung_order(is_kept=conditions.is_kept), ""
+    if sort == "rung" and not conditions.is_kept:
+        joined = f" LEFT JOIN {standing(conditions.library)} AS standing ON standing.enterprise_id = e.id"
+    place = place_column(conditions.values["territory"], conditions.on)
+    return (
+        f"SELECT e.id AS page_id, {place} AS region_code, {rung if sort == 'rung' else '0'} AS rung_order"
+        f" FROM enterprise e{joined} WHERE {condition} ORDER BY {orders[sort].format(rung=rung)}"
+    )
 
 
 async def _page_by_figure(
@@ -204,10 +243,14 @@ async def _by_figure(
     values: Mapping[str, Any], *, is_backwards: bool = False,
 ) -> list[Mapping[str, Any]]:  # fmt: skip
     rows: list[Mapping[str, Any]] = []
-    columns, offset = f"{_columns(conditions)}, 0 AS rung_order", int(values["offset"])
-    for part in parts_by_figure(order, columns, condition, after, is_backwards=is_backwards):
+    offset, place = int(values["offset"]), place_column(conditions.values["territory"], conditions.on)
+    for part in parts_by_figure(order, condition, after, is_backwards=is_backwards):
         page = {"limit": values["limit"] - len(rows), "offset": offset}
-        found = await session.execute(text(part.rows), {**conditions.values, **part.values, **page})
+        statement = (
+            f"SELECT {_COLUMNS}, {place} AS region_code, 0 AS rung_order, page.figure, page.figure_order"
+            f" FROM ({part.rows}) AS page JOIN enterprise e ON e.id = page.page_id ORDER BY {part.order}"
+        )
+        found = await session.execute(text(statement), {**conditions.values, **part.values, **page})
         read = [dict(row) for row in found.mappings()]
         rows += read
         if len(rows) >= values["limit"]:
@@ -218,10 +261,6 @@ async def _by_figure(
         else:
             offset = 0
     return await _titled(session, rows, conditions)
-
-
-def _columns(conditions: Conditions) -> str:
-    return f"{_COLUMNS}, {place_column(conditions.values['territory'], conditions.on)} AS region_code"
 
 
 async def _titled(
@@ -274,20 +313,11 @@ async def ids_in_order(session: AsyncSession, filters: Filters, on: date, librar
     condition = " AND ".join(conditions.counted)
     if filters.figure is not None:
         ids: list[int] = []
-        for part in parts_by_figure(filters.figure, "e.id", condition, None, is_backwards=False):
+        for part in parts_by_figure(filters.figure, condition, None, is_backwards=False):
             found = await session.execute(text(part.rows), {**conditions.values, **part.values, **_NO_LIMIT})
             ids += found.scalars()
         return ids
-    rung, joined = _rung_order(is_kept=conditions.is_kept), ""
-    if filters.sort == "rung" and not conditions.is_kept:
-        joined = f" LEFT JOIN {standing(library)} AS standing ON standing.enterprise_id = e.id"
-    found = await session.execute(
-        text(
-            f"SELECT e.id, {place_column(filters.territory, on)} AS region_code FROM enterprise e{joined} WHERE {condition}"
-            f" ORDER BY {_ORDER[filters.sort].format(rung=rung)}"
-        ),
-        conditions.values,
-    )
+    found = await session.execute(text(_found(filters.sort, _ORDER, condition, conditions)), conditions.values)
     return list(found.scalars())
 
 

@@ -153,7 +153,9 @@ async def kept_wholes(session: AsyncSession, asked: Asked, wanted: Population, a
 
 async def rebuild_kept_counts(session: AsyncSession) -> int:
     """Count all anew, as the owner. Returns how many rows had not been what they should be."""
-    found = await session.execute(text("SELECT rebuild_title_spans() + rebuild_counted_enterprises()"))
+    found = await session.execute(
+        text("SELECT rebuild_title_spans() + rebuild_counted_enterprises() + rebuild_listed_tally()")
+    )
     # Rows that are asked for together then lie together: a quarter of the time.
     for table in ("title_tally", "title_span"):
         await session.execute(text(f"CLUSTER {table} USING {table}_by_programme"))

@@ -1,10 +1,11 @@
 """Pages with a big city's registry behind them: the time from request to page, without the network."""
 
+import os
 import random
 from collections.abc import Iterator, Sequence
 from itertools import chain, cycle, islice
 from time import perf_counter
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from httpx import AsyncClient
 from sqlalchemy import text
@@ -15,13 +16,15 @@ from backend.main import create_app
 from backend.web.memory import memory_in
 from backend.web.warm_up import warm_up
 from tests.backend.web_client import signed_in_client
-from tests.bench.figure import SEED, Figure, percentile
+from tests.bench.figure import SEED, Figure, percentile, tell
 from tests.bench.large_registry import loaded
 
 #: No slower than this for 19 of 20 requests: lists and searches, and what is looked at all day.
 GOAL_MS, GOAL_OFTEN_MS = 200, 150
 OFTEN = ("workbench,", "one enterprise")
 TIMES = 60
+#: So many of the slowest requests are named.
+SLOWEST = 6
 #: What follows the page: the count of a list that takes longer than its rows.
 UNPROMISED = ("count after",)
 DISTRICT = "321282"
@@ -46,6 +49,7 @@ async def measure_pages(engine: AsyncEngine) -> dict[str, list[float]]:
         addresses = await pages(engine, region)
         async with await signed_in_client(app, role, region) as client:
             for page, paths in addresses.items():
+                tell(f"{page}, {reader}:")
                 found[f"{page}, {reader}"] = await time_requests(client, paths)
             found[f"count after a list's rows, {reader}"] = await time_counts(client, addresses["list of enterprises"])
             found[f"workbench after a change, {reader}"] = await time_after_changes(engine, client)
@@ -63,28 +67,39 @@ async def forget_readers(engine: AsyncEngine) -> None:
 
 
 async def time_requests(client: AsyncClient, paths: Sequence[str], times: int = TIMES, warm_up: int = 3) -> list[float]:
-    """Milliseconds of each request, after some that warm up."""
+    """Milliseconds of each request, after some that warm up; says which ones took longest."""
     for path in paths[:warm_up]:
         await client.get(path)
-    taken: list[float] = []
+    taken: list[tuple[float, str]] = []
     for path in islice(cycle(paths), max(times, len(paths))):
         start = perf_counter()
         answer = await client.get(path)
-        taken.append((perf_counter() - start) * 1000)
+        taken.append(((perf_counter() - start) * 1000, path))
         if answer.status_code != 200:
             raise AssertionError(f"{path} answered {answer.status_code}")
-    return taken
+    tell_slowest(taken)
+    return [milliseconds for milliseconds, _ in taken]
+
+
+def tell_slowest(taken: Sequence[tuple[float, str]]) -> None:
+    """Say which requests took longest, and how busy the machine was with all that runs on it."""
+    slowest = sorted(taken, reverse=True)[:SLOWEST] if len(taken) > 1 else []
+    for milliseconds, path in slowest:
+        tell(f"  {milliseconds:7.1f} ms  {unquote(path)}")
+    if slowest:
+        tell(f"  (load {os.getloadavg()[0]:.2f})")
 
 
 async def time_counts(client: AsyncClient, paths: Sequence[str]) -> list[float]:
     """Milliseconds of each count that the rows did not wait for, from the request that fetches it to its piece."""
-    taken: list[float] = []
+    taken: list[tuple[float, str]] = []
     for path in paths:
         if 'hx-trigger="load"' in (await client.get(path)).text:
             start = perf_counter()
             await client.get(path, headers={"HX-Request": "true", "HX-Target": "count"})
-            taken.append((perf_counter() - start) * 1000)
-    return taken or [0.0]
+            taken.append(((perf_counter() - start) * 1000, path))
+    tell_slowest(taken)
+    return [milliseconds for milliseconds, _ in taken] or [0.0]
 
 
 async def time_after_changes(engine: AsyncEngine, client: AsyncClient) -> list[float]:
