@@ -9,18 +9,17 @@ from httpx import AsyncClient, Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.access.trace.export import trace_csv
 from backend.access.trace.schemas import Entry
 from backend.clock import CHINA
-from backend.database.engine import make_engine
 from backend.database.session import owner_unit_of_work
 from backend.main import create_app
 from backend.settings import Settings
 from tests.backend.access.test_signing_in import proof_in
 from tests.backend.web.injections import BY_KIND, CORPUS
 from tests.backend.web_client import anonymous_client, signed_in_client
-from tests.conftest import fresh_database
 from tests.factories import TODAY, make_enterprise
 
 TODAY_AT_NOON = datetime(TODAY.year, TODAY.month, TODAY.day, 12, tzinfo=CHINA)
@@ -44,11 +43,8 @@ TEXT = st.text(max_size=80) | st.sampled_from(CORPUS)
 
 
 @pytest.fixture(scope="module")
-async def one_app(server_url: str, migrated_template: str) -> AsyncGenerator[FastAPI]:
-    async with fresh_database(server_url, migrated_template) as url:
-        engine = make_engine(url)
-        yield create_app(_SETTINGS, engine)
-        await engine.dispose()
+def one_app(one_database: AsyncEngine) -> FastAPI:
+    return create_app(_SETTINGS, one_database)
 
 
 @pytest.fixture(scope="module")

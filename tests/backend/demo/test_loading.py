@@ -10,7 +10,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.clock import today
-from backend.database.engine import make_engine
 from backend.database.session import owner_unit_of_work
 from backend.demo.cli import DEMO_PASSWORD, PEOPLE
 from backend.demo.service import add_people, is_demo, is_loaded, load
@@ -20,19 +19,15 @@ from backend.recognitions.worklists import VIEWS, Asked, list_titles
 from backend.settings import Settings
 from rules.library import library
 from tests.backend.web_client import signed_in_client
-from tests.conftest import fresh_database
 from tests.factories import column, make_enterprise
 
 SIZE = 240
 
 
 @pytest.fixture(scope="module")
-async def demo(server_url: str, migrated_template: str) -> AsyncGenerator[AsyncEngine]:
-    async with fresh_database(server_url, migrated_template) as url:
-        engine = make_engine(url)
-        await load(engine, today(), SIZE)
-        yield engine
-        await engine.dispose()
+async def demo(one_database: AsyncEngine) -> AsyncEngine:
+    await load(one_database, today(), SIZE)
+    return one_database
 
 
 @pytest.fixture(scope="module")

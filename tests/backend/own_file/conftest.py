@@ -12,10 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.clock import today
-from backend.database.engine import make_engine
 from backend.database.session import owner_unit_of_work
 from tests.backend.web_client import signed_in_client
-from tests.conftest import fresh_database
 from tests.factories import make_code, make_enterprise, make_filing, make_recognition
 
 YEAR = today().year - 1
@@ -36,12 +34,9 @@ class Two:
 
 
 @pytest.fixture(scope="module")
-async def engine(server_url: str, migrated_template: str) -> AsyncGenerator[AsyncEngine]:
+def engine(one_database: AsyncEngine) -> AsyncEngine:
     """One database for a file's tests: each makes enterprises of its own, and asks of no others."""
-    async with fresh_database(server_url, migrated_template) as url:
-        opened = make_engine(url)
-        yield opened
-        await opened.dispose()
+    return one_database
 
 
 @pytest.fixture

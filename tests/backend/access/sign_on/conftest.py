@@ -16,12 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.access import service
 from backend.access.sign_on import service as sign_on
-from backend.database.engine import make_engine
 from backend.database.session import owner_unit_of_work
 from backend.main import create_app
 from backend.settings import Settings
 from tests.backend.web_client import ADDRESS, anonymous_client
-from tests.conftest import fresh_database
 
 REPOSITORY = Path(__file__).parents[4]
 CLIENT = {"client_id": "tidu", "client_secret": "a secret of 32 signs and some more"}
@@ -77,14 +75,6 @@ def configured(engine: AsyncEngine, issuer: str, *, opens_accounts: bool = False
         sso_code_claim="credit_code", sso_opens_accounts=opens_accounts,
     )  # fmt: skip
     return create_app(settings, engine)
-
-
-@pytest.fixture(scope="module")
-async def one_database(server_url: str, migrated_template: str) -> AsyncGenerator[AsyncEngine]:
-    async with fresh_database(server_url, migrated_template) as url:
-        opened = make_engine(url)
-        yield opened
-        await opened.dispose()
 
 
 @pytest.fixture
