@@ -58,9 +58,9 @@ class Made:
         """`GET /api/v1/enterprises/{code}`"""
         return self.case.operation.label
 
-    def sent(self, known: Known) -> dict[str, Any]:
-        """The request as httpx takes it."""
-        luck = random.Random(zlib.crc32(f"{self.name} {self.number}".encode()))
+    def sent(self, known: Known, *, aimed: bool = False) -> dict[str, Any]:
+        """The request as httpx takes it; `aimed` puts in what is known wherever it can, and nothing odd."""
+        luck = _Luck(f"{self.name} {self.number}", aimed=aimed)
         path = self.case.operation.path
         for name, value in (self.case.path_parameters or {}).items():
             chosen = _chosen(name.partition(":")[0], unquote(str(value)), known, luck)
@@ -68,14 +68,14 @@ class Made:
             path = path.replace(f"{{{name}}}", quote(str(chosen), safe="").replace(".", "%2E") or "%20")
         asked = [(name, _chosen(name, value, known, luck)) for name, value in dict(self.case.query or {}).items()]
         headers = {name: _header(str(value)) for name, value in dict(self.case.headers or {}).items()}
-        if luck.random() < _LIKELY:
+        if aimed or luck.random() < _LIKELY:
             headers["If-Match"] = "*"
         return {
             "method": self.case.method, "url": path, "headers": headers,
             "params": [(name, _text(value)) for name, value in asked if value is not None], **self._body(known, luck),
         }  # fmt: skip
 
-    def _body(self, known: Known, luck: random.Random) -> dict[str, Any]:
+    def _body(self, known: Known, luck: "_Luck") -> dict[str, Any]:
         body: Any = self.case.body
         if self.case.media_type is None and self.case.method == "POST":
             # A page that reads its form itself says nothing of its fields; some of those that forms have will do.
@@ -154,14 +154,24 @@ def form_fields() -> list[str]:
     return sorted({name for page in written for name in re.findall(r'\bname="([a-z_][\w.]*)"', page)})
 
 
-def _chosen(name: str, value: Any, known: Known, luck: random.Random) -> Any:
+class _Luck(random.Random):
+    """The same for the same request; `is_aimed` leaves nothing to it but which of what is known."""
+
+    def __init__(self, about: str, *, aimed: bool) -> None:
+        super().__init__(zlib.crc32(about.encode()))
+        self.is_aimed = aimed
+
+
+def _chosen(name: str, value: Any, known: Known, luck: _Luck) -> Any:
+    if luck.is_aimed:
+        return luck.choice(known[name]) if name in known else value
     drawn = luck.random()
     if name in known and drawn < _LIKELY:
         return luck.choice(known[name])
     return luck.choice(ODD) if drawn > 1 - _ODD else value
 
 
-def _filled(body: Any, known: Known, luck: random.Random) -> Any:
+def _filled(body: Any, known: Known, luck: _Luck) -> Any:
     if isinstance(body, list):
         return [_filled(one, known, luck) for one in body]
     if isinstance(body, dict):

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -58,13 +59,13 @@ class Writers:
                 self.promised.figures.append((code, number))
 
     async def grant_titles(self) -> None:
-        """Titles of ever other days."""
+        """Titles of ever other days: the same of the same day would be one that is registered already."""
         while not self.stop.is_set():
             number = self.numbers()
+            day = (date(1985, 1, 1) + timedelta(days=number)).isoformat()
             body = {
                 "enterprise": self.codes[number % len(self.codes)], "programme": "hnte", "number": f"GR{number:012}",
-                "granted_on": f"{1990 + number % 30}-{number % 12 + 1:02}-{number % 28 + 1:02}", "notice": "名单",
-                "valid_from": f"{1990 + number % 30}-{number % 12 + 1:02}-{number % 28 + 1:02}",
+                "granted_on": day, "valid_from": day, "notice": "名单",
             }  # fmt: skip
             if await self._sent("/api/v1/recognitions", body):
                 self.promised.certificates.append(body["number"])
