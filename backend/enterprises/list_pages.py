@@ -1,5 +1,7 @@
 """What is done with a list of enterprises as a whole: views saved, and many enterprises changed at once."""
 
+from dataclasses import replace
+from datetime import date
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,10 +17,13 @@ from backend.enterprises.asking import query_of, read_day, read_filters
 from backend.enterprises.bulk import BulkRefused, assign_officer, change_chain
 from backend.enterprises.chains import parse_chains
 from backend.enterprises.columns import figure_column
+from backend.enterprises.officers import officers
 from backend.enterprises.saved_views import delete_view, normal_query, save_view
-from backend.enterprises.search import all_ids
+from backend.enterprises.search import Filters, all_ids, search
 from backend.web.dependencies import Work
+from backend.web.memory import memory_of
 from backend.web.responses import redirect
+from backend.web.templates import render
 from rules.library import library
 
 router = APIRouter()
@@ -43,7 +48,7 @@ class BulkForm(BaseModel):
     #: Those ticked, or all that the list's filters leave.
     whom: Literal["ticked", "all"] = "ticked"
     id: list[int] = []
-    #: How many the list said that there are; if it is another number by now, nothing is done to all.
+    #: How many the list said that there are; if it is another number by now, nothing is done to all. 0: it was not counted.
     total: int = 0
 
 
@@ -75,16 +80,43 @@ async def forget_view(request: Request, session: Work, person: Officer, view_id:
 @router.post("/enterprises/bulk")
 async def change_many(request: Request, session: Work, person: Officer, form: Annotated[BulkForm, Form()]) -> Response:
     """Let many enterprises join a chain or leave it, or let an officer answer for them."""
+    if form.whom == "all" and not form.total:
+        return await _ask(request, session, person, form)
     if form.action == "assign":
         officer_id = _officer(form.officer)
         count = await assign_officer(session, await _meant(session, person, form), officer_id)
         return _back(request, form.query, f"{'released' if officer_id is None else 'assigned'}-{count}")
-    named = parse_chains(form.chain).chains
+    chain, joins = _chain(form.chain), form.action == "add_chain"
+    count = await change_chain(session, await _meant(session, person, form), chain, joins=joins)
+    return _back(request, form.query, f"{'added' if joins else 'left'}-{count}")
+
+
+async def _ask(request: Request, session: AsyncSession, person: PersonSignedIn, form: BulkForm) -> Response:
+    """Count a list that was too long to be counted with its page, and ask whether all of them are meant."""
+    filters, on = _asked(form, person)
+    total = (await search(session, replace(filters, is_counted_out=True), on, library(), memory_of(request))).total
+    if form.action == "assign":
+        number = _officer(form.officer)
+        known = dict(await officers(session, person.region_code, person.park or None))
+        what = f"指定“{known.get(form.officer, form.officer)}”为责任人" if number is not None else "取消责任人"
+    else:
+        what = f"{'加入' if form.action == 'add_chain' else '移出'}产业链“{_chain(form.chain)}”"
+    return render(
+        request, "enterprises/change_many.html", page_title="批量处理", form=form, total=total, what=what,
+        back=f"/enterprises?{normal_query(form.query)}", breadcrumb=[("企业", "/enterprises"), ("批量处理", None)],
+    )  # fmt: skip
+
+
+def _chain(written: str) -> str:
+    named = parse_chains(written).chains
     if len(named) != 1:
         raise BulkRefused("请填写一条产业链的名称，如 高端装备。本次没有修改。")
-    joins = form.action == "add_chain"
-    count = await change_chain(session, await _meant(session, person, form), named[0], joins=joins)
-    return _back(request, form.query, f"{'added' if joins else 'left'}-{count}")
+    return named[0]
+
+
+def _asked(form: BulkForm, person: PersonSignedIn) -> tuple[Filters, date]:
+    asked = dict(parse_qsl(form.query))
+    return read_filters(asked, person), read_day(asked.get("on", "")) or today()
 
 
 def _officer(written: str) -> int | None:
@@ -99,9 +131,8 @@ async def _meant(session: AsyncSession, person: PersonSignedIn, form: BulkForm) 
     """The enterprises that a form speaks of. Raises BulkRefused: none, or the list is another by now."""
     ids = form.id
     if form.whom == "all":
-        asked = dict(parse_qsl(form.query))
-        on = read_day(asked.get("on", "")) or today()
-        ids = await all_ids(session, read_filters(asked, person), on, library())
+        filters, on = _asked(form, person)
+        ids = await all_ids(session, filters, on, library())
         if len(ids) != form.total:
             raise BulkRefused(
                 f"名单已有变化：打开时 {form.total:,} 家，现在 {len(ids):,} 家。本次没有修改，请刷新名单，核对后再操作。"

@@ -108,7 +108,7 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
         rung_choices=_RUNG_CHOICES, sections=Industries.load().sections, chains=chains, parks=parks,
         programmes=programme_choices(rules), query=query_of(request), following=following, preceding=preceding, names=names,
         kept=[one for one in request.query_params.multi_items() if one[0] not in PLACE | {"columns", "done"} and one[1]],
-        views=await views_for(session, person), may_write=person.role.may_write, outcomes=_OUTCOMES, sorts=[*_SORT_LABELS, *_figure_sorts(columns)], sort=chosen.figure.id if chosen.figure else chosen.sort, heads=_heads(request, columns, chosen), is_piece=is_htmx(request),
+        views=await views_for(session, person), may_write=person.role.may_write, outcomes=_OUTCOMES, sorts=[*_SORT_LABELS, *_figure_sorts(columns)], sort=chosen.figure.id if chosen.figure else chosen.sort, heads=_heads(request, columns, chosen), is_piece=is_htmx(request), is_count=piece == "count",
         messages=[("good", told(done))] if told(done) else [],
     )  # fmt: skip
 

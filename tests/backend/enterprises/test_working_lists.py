@@ -403,6 +403,26 @@ async def test_nothing_is_done_to_a_list_that_has_changed_since(city: AsyncClien
     assert await in_chain(engine) == []
 
 
+async def test_all_of_a_list_that_nobody_counted_are_counted_and_asked_for_first(
+    city: AsyncClient, engine: AsyncEngine
+):
+    all_there = await ids_of(engine, f"e.region_code = '{DISTRICT}'")
+    asked = await bulk(city, whom="all", query=f"region={DISTRICT}", total="0")
+    assert (asked.status_code, await in_chain(engine)) == (200, [])
+    assert "名单全部共 <strong>5</strong> 家企业，将加入产业链“高端装备”" in asked.text
+    confirmed = dict(re.findall(r'<(?:input type="hidden"|button[^>]*) name="(\w+)" value="([^"]*)"', asked.text))
+    answer = await city.post("/enterprises/bulk", data=confirmed)
+    assert answer.headers["location"].endswith("done=added-5")
+    assert await in_chain(engine) == all_there
+
+
+@pytest.mark.parametrize("officer", ["none", ""])
+async def test_before_it_is_asked_what_is_to_be_done_is_looked_at(city: AsyncClient, officer: str):
+    asked = await bulk(city, whom="all", query="", total="0", action="assign", officer=officer)
+    told = "名单全部共 <strong>11</strong> 家企业，将取消责任人" if officer else "请选择责任人"
+    assert told in asked.text
+
+
 @pytest.mark.parametrize(("given", "part"), [({}, "还没有选中企业"), ({"id": "1", "chain": "甲、乙"}, "一条产业链")])
 async def test_what_is_not_said_clearly_is_not_done(city: AsyncClient, given: dict[str, str], part: str):
     answer = await bulk(city, **given)
@@ -552,7 +572,7 @@ async def test_a_list_that_no_index_counts_is_counted_so_far_only(city: AsyncCli
         monkeypatch.setattr(searching, name, value)
     page = (await city.get("/enterprises?q=泰州&sort=code")).text
     assert "共 4 家企业以上" in page
-    assert "名单全部" not in page
+    assert ('<option value="all">名单全部</option>' in page, 'name="total" value="0"' in page) == (True, True)
     seen = re.findall(r'name="id" value="(\d+)"', page)
     while link := re.search(r'href="([^"]+cursor=[^"]+)" rel="next"', page):
         page = (await city.get(link[1].replace("&amp;", "&"))).text
@@ -577,6 +597,7 @@ async def test_in_a_large_registry_the_count_that_takes_long_comes_after_the_row
     assert asked is not None
     piece = (await city.get(asked[1].replace("&amp;", "&"), headers={"HX-Request": "true", "HX-Target": "count"})).text
     assert ("共 11 家企业，" in piece, 'name="id"' in piece, "hx-trigger" in piece) == (True, False, False)
+    assert 'name="total" value="11" hx-swap-oob="true"' in piece
     assert "共 11 家企业，" in (await city.get(path)).text
 
 
