@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Final, TypeVar
 
 from backend.enterprises.chains import parse_chains
@@ -55,6 +55,8 @@ _FIGURES_OF_IDENTITY: Final = {"enterprise_name", "uscc"}
 _PLAIN_TYPES: Final = frozenset({Type.MONEY, Type.NUMBER, Type.HEADCOUNT, Type.COUNT, Type.PERCENT})
 #: Below this a number needs no question about its unit.
 _PLAIN_BELOW: Final = 1_000_000_000
+#: 100 亿 in 万元.
+_LARGE_AMOUNT: Final = 1_000_000
 #: Six decimals of 万元 are whole fen; with the point.
 _MOST_DECIMALS: Final = 7
 
@@ -147,7 +149,7 @@ class TableReader:
             result.append(reader.damaged() or read(reader))
             if not self.keeps_cells:
                 # The sheet is read once; what was read of it need not be held beside what was made of it.
-                self.table.sheet.rows[row.number - 1] = []
+                self.table.sheet.let_go(row.number - 1)
         return result
 
     # What is decided for a column once ---------------------------------------------------------------
@@ -201,12 +203,24 @@ class TableReader:
 
     def _looks_like_yuan(self, column: Column) -> bool:
         """Whether half of a column's amounts, read in 万元, would be more than 100 亿: nobody's ledger is like that."""
-        amounts = sorted(
-            abs(amount)
-            for row in self.table.sheet.rows[self.table.head[1] + 1 : self.table.end]
-            if column.index < len(row) and (amount := _bare_number(row[column.index])) is not None and amount != 0
-        )
-        return bool(amounts) and amounts[len(amounts) // 2] > 1_000_000
+        amounts, large = self._amounts[column.index]
+        return amounts > 0 and amounts - large <= amounts // 2
+
+    @cached_property
+    def _amounts(self) -> dict[int, list[int]]:
+        """Of each column of amounts without a unit: how many there are, and how many are more than a million."""
+        # All columns at once: of a large sheet only some rows are laid out at a time.
+        found = {
+            column.index: [0, 0]
+            for column in self.table.figures
+            if column.unit is None and column.indicator is not None and column.indicator.type is Type.MONEY
+        }
+        for row in self.table.sheet.rows[self.table.head[1] + 1 : self.table.end]:
+            for index, counted in found.items():
+                if index < len(row) and (amount := _bare_number(row[index])) is not None and amount != 0:
+                    counted[0] += 1
+                    counted[1] += abs(amount) > _LARGE_AMOUNT
+        return found
 
     def year_of(self, column: Column) -> int | None:
         """The year of a column's figures as head and title have it."""

@@ -6,9 +6,11 @@ not by patterns, because a file may be written by anybody.
 """
 
 import posixpath
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 from xml.parsers import expat
 
@@ -152,6 +154,124 @@ def _percent_styles(archive: zipfile.ZipFile, parts: Mapping[str, str]) -> froze
     return frozenset(styles)
 
 
+class Style(Enum):
+    """What a number in a cell is shown as."""
+
+    PLAIN = "a number"
+    PERCENT = "a percentage"
+    DAY = "a whole day"
+    UNKNOWN = "a time of day, a span, or what is not known here"
+
+
+#: Numbers of formats that every program knows: numbers and texts, then days.
+_BUILT_IN_PLAIN: Final = frozenset({*range(9), 11, 12, 13, *range(37, 45), 48, 49})
+_BUILT_IN_DAYS: Final = frozenset({14, 15, 16, 17})
+_PLAIN_FORMAT: Final = re.compile(r'(?:[0#?.,_()\-+* $¥￥;/]|"[^"%]*"|\\.|General|@)+')
+_DAY_FORMAT: Final = re.compile(
+    r'(?:\[\$-[0-9A-F]+\])?y{2,4}[-/.\\"年]+m{1,2}[-/.\\"月]+d{1,2}["日]*(?:;@)?', re.IGNORECASE
+)
+
+
+def cell_styles(archive: zipfile.ZipFile) -> list[Style]:
+    """What each of a workbook's cell styles, by number, shows a number as."""
+    parts = {part.lower(): part for part in archive.namelist()}
+    if "xl/styles.xml" not in parts:
+        return []
+    formats: dict[str, str] = {}
+    styles: list[Style] = []
+    is_inside = False
+    wanted = frozenset({"numFmt", "cellXfs", "cellStyles", "dxfs", "cellStyleXfs", "xf"})
+    for name, attributes in _elements(archive, parts["xl/styles.xml"], wanted):
+        if name == "numFmt":
+            formats[attributes.get("numFmtId", "")] = attributes.get("formatCode", "")
+        elif name == "xf":
+            if is_inside:
+                styles.append(_style_of(attributes.get("numFmtId", "0"), formats))
+        else:
+            is_inside = name == "cellXfs"
+    return styles
+
+
+def _style_of(number: str, formats: Mapping[str, str]) -> Style:
+    code = formats.get(number)
+    if code is None:
+        known = int(number) if number.isascii() and number.isdigit() else -1
+        if number in _BUILT_IN_PERCENT:
+            return Style.PERCENT
+        return Style.PLAIN if known in _BUILT_IN_PLAIN else Style.DAY if known in _BUILT_IN_DAYS else Style.UNKNOWN
+    if _DAY_FORMAT.fullmatch(code):
+        return Style.DAY
+    if _PLAIN_FORMAT.fullmatch(code):
+        return Style.PLAIN
+    return Style.PERCENT if _PLAIN_FORMAT.fullmatch(code.replace("%", "")) else Style.UNKNOWN
+
+
+def counts_from_1904(archive: zipfile.ZipFile) -> bool:
+    """Whether the workbook's days count from 1904 on."""
+    parts = {part.lower(): part for part in archive.namelist()}
+    found = _elements(archive, parts["xl/workbook.xml"], frozenset({"workbookPr"}))
+    return any(attributes.get("date1904", "").lower() in _TRUE for _, attributes in found)
+
+
+@dataclass(frozen=True)
+class DescribedSheet:
+    """A sheet as the workbook lists it."""
+
+    name: str
+    part: str
+    is_hidden: bool
+
+
+def described_sheets(archive: zipfile.ZipFile) -> list[DescribedSheet]:
+    """The sheets of cells in their order; those of charts alone are left out."""
+    parts = {part.lower(): part for part in archive.namelist()}
+    elements = _elements(archive, parts["xl/workbook.xml"], frozenset({"sheet"}))
+    hidden = {one.get("name", "") for _, one in elements if one.get("state", "visible") != "visible"}
+    return [
+        DescribedSheet(name, part, name in hidden)
+        for name, part in _sheet_parts(archive, parts)
+        if part.lower().startswith("xl/worksheets/")
+    ]
+
+
+def shared_texts(archive: zipfile.ZipFile) -> list[str]:
+    """The texts that cells share, those in several scripts put together; how they are read aloud is left out."""
+    parts = {part.lower(): part for part in archive.namelist()}
+    texts: list[str] = []
+    if "xl/sharedstrings.xml" in parts:
+        _parse(archive, parts["xl/sharedstrings.xml"], _TextScanner(texts).parser)
+    return texts
+
+
+class _TextScanner:
+    """Goes once through the shared texts."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self._texts, self._pieces = texts, list[str]()
+        self._is_aloud = False
+        self.parser = _parser()
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+
+    def _start(self, name: str, _: dict[str, str]) -> None:
+        local = _local(name)
+        if local == "si":
+            self._pieces = []
+        elif local == "rPh":
+            self._is_aloud = True
+        elif local == "t" and not self._is_aloud:
+            self.parser.CharacterDataHandler = self._pieces.append
+
+    def _end(self, name: str) -> None:
+        local = _local(name)
+        if local == "t":
+            self.parser.CharacterDataHandler = None
+        elif local == "rPh":
+            self._is_aloud = False
+        elif local == "si":
+            self._texts.append("".join(self._pieces))
+
+
 class _SheetScanner:
     """Goes once through a sheet; a call an element, so it does as little as it can."""
 
@@ -206,7 +326,7 @@ class _SheetScanner:
             letters = place.rstrip(_DIGITS)
             column = self._columns.get(letters)
             if column is None:
-                column = self._columns[letters] = _column(letters)
+                column = self._columns[letters] = index_of_column(letters)
             self._column = column
             self._row = int(place[len(letters) :] or 1) - 1
         else:
@@ -253,7 +373,8 @@ def _number(text: str | None, otherwise: int = 1) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else otherwise
 
 
-def _column(letters: str) -> int:
+def index_of_column(letters: str) -> int:
+    """The 0-based column of a letter as a file has it: A → 0. Raises UnreadableXml."""
     index = 0
     for letter in letters.upper():
         if not "A" <= letter <= "Z" or index > 1_000_000:

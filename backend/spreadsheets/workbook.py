@@ -14,9 +14,8 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
@@ -31,7 +30,10 @@ from python_calamine import (
     ZipError,
 )
 
+from backend.spreadsheets.cell_types import Cell, LostValue, PercentCell
 from backend.spreadsheets.legacy_excel import PasswordNeeded, Unreadable, read_xls
+from backend.spreadsheets.packed_rows import PackedRows
+from backend.spreadsheets.plain_sheet import TooMany, is_large, merged_regions, plain_sheets
 from backend.spreadsheets.sheet_xml import SheetFacts, UnreadableXml, sheet_facts
 
 #: Bytes in a megabyte, as Excel users count.
@@ -46,22 +48,8 @@ DEFAULT_LIMIT_MEGABYTES: Final = 50
 Kind = Literal["xlsx", "xls", "csv"]
 
 
-class LostValue(str):
-    """A cell whose value is gone: an error such as `#DIV/0!`, or a formula that was never calculated."""
-
-    __slots__ = ()
-
-
-class PercentCell(float):
-    """A number in a cell formatted as a percentage: 0.125, which the user sees as 12.5%."""
-
-    __slots__ = ()
-
-
 _INVISIBLE: Final = "\u200b\ufeff"
 _INVISIBLE_OR_BLANK: Final = _INVISIBLE + " \t\r\n\u3000\xa0"
-
-Cell = str | int | float | bool | date | datetime | time | timedelta
 
 
 class WorkbookError(Exception):
@@ -107,7 +95,7 @@ class Sheet:
     """One sheet: `rows[0]` is Excel's row 1, and `rows[0][0]` its A1."""
 
     name: str
-    rows: list[list[Cell]]
+    rows: Sequence[list[Cell]]
     is_hidden: bool = False
     merges: tuple[Merge, ...] = ()
     #: 1-based numbers of rows that Excel does not show.
@@ -118,6 +106,13 @@ class Sheet:
     def is_empty(self) -> bool:
         """Whether no cell holds anything."""
         return not any(not is_blank(cell) for row in self.rows for cell in row)
+
+    def let_go(self, index: int) -> None:
+        """A row, and all before it, was read and will not be asked for again."""
+        if isinstance(self.rows, PackedRows):
+            self.rows.let_go(index)
+        elif isinstance(self.rows, list):
+            self.rows[index] = []
 
 
 @dataclass(frozen=True)
@@ -231,6 +226,9 @@ def _open_xlsx(content: bytes, name: str) -> Workbook:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             _refuse_other_archives(archive, name)
             _refuse_bomb(archive, name)
+            plain = _plain_sheets(archive, name) if is_large(archive) else None
+            if plain is not None:
+                return Workbook(name, "xlsx", plain)
             facts = _measured_sheets(archive, name)
     except (
         UnreadableXml,
@@ -287,6 +285,30 @@ def _encrypted(name: str) -> EncryptedWorkbook:
     )
 
 
+def _plain_sheets(archive: zipfile.ZipFile, name: str) -> tuple[Sheet, ...] | None:
+    """The sheets of a large workbook that is written plainly, row by row; None where it is not."""
+    try:
+        found = plain_sheets(archive, MOST_CELLS)
+    except TooMany as error:
+        raise _too_wide(name, error.sheet, error.rows, error.columns) from error
+    if found is None:
+        return None
+    return tuple(
+        Sheet(
+            one.name, one.rows, one.is_hidden, _merges(merged_regions(one)), frozenset(one.hidden_rows),
+            frozenset(_letters(one.hidden_columns)),
+        )
+        for one in found
+    )  # fmt: skip
+
+
+def _too_wide(name: str, sheet: str, rows: int, columns: int) -> OversizedWorkbook:
+    return OversizedWorkbook(
+        f"“{name}”的工作表“{sheet}”用到了第 {rows:,} 行、{column_letter(columns - 1)} 列，"
+        "多数单元格是空的。请删去数据以外的行和列（选中后“删除”），保存后重新上传。"
+    )
+
+
 def _measured_sheets(archive: zipfile.ZipFile, name: str) -> dict[str, SheetFacts]:
     """What each sheet's XML says; a sheet that would not fit into memory is refused here."""
     known: dict[str, SheetFacts] = {}
@@ -294,10 +316,7 @@ def _measured_sheets(archive: zipfile.ZipFile, name: str) -> dict[str, SheetFact
         if sheet in known:
             raise _broken(name)
         if facts.rows * facts.columns > MOST_CELLS:
-            raise OversizedWorkbook(
-                f"“{name}”的工作表“{sheet}”用到了第 {facts.rows:,} 行、{column_letter(facts.columns - 1)} 列，"
-                "多数单元格是空的。请删去数据以外的行和列（选中后“删除”），保存后重新上传。"
-            )
+            raise _too_wide(name, sheet, facts.rows, facts.columns)
         known[sheet] = facts
     return known
 

@@ -19,7 +19,7 @@ LEDGER: list[list[Any]] = [
 
 
 def _rows(content: bytes) -> list[list[Cell]]:
-    return open_workbook(content).sheets[0].rows
+    return list(open_workbook(content).sheets[0].rows)
 
 
 def test_only_the_bad_rows_come_back_with_their_reasons(read: Read) -> None:
