@@ -70,17 +70,18 @@ async def _rebuild_all(engine: "AsyncEngine") -> dict[str, Any]:
     from backend.database.session import owner_unit_of_work
     from backend.enterprises.queries import codes_of, portions_of_ids
     from backend.filings import service
-    from backend.plans.kept import rebuild_kept_counts
+    from backend.plans.kept import recheck_kept_counts, settle_kept_counts
     from rules.library import library
 
-    count, differing = 0, list[str]()
+    count, differing, counts_differing = 0, list[str](), 0
     async for portion in portions_of_ids(engine, PORTION):
         async with owner_unit_of_work(engine) as session:
             found = await service.rebuild(session, portion, library().catalogue)
             differing += (await codes_of(session, found)).values()
+            counts_differing += await recheck_kept_counts(session, portion)
         count += len(portion)
     async with owner_unit_of_work(engine) as session:
-        counts_differing = await rebuild_kept_counts(session)
+        counts_differing += await settle_kept_counts(session)
     return {"enterprises": count, "differing": differing, "counts_differing": counts_differing}
 
 

@@ -1,9 +1,11 @@
 """Counting the enterprises of targets: by set, day and region; by the definition, or out of what is kept (`kept`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.asked_days import Asked
@@ -14,6 +16,25 @@ from backend.plans.sets import Sets, sets_of
 from backend.plans.territory import Division, Territory
 from backend.subregisters.queries import declarations
 from rules.plan import Mode, ShareOfEnterprises, Target
+
+
+@asynccontextmanager
+async def joining_sets(session: AsyncSession) -> AsyncGenerator[None]:
+    """Let sets be joined by looking up or by hashing, never by comparing all with all.
+
+    PostgreSQL takes the sets of `sets` for a few rows, whatever they hold, and would keep them at hand to compare each
+    enterprise of the registry with: nothing with ten rows, minutes with twenty thousand.
+    """
+    await session.execute(_KEEP_AT_HAND, {"value": "off"})
+    try:
+        yield
+    finally:
+        # A transaction that failed plans nothing any more.
+        with suppress(DBAPIError):
+            await session.execute(_KEEP_AT_HAND, {"value": "on"})
+
+
+_KEEP_AT_HAND = text("SELECT set_config('enable_material', :value, true)")
 
 
 @dataclass
@@ -154,22 +175,14 @@ async def _count(session: AsyncSession, sets: Mapping[str, Sets], asked: Asked, 
     union = " UNION ALL ".join(
         f"SELECT {number} AS part, x.enterprise_id, x.days FROM ({sql}) x" for number, (_, _, sql) in enumerate(parts)
     )
-    found = await session.execute(
-        text(
-            "SELECT s.part, e.region_code, m.regions, s.days, count(*)"
-            f" FROM ({living(union, asked, 'part')}) s JOIN enterprise e ON e.id = s.enterprise_id"
-            f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
-            " WHERE s.days <> 0 GROUP BY s.part, e.region_code, m.regions, s.days"
-        ),
-        asked.parameters,
+    statement = (
+        "SELECT s.part, e.region_code, m.regions, s.days, count(*)"
+        f" FROM ({living(union, asked, 'part')}) s JOIN enterprise e ON e.id = s.enterprise_id"
+        f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
+        " WHERE s.days <> 0 GROUP BY s.part, e.region_code, m.regions, s.days"
     )
+    async with joining_sets(session):
+        found = await session.execute(text(statement), asked.parameters)
     for number, region_now, regions, days, enterprises in found:
         name, part, _ = parts[number]
         tallies[name].add(part, regions or (), region_now, days, enterprises)
-
-
-async def count_in(session: AsyncSession, target: Target, asked: Asked, territory: Territory, mode: Mode | None) -> int:
-    """How long a target's list of enterprises in a territory is on the first of the days."""
-    modes = {} if mode is None else {target.id: mode}
-    tallies = (await count_targets(session, [target], asked, modes)).get(target.id)
-    return 0 if tallies is None else tallies.count("counted", territory, "", 0)

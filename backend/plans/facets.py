@@ -142,6 +142,23 @@ class Within:
         return "".join(f" AND {one}" for one in found)
 
     @property
+    def kept_conditions(self) -> str:
+        """SQL on a `{row}` of what is kept beforehand: of enterprises that never moved, by what they are now."""
+        found: list[str] = []
+        if self.park:
+            found.append("{row}.park = :in_park")
+        if self.chain:
+            found.append("{row}.chains = '{{}}'" if self.chain == NOTHING else ":in_chain = ANY({row}.chains)")
+        if self.industry:
+            found.append("{row}.industry = ANY(CAST(:in_industries AS text[]))")
+        return "".join(f" AND {one}" for one in found)
+
+    @property
+    def asks_for_traits(self) -> bool:
+        """Whether it asks for more than the place."""
+        return bool(self.chain or self.industry)
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """What the conditions name."""
         found: dict[str, Any] = {}

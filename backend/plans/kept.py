@@ -5,14 +5,14 @@ each enterprise and programme, and adds up in `title_tally` by place and span. W
 enterprises: who ever ended, moved with a day, or proved to be another's file is counted apart, by the definition itself.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.asked_days import Asked, between, one_day
-from backend.plans.sets import is_plain
+from backend.plans.sets import either, is_plain, population
 from rules.plan import CountHolders, Mode, Population, ShareOfEnterprises, Target, Window
 
 #: More enterprises than this are not counted apart: all are then counted by the definition.
@@ -122,39 +122,137 @@ def _ids(asked: Asked, ids: Sequence[int]) -> str:
 
 
 def population_kept(target: Target) -> Population | None:
-    """What a ratio is taken of, where that is told by enterprises' own rows and chains alone."""
+    """What a ratio is taken of, where what is kept tells it: by enterprises' traits alone, or as a `Mixed`."""
     match target.count:
-        case ShareOfEnterprises(share_of=wanted) if is_plain(wanted):
+        case ShareOfEnterprises(share_of=wanted) if is_plain(wanted) or mixed(wanted) is not None:
             return wanted
         case _:
             return None
 
 
+@dataclass(frozen=True)
+class Mixed:
+    """A population of which one part is few, and another holds titles: large enterprises, or holders above scale."""
+
+    few: tuple[Population, ...]
+    holding: tuple[Population, ...]
+
+
+def mixed(wanted: Population) -> Mixed | None:
+    """The parts of a population that is no plain one; None where what is kept does not tell them."""
+    if wanted.any_of and wanted != Population(any_of=wanted.any_of):
+        return None
+    parts = wanted.any_of or (wanted,)
+    few = tuple(one for one in parts if one.large_medium_industrial and not one.holds)
+    holding = tuple(one for one in parts if one.holds and not one.large_medium_industrial)
+    if len(few) + len(holding) < len(parts) or any(one.any_of for one in parts) or not holding:
+        return None
+    return Mixed(few, holding)
+
+
 async def kept_wholes(session: AsyncSession, asked: Asked, wanted: Population, apart: Sequence[int]) -> list[KeptCount]:
-    """How many belong to a plain population, by region, without those that are counted apart; on each day as many."""
+    """How many belong to a population, by region and day, without those that are counted apart."""
+    parameters = Asked(asked.days, asked.known_at)
+    of_parts = mixed(wanted)
+    if of_parts is None:
+        statement = (
+            f"SELECT r.region_code, sum(r.enterprises) FROM ({plain_rows(parameters, wanted, apart)}) r GROUP BY 1"
+        )
+        found = await session.execute(text(statement), parameters.parameters)
+        # Plain populations have no days.
+        return [one for region, enterprises in found for one in _told(region, [enterprises] * len(asked.days))]
+    sums = ", ".join(f"count(*) FILTER (WHERE h.days >> {number} & 1 = 1)" for number in range(len(asked.days)))
+    rows = mixed_rows(parameters, of_parts, apart)
+    found = await session.execute(
+        text(f"SELECT h.region_code, {sums} FROM ({rows}) h GROUP BY h.region_code"), parameters.parameters
+    )
+    return [one for region, *counts in found for one in _told(region, counts)]
+
+
+#: By what lists are narrowed and told apart; tables of what is kept have it beside their rows.
+TRAITS = "region_code, park, industry, chains"
+
+
+def plain_rows(asked: Asked, wanted: Population, apart: Sequence[int]) -> str:
+    """(traits, enterprises) of a plain population; rows add up."""
+    belongs = belonging(wanted)
+    return (
+        f"SELECT {TRAITS}, t.enterprises FROM enterprise_tally t WHERE {belongs.format(row='t')}"
+        f" UNION ALL SELECT {TRAITS}, -1 FROM counted_enterprise n"
+        f" WHERE n.enterprise_id = ANY({_ids(asked, apart)}) AND {belongs.format(row='n')}"
+    )
+
+
+def belonging(wanted: Population) -> str:
+    """Whether a `{row}` of what is kept belongs to a plain population, as far as that goes by traits."""
     conditions = ["TRUE"]
     conditions += ["{row}.is_above_scale"] if wanted.above_scale_industrial else []
-    conditions += ["{row}.is_in_chain"] if wanted.in_chain else []
-    belongs = " AND ".join(conditions)
-    found = await session.execute(
-        text(
-            "SELECT r.region_code, sum(r.enterprises) FROM ("
-            f" SELECT t.region_code, t.enterprises FROM enterprise_tally t WHERE {belongs.format(row='t')}"
-            " UNION ALL SELECT n.region_code, -1 FROM counted_enterprise n"
-            f" WHERE n.enterprise_id = ANY(CAST(:apart AS bigint[])) AND {belongs.format(row='n')}"
-            ") r GROUP BY r.region_code"
-        ),
-        {"apart": list(apart)},
+    conditions += ["{row}.chains <> '{{}}'"] if wanted.in_chain else []
+    return " AND ".join(conditions)
+
+
+def mixed_rows(asked: Asked, wanted: Mixed, apart: Sequence[int]) -> str:
+    """(traits, enterprise_id, days) of a mixed population, each enterprise once."""
+    few = few_of(asked, wanted)
+    others = f" AND NOT (s.enterprise_id = ANY({_ids(asked, apart)}))" if apart else ""
+    held = " OR ".join(
+        f"({spanning(asked, one.holds).format(row='s')} AND {belonging(one).format(row='s')})" for one in wanted.holding
     )
-    return [
-        KeptCount(region, number, enterprises) for region, enterprises in found for number in range(len(asked.days))
-    ]
+    traits = TRAITS.replace("region_code", "s.region_code").replace(" ", " s.")
+    return (
+        f"WITH few AS MATERIALIZED ({few})"
+        f" SELECT {traits}, s.enterprise_id, {asked.all} AS days FROM few f"
+        f" JOIN counted_enterprise s ON s.enterprise_id = f.enterprise_id WHERE TRUE{others}"
+        f" UNION ALL SELECT {traits}, s.enterprise_id, {_days_of_spans(wanted)} AS days FROM title_span s"
+        f" WHERE ({held}) AND s.enterprise_id NOT IN (SELECT enterprise_id FROM few){others}{_once(wanted, traits)}"
+    )
+
+
+def few_of(asked: Asked, wanted: Mixed) -> str:
+    """The part of a mixed population that the definition tells."""
+    if not wanted.few:
+        return "SELECT CAST(NULL AS bigint) AS enterprise_id, 0 AS days WHERE FALSE"
+    return either(*(population(asked, one) for one in wanted.few))
+
+
+def _programmes(wanted: Mixed) -> set[str]:
+    return {name for one in wanted.holding for name in one.holds}
+
+
+def _days_of_spans(wanted: Mixed) -> str:
+    days = between("s.first_on", "s.last_on")
+    return days if len(_programmes(wanted)) == 1 else f"bit_or({days})"
+
+
+def _once(wanted: Mixed, traits: str) -> str:
+    # Spans of one programme never overlap: a day finds an enterprise once anyway.
+    return "" if len(_programmes(wanted)) == 1 else f" GROUP BY s.enterprise_id, {traits}"
+
+
+async def recheck_kept_counts(session: AsyncSession, enterprises: Iterable[int]) -> int:
+    """Hold what is kept of some enterprises against what it is worked out of, and mend it, as the owner.
+
+    Whoever writes of one of them waits until the transaction ends; others do not. Returns how many were wrong.
+    """
+    found = await session.execute(text("SELECT recheck_counts(CAST(:ids AS bigint[]))"), {"ids": list(enterprises)})
+    return found.scalar_one()
+
+
+async def settle_kept_counts(session: AsyncSession) -> int:
+    """Hold the sums against what they are the sums of, and lay together what is alike, as the owner; nobody waits for it.
+
+    Returns how many sums were wrong.
+    """
+    return (await session.execute(text("SELECT settle_tallies()"))).scalar_one()
 
 
 async def rebuild_kept_counts(session: AsyncSession) -> int:
-    """Count all anew, as the owner. Returns how many rows had not been what they should be."""
+    """Count all anew, as the owner, of a registry that nobody uses meanwhile.
+
+    Returns how many rows had not been what they should be.
+    """
     found = await session.execute(
-        text("SELECT rebuild_title_spans() + rebuild_counted_enterprises() + rebuild_listed_tally()")
+        text("SELECT rebuild_counted_enterprises() + rebuild_title_spans() + rebuild_listed_tally()")
     )
     # Rows that are asked for together then lie together: a quarter of the time.
     for table in ("title_tally", "title_span"):

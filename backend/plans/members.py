@@ -1,22 +1,33 @@
 """The list behind a number: the enterprises, or the things of a sub-register, read from the number's own subquery."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.database.session import reckons
+from backend.database.session import P, T, Work, reckons
 from backend.plans.asked_days import Asked
-from backend.plans.counting import count_in, moved_sql
+from backend.plans.counting import joining_sets, moved_sql
 from backend.plans.facets import EVERYWHERE, By, Part, Within
-from backend.plans.kept import counted_apart, programmes_kept, spanning
+from backend.plans.kept import counted_apart
+from backend.plans.kept_lists import (
+    MOST_ASKED,
+    KeptList,
+    enterprises_in,
+    kept_list,
+    lengths,
+    page_in,
+    told_apart,
+)
 from backend.plans.living import living
 from backend.plans.register_sets import things, wanted_of
 from backend.plans.sets import Sets, sets_of
-from backend.plans.territory import Division, territory_of
+from backend.plans.territory import Division, Territory, territory_of
 from backend.subregisters.queries import entries_of_things
 from backend.subregisters.schemas import Entry
 from rules.plan import Mode, Target
@@ -54,7 +65,17 @@ class Members:
     total: int
 
 
+def _joins_sets(work: Work[P, T]) -> Callable[Concatenate[AsyncSession, P], Coroutine[Any, Any, T]]:
+    @wraps(work)
+    async def joined(session: AsyncSession, *args: P.args, **named: P.kwargs) -> T:
+        async with joining_sets(session):
+            return await work(session, *args, **named)
+
+    return joined
+
+
 @reckons
+@_joins_sets
 async def members(
     session: AsyncSession,
     target: Target,
@@ -71,14 +92,17 @@ async def members(
 ) -> Members | None:
     """The enterprises that a target counts on a day, by region and name; None where it counts no enterprises.
 
-    The list is read from the very subquery that the number is counted from.
+    The list is read from the very subquery that the number is counted from; a page of it out of what is kept, where
+    that tells the list.
     """
-    if limit is not None and part == "counted" and within == EVERYWHERE and programmes_kept(target, mode):
-        apart = await counted_apart(session)
-        if apart is not None:
-            asked = Asked((on,), known_at, division)
-            return await _out_of_what_is_kept(session, target, asked, region, mode, apart, limit, offset)
-    listed = _listed(target, Asked((on,), known_at, division), region, mode, part, within)
+    asked = Asked((on,), known_at, division)
+    if limit is not None and (apart := await counted_apart(session)) is not None:
+        kept = kept_list(asked, target, mode, part, within, apart)
+        if kept is not None:
+            defined = _listed(target, asked, region, mode, part, within, among=apart) if apart else None
+            territory = territory_of(region or target.region, asked.placed_on)
+            return await _page(session, kept, defined, territory, apart, limit, offset)
+    listed = _listed(target, asked, region, mode, part, within)
     if listed is None:
         return None
     source, parameters = listed
@@ -93,89 +117,71 @@ async def members(
     total = rows[0].total if rows else 0
     if not rows and offset:
         # Beyond the last page the window has nothing to stand on.
-        first = await members(
-            session,
-            target,
-            on,
-            region=region,
-            known_at=known_at,
-            mode=mode,
-            part=part,
-            within=within,
-            division=division,
-            limit=1,
-        )
-        total = first.total if first is not None else 0
+        beyond = await session.execute(text(f"SELECT count(*){source}"), parameters)
+        total = beyond.scalar_one()
     return Members(tuple(Member(*row[:4]) for row in rows), total)
 
 
-async def _out_of_what_is_kept(
+async def _page(
     session: AsyncSession,
-    target: Target,
-    asked: Asked,
-    region: str | None,
-    mode: Mode | None,
+    kept: KeptList,
+    defined: tuple[str, dict[str, Any]] | None,
+    territory: Territory,
     apart: Sequence[int],
     limit: int,
     offset: int,
 ) -> Members:
-    """A part of the list of holders, which is not put in order as a whole for it.
+    """A part of a list that is not put in order as a whole for it: how long it is in each region says where to look."""
+    others = {} if defined is None else await _by_region(session, defined)
+    counts = Counter(others)
+    counts.update({code: many for code, many in (await lengths(session, kept)).items() if territory.contains(code)})
+    rows: list[Member] = []
+    before = 0
+    for code in sorted(counts):
+        first, last = max(offset - before, 0), min(offset + limit - before, counts[code])
+        before += counts[code]
+        if first < last:
+            of_others = defined if others.get(code) else None
+            rows += await _of_region(session, kept, of_others, apart, code, counts[code], first, last)
+    return Members(tuple(rows), before)
 
-    Where many of those who are in order anyway hold the title, they are asked one by one until there are enough; where
-    few do, the few are looked up. Who is counted apart is listed by the definition, and joins them.
-    """
-    territory = territory_of(region or target.region, asked.placed_on)
-    total = await count_in(session, target, Asked(asked.days, asked.known_at, asked.division), territory, mode)
-    if total <= offset:
-        return Members((), total)
-    holding = spanning(asked, programmes_kept(target, mode)).format(row="s")
-    likely = (limit + offset) * await _enterprises(session) // total
-    held = _walked(holding) if likely <= MOST_ASKED else _gathered(holding)
-    asked.parameters["low"], asked.parameters["high"] = territory.bounds
-    columns = f"e.id, {_code(asked.known_at)} AS credit_code, e.name"
-    shown = "ORDER BY 4, 3, 1 LIMIT :upto"
-    others = f" AND e.id <> ALL(CAST({asked.add(list(apart))} AS bigint[]))" if apart else ""
-    parts = [f"(SELECT {columns}, e.region_code{held}{others} AND {_HERE.format('e.region_code')} {shown})"]
-    if apart and (listed := _listed(target, asked, region, mode, "counted", EVERYWHERE, among=apart)) is not None:
-        parts.append(f"(SELECT {columns}, p.region_code{listed[0]} {shown})")
-    places = {"codes": list(territory.codes), "like": f"{territory.prefix}%"}
+
+async def _by_region(session: AsyncSession, defined: tuple[str, dict[str, Any]]) -> dict[str, int]:
+    source, parameters = defined
+    found = await session.execute(text(f"SELECT p.region_code, count(*){source} GROUP BY p.region_code"), parameters)
+    return {key: int(many) for key, many in found}
+
+
+async def _of_region(
+    session: AsyncSession,
+    kept: KeptList,
+    defined: tuple[str, dict[str, Any]] | None,
+    apart: Sequence[int],
+    region: str,
+    many: int,
+    first: int,
+    last: int,
+) -> list[Member]:
+    """Those of the list in a region from one place to another, by name. Who is counted apart joins them."""
+    columns = f"e.id, {_code(kept.asked.known_at)} AS credit_code, e.name"
+    is_common = last * await enterprises_in(session, region) <= MOST_ASKED * many
+    parts = [f"({page_in(kept, columns, apart, is_common=is_common)})"]
+    if defined is not None:
+        parts.append(f"(SELECT {columns}{defined[0]} AND p.region_code = :region ORDER BY e.name, e.id LIMIT :upto)")
     found = await session.execute(
-        text(
-            f"SELECT * FROM ({' UNION ALL '.join(parts)}) u"
-            " ORDER BY u.region_code, u.name, u.id LIMIT :limit OFFSET :offset"
-        ),
-        {**asked.parameters, **places, "limit": limit, "offset": offset, "upto": limit + offset},
+        text(f"SELECT * FROM ({' UNION ALL '.join(parts)}) u ORDER BY u.name, u.id LIMIT :many OFFSET :first"),
+        kept.asked.parameters
+        | ({} if defined is None else defined[1])
+        | {"region": region, "upto": last, "first": first, "many": last - first},
     )
-    return Members(tuple(Member(*row) for row in found), total)
+    return [Member(id_, code, name, region) for id_, code, name in found]
 
 
-#: So many enterprises are asked one by one in less than a moment.
-MOST_ASKED = 50_000
 _HERE = "({0} = ANY(CAST(:codes AS text[])) OR {0} LIKE :like)"
 
 
-def _walked(holding: str) -> str:
-    # A question for each row: joined, all holders would be gathered before the first is shown.
-    return (
-        " FROM enterprise e WHERE e.region_code BETWEEN :low AND :high"
-        f" AND (SELECT true FROM title_span s WHERE s.enterprise_id = e.id AND {holding} LIMIT 1)"
-    )
-
-
-def _gathered(holding: str) -> str:
-    return (
-        f" FROM (SELECT DISTINCT s.enterprise_id FROM title_span s WHERE {holding}) h"
-        " JOIN enterprise e ON e.id = h.enterprise_id WHERE e.region_code BETWEEN :low AND :high"
-    )
-
-
-async def _enterprises(session: AsyncSession) -> int:
-    """About how many there are, as PostgreSQL remembers it."""
-    found = await session.execute(text("SELECT reltuples FROM pg_class WHERE oid = 'enterprise'::regclass"))
-    return max(round(found.scalar_one()), 0)
-
-
 @reckons
+@_joins_sets
 async def tally(
     session: AsyncSession,
     target: Target,
@@ -190,14 +196,23 @@ async def tally(
     division: Division = Division.THEN,
 ) -> list[Part] | None:
     """The same list counted by park, chain or industry, the most first; None where no enterprises are counted."""
-    listed = _listed(target, Asked((on,), known_at, division), region, mode, part, within, by)
+    asked = Asked((on,), known_at, division)
+    apart = await counted_apart(session)
+    kept = None if apart is None else kept_list(asked, target, mode, part, within, apart, traits=by is not By.PARK)
+    listed = _listed(target, asked, region, mode, part, within, by, None if kept is None else apart)
     if listed is None:
         return None
     source, parameters = listed
-    found = await session.execute(
-        text(f"SELECT {by.key_sql} AS key, count(*) AS enterprises{source} GROUP BY 1 ORDER BY 2 DESC, 1"), parameters
-    )
-    return [Part(by, row.key, row.enterprises) for row in found]
+    counts = Counter[str]()
+    if kept is not None:
+        here = _HERE.format("{row}.region_code")
+        counts.update(await told_apart(session, kept, by, here, {name: parameters[name] for name in ("codes", "like")}))
+    if kept is None or apart:
+        found = await session.execute(
+            text(f"SELECT {by.key_sql} AS key, count(*) AS enterprises{source} GROUP BY 1"), parameters
+        )
+        counts.update({key: int(many) for key, many in found})
+    return [Part(by, key, many) for key, many in sorted(counts.items(), key=lambda one: (-one[1], one[0]))]
 
 
 def _listed(

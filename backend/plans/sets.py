@@ -54,8 +54,9 @@ def holders(
     window: Window = Window.ON_DAY,
     since: date | None = None,
     among: Sequence[int] | None = None,
+    of: str = "",
 ) -> str:
-    """Enterprises that hold any of the programmes; with `among` only of those.
+    """Enterprises that hold any of the programmes; with `among` only of those, with `of` only the one of a row.
 
     - On a day: valid that day (its last printed day included, the day of revocation not), named on the programme's
       latest list by then, or named on any list by then.
@@ -67,6 +68,8 @@ def holders(
     conditions = [f"r.programme = ANY({named})", asked.known("r")]
     if among is not None:
         conditions.append(f"r.enterprise_id = ANY(CAST({asked.add(list(among))} AS bigint[]))")
+    if of:
+        conditions.append(f"r.enterprise_id = {of}")
     first, last, editions = "r.valid_from", _LAST_DAY, ""
     # A title that passed over when an enterprise was split keeps its day of grant, and counts here since it did.
     granted = "greatest(r.granted_on, CASE WHEN r.kind = 'transferred' THEN r.valid_from END)"
@@ -261,18 +264,47 @@ def is_plain(wanted: Population) -> bool:
     return not (wanted.large_medium_industrial or wanted.holds or wanted.any_of)
 
 
-def lying_in(one: str, wanted: Population) -> str:
-    """What of a set lies in a plain population: each is looked up, for the population is by far the larger."""
-    conditions = ["TRUE"]
+def lying_in(one: str, wanted: Population, asked: Asked) -> str:
+    """What of a set lies in a population: each is looked up, for the population is by far the larger."""
+    return f"SELECT h.enterprise_id, h.days & ({_belonging(asked, wanted, 'h.enterprise_id')}) AS days FROM ({one}) h"
+
+
+def _belonging(asked: Asked, wanted: Population, of: str) -> str:
+    """The mask of the days on which the enterprise of a row belongs to a population."""
+    conditions: list[str] = []
     if wanted.above_scale_industrial:
-        conditions.append("(SELECT e.is_above_scale FROM enterprise e WHERE e.id = h.enterprise_id)")
+        conditions.append(f"(SELECT e.is_above_scale FROM enterprise e WHERE e.id = {of})")
     if wanted.in_chain:
-        conditions.append("(SELECT TRUE FROM enterprise_chain c WHERE c.enterprise_id = h.enterprise_id LIMIT 1)")
-    return f"SELECT h.enterprise_id, h.days FROM ({one}) h WHERE {' AND '.join(conditions)}"
+        conditions.append(f"(SELECT TRUE FROM enterprise_chain c WHERE c.enterprise_id = {of} LIMIT 1)")
+    if wanted.large_medium_industrial:
+        conditions.append(f"{_is_large_or_medium(of)} AND {_is_industry(of)}")
+    found = [f"CASE WHEN {' AND '.join(conditions)} THEN {asked.all} ELSE 0 END"] if conditions else []
+    if wanted.holds:
+        found.append(f"coalesce((SELECT x.days FROM ({holders(asked, wanted.holds, of=of)}) x), 0)")
+    if wanted.any_of:
+        found.append(" | ".join(f"({_belonging(asked, part, of)})" for part in wanted.any_of))
+    return " & ".join(f"({one})" for one in found)
+
+
+def _is_large_or_medium(of: str) -> str:
+    """Whether the size stated for the latest year of the enterprise of a row is large or medium."""
+    return (
+        f"(SELECT z.size_class IN {_LARGE} FROM fact_yearly z WHERE z.enterprise_id = {of} AND z.size_class IS NOT NULL"
+        " ORDER BY z.year DESC LIMIT 1)"
+    )
+
+
+def _is_industry(of: str) -> str:
+    # Mining, manufacturing and utilities.
+    return f"(SELECT left(e.industry_code, 2) BETWEEN '06' AND '46' FROM enterprise e WHERE e.id = {of})"
+
+
+#: Written as the index of 0059 has it.
+_LARGE = "('large', 'medium')"
 
 
 def population(asked: Asked, wanted: Population, among: Sequence[int] | None = None) -> str:
-    """Enterprises for which everything holds that is written of a population; with `among` of a plain one only those."""
+    """Enterprises for which everything holds that is written of a population; with `among` only those of them."""
     conditions: list[str] = []
     ids = "" if among is None else f" = ANY(CAST({asked.add(list(among))} AS bigint[]))"
     if wanted.in_chain:
@@ -282,22 +314,20 @@ def population(asked: Asked, wanted: Population, among: Sequence[int] | None = N
         where = f" WHERE e.is_above_scale{ids and f' AND e.id{ids}'}"
         conditions.append(f"SELECT e.id AS enterprise_id, {asked.all} AS days FROM enterprise e{where}")
     if wanted.large_medium_industrial:
-        conditions.append(_large_or_medium_industry(asked))
+        conditions.append(_large_or_medium_industry(asked, ids))
     if wanted.holds:
-        conditions.append(holders(asked, wanted.holds))
+        conditions.append(holders(asked, wanted.holds, among=among))
     if wanted.any_of:
-        conditions.append(either(*(population(asked, part) for part in wanted.any_of)))
+        conditions.append(either(*(population(asked, part, among) for part in wanted.any_of)))
     return both(*conditions)
 
 
-def _large_or_medium_industry(asked: Asked) -> str:
-    """By the size stated for the latest year; mining, manufacturing and utilities are industry."""
+def _large_or_medium_industry(asked: Asked, ids: str) -> str:
+    """By the size stated for the latest year, asked of the few that ever were large or medium."""
     return (
-        f"SELECT z.enterprise_id, {asked.all} AS days FROM ("
-        " SELECT DISTINCT ON (y.enterprise_id) y.enterprise_id, y.size_class FROM fact_yearly y"
-        " WHERE y.size_class IS NOT NULL ORDER BY y.enterprise_id, y.year DESC) z"
-        " JOIN enterprise e ON e.id = z.enterprise_id"
-        " WHERE z.size_class IN ('large', 'medium') AND left(e.industry_code, 2) BETWEEN '06' AND '46'"
+        f"SELECT l.enterprise_id, {asked.all} AS days FROM (SELECT DISTINCT y.enterprise_id FROM fact_yearly y"
+        f" WHERE y.size_class IN {_LARGE}{ids and f' AND y.enterprise_id{ids}'}) l"
+        f" WHERE {_is_large_or_medium('l.enterprise_id')} AND {_is_industry('l.enterprise_id')}"
     )
 
 
@@ -318,7 +348,7 @@ def sets_of(target: Target, asked: Asked, mode: Mode | None = None, among: Seque
         target: what is counted.
         asked: the days and the knowledge.
         mode: another way of counting holders than the plan's.
-        among: of holders, and of the plain whole of a ratio, only those; where others are counted otherwise.
+        among: of holders, and of the whole of a ratio, only those; where others are counted otherwise.
     """
     match target.count:
         case CountHolders(holds=programmes, mode=printed):
@@ -328,13 +358,9 @@ def sets_of(target: Target, asked: Asked, mode: Mode | None = None, among: Seque
         case CountByFigure(figure=indicator, at_least=amount):
             return Sets(reaching(asked, indicator, amount))
         case ShareOfEnterprises() as share:
-            having = hosting(asked, share.having, share.numerator)
-            said = having_said(asked, share.numerator)
-            if is_plain(share.share_of):
-                whole = population(asked, share.share_of, among)
-                return Sets(lying_in(having, share.share_of), whole, lying_in(said, share.share_of))
-            whole = population(asked, share.share_of)
-            return Sets(both(whole, having), whole, both(whole, said))
+            having = lying_in(hosting(asked, share.having, share.numerator), share.share_of, asked)
+            said = lying_in(having_said(asked, share.numerator), share.share_of, asked)
+            return Sets(having, population(asked, share.share_of, among), said)
         case _:
             return None
 

@@ -23,6 +23,7 @@ from backend.plans.queries import plan_report, workbench_plans
 from backend.plans.rollup import roll_up
 from tests.bench.figure import Figure, percentile
 from tests.bench.large_registry import loaded
+from tests.bench.plan_lists import figures_of, measure_lists
 
 TIMES = 20
 
@@ -32,6 +33,7 @@ def figures() -> Iterator[Figure]:
     found = loaded(measure_plans)
     for name, goal in GOALS.items():
         yield Figure(f"{name}, p95", percentile(found[name], 95), "ms", goal)
+    yield from figures_of(loaded(measure_lists))
 
 
 GOALS = {
