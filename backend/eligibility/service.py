@@ -190,7 +190,7 @@ def _row(enterprise_id: int, programme: str, answer: Answer, run_id: int) -> tup
     least, most = answer.score or (None, None)
     return (
         enterprise_id, programme, answer.version.source.version, str(answer.outcome), answer.is_likely, _decimal(least),
-        _decimal(most), answer.failed, answer.unknown, sorted(str(key) for key in answer.missing), answer.as_of, run_id,
+        _decimal(most), list(answer.failed), list(answer.unknown), sorted(str(key) for key in answer.missing), answer.as_of, run_id,
     )  # fmt: skip
 
 
@@ -198,19 +198,29 @@ def _decimal(number: Any) -> Decimal | None:
     return None if number is None else Decimal(number.numerator) / Decimal(number.denominator)
 
 
-_FORGET = "DELETE FROM eligibility WHERE enterprise_id = ANY(:ids) RETURNING enterprise_id, programme, outcome"
+#: What an answer says, and of which day; without the run that found it first.
+_SAYS = slice(_COLUMNS.index("version"), _COLUMNS.index("run_id"))
+_HELD = f"SELECT {', '.join(_COLUMNS[: _SAYS.stop])} FROM eligibility WHERE enterprise_id = ANY(:ids)"
+_FORGET = (
+    "DELETE FROM eligibility WHERE enterprise_id = ANY(:ids) AND concat(enterprise_id, '/', programme) = ANY(:gone)"
+)
 
 
 async def _store(session: AsyncSession, enterprise_ids: Sequence[int], rows: list[tuple[Any, ...]], run_id: int) -> int:
-    found = await ask_about(session, _FORGET, enterprise_ids)
-    before = {(row[0], row[1]): row[2] for row in found}
+    """Write what is answered otherwise than before. Asked again on a day, most is not: each would go into five indexes."""
+    held = {(row[0], row[1]): tuple(row) for row in await ask_about(session, _HELD, enterprise_ids)}
+    fresh = [row for row in rows if held.get((row[0], row[1]), ())[_SAYS] != row[_SAYS]]
+    gone = held.keys() - ({(row[0], row[1]) for row in rows} - {(row[0], row[1]) for row in fresh})
+    if gone:
+        await ask_about(session, _FORGET, enterprise_ids, {"gone": [f"{number}/{name}" for number, name in gone]})
+    before = {key: row[_COLUMNS.index("outcome")] for key, row in held.items()}
     changes = [
         (run_id, row[0], row[1], before.get((row[0], row[1]), ""), row[3])
-        for row in rows
+        for row in fresh
         if before.get((row[0], row[1]), "") != row[3]
     ]
-    if rows:
-        await copy_rows(session, "eligibility", _COLUMNS, rows)
+    if fresh:
+        await copy_rows(session, "eligibility", _COLUMNS, fresh)
     if changes:
         columns = ("run_id", "enterprise_id", "programme", "before", "after")
         await copy_rows(session, "eligibility_change", columns, changes)

@@ -1,7 +1,7 @@
 """The run in columns writes what asking one enterprise after the other writes."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -115,3 +115,35 @@ async def _evaluated(engine: AsyncEngine) -> int:
     async with owner_unit_of_work(engine) as session:
         found = await session.execute(text("SELECT count(DISTINCT enterprise_id) FROM eligibility"))
         return found.scalar_one()
+
+
+async def _versions_of_rows(session: AsyncSession) -> dict[str, tuple[Any, ...]]:
+    """By programme, which version of its row is there, and of which run."""
+    found = await session.execute(text("SELECT programme, CAST(ctid AS text), run_id FROM eligibility"))
+    return {row[0]: (row[1], row[2]) for row in found}
+
+
+async def test_one_asked_again_has_only_those_answers_written_that_are_others_now(session: AsyncSession) -> None:
+    rules = library()
+    enterprise = await make_enterprise(session, industry_code="3450", established_on=date(2015, 3, 1))
+    await make_filing(session, enterprise, {"sales_revenue": 3000, "rd_expense_hnte": 300, "employee_total": 61})
+    first = await evaluate(session, [enterprise], rules, TODAY)
+    before, answers = await _versions_of_rows(session), await rows_of(session)
+
+    assert (await evaluate(session, [enterprise], rules, TODAY)).results == first.results
+    assert await _versions_of_rows(session) == before
+
+    await session.execute(text("UPDATE eligibility SET outcome = 'eligible' WHERE programme = 'hnte'"))
+    await session.execute(text("UPDATE eligibility SET missing = '{a}' WHERE programme = 'tech_sme'"))
+    other = min(before.keys() - {"hnte", "tech_sme"})
+    await session.execute(text("UPDATE eligibility SET programme = 'gone' WHERE programme = :other"), {"other": other})
+    broken = await _versions_of_rows(session)
+    mended = await evaluate(session, [enterprise], rules, TODAY)
+    after = await _versions_of_rows(session)
+    written = {name for name, version in after.items() if broken.get(name) != version}
+    assert (written, await rows_of(session)) == ({"hnte", "tech_sme", other}, answers)
+    assert {name for _, name, *_ in await changes_of(session, mended.run_id)} == {"hnte", other}
+
+    tomorrow = TODAY + timedelta(days=1)
+    await evaluate(session, [enterprise], rules, tomorrow)
+    assert {row["as_of"] for row in (await rows_of(session)).values()} == {tomorrow}
