@@ -123,9 +123,14 @@ EnterpriseReader = Annotated[Caller, Depends(_may("enterprise:read"))]
 ListReader = Annotated[Caller, Depends(_may("list:read"))]
 
 
+#: What a client cannot do without what the tax office said: hold figures against each other, tell those agreed on.
+_WITH_TAX: Final = frozenset({"filing:write", "list:read"})
+
+
 def scope_of(found: Caller) -> Scope:
-    """Which rows a client sees: its district's, or the city's."""
-    return Scope.district(found.region_code) if found.region_code else Scope.city()
+    """What a client's transactions see: rows of its district or the city, tax figures as far as its scopes need them."""
+    rows = Scope.district(found.region_code) if found.region_code else Scope.city()
+    return rows.reading(tax=not _WITH_TAX.isdisjoint(found.scopes), unmasking=False)
 
 
 Work = Callable[[AsyncSession, Any], Awaitable[tuple[int, bytes]]]

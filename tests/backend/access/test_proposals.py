@@ -11,12 +11,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.access.proposals import LIFE
+from backend.access.roles import give_role
+from backend.clock import today
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
 from backend.main import create_app
 from backend.settings import Settings
 from tests.backend.conftest import ClientAs
-from tests.factories import make_code, make_enterprise, make_recognition
+from tests.factories import column, make_code, make_enterprise, make_recognition
 
 CODE = make_code()
 TITLE = {"programme": "hnte", "granted_on": "2025-11-06", "number": "GR202532000001", "notice": "〔2025〕1号"}
@@ -71,6 +73,19 @@ async def test_nobody_confirms_what_they_proposed(engine: AsyncEngine, client_as
     officer = await client_as("city_officer")
     proposal = await propose(officer)
     assert (await officer.post(f"{proposal}/confirm")).status_code == 409
+    assert await titles(engine) == 0
+
+
+async def test_nobody_confirms_it_in_another_of_their_own_roles_either(
+    engine: AsyncEngine, client_as: ClientAs, officer: AsyncClient
+):
+    proposal = await propose(officer)
+    async with owner_unit_of_work(engine) as session:
+        author = (await column(session, "SELECT proposed_by FROM proposal"))[0]
+        role = await give_role(session, author, "reviewer", "", today())
+    assert (await officer.post("/me/role", data={"role_id": str(role.id)})).status_code == 303
+    answer = await officer.post(f"{proposal}/confirm")
+    assert (answer.status_code, "不能确认或退回自己提交的事项" in answer.text) == (409, True)
     assert await titles(engine) == 0
 
 

@@ -21,6 +21,8 @@ from backend.database.roles import APP_ROLE
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
 from backend.eligibility.service import evaluate
+from backend.exchange.clients import Caller
+from backend.exchange.doors import scope_of
 from backend.main import create_app
 from backend.settings import Settings
 from rules.library import library
@@ -313,3 +315,16 @@ async def test_the_trace_tells_of_a_filing_without_its_figures(engine: AsyncEngi
 )  # fmt: skip
 def test_masks_tell_one_from_another_and_no_more(masked: str, expected: str):
     assert masked == expected
+
+
+@pytest.mark.parametrize(
+    ("scope", "reads"),
+    [("enterprise:read", False), ("change:read", False), ("recognition:write", False), ("list:read", True)],
+)
+async def test_a_systems_transactions_read_tax_figures_only_with_a_scope_that_needs_them(
+    engine: AsyncEngine, taxed: int, scope: str, reads: bool
+):
+    caller = Caller("bank", "银行", "credit", REGION, frozenset({scope}), "none", "", 1, 1000)
+    async with unit_of_work(engine, scope_of(caller)) as session:
+        found = await session.execute(text("SELECT source FROM filing ORDER BY source"))
+        assert list(found.scalars()) == (["self_declared", "tax"] if reads else ["self_declared"])
