@@ -100,6 +100,8 @@ class Indicator(Record):
     #: Trusted sources, the most trusted first (keys of `sources` at the head of the file).
     sources: tuple[str, ...] = ()
     nature: Nature = Nature.FIGURE
+    #: Granted to few, to make up for conditions that are not met: while it is open nobody is likely to be eligible.
+    is_exception: bool = False
     choices: dict[str, str] = {}
     fields: tuple[RecordField, ...] = ()
     #: Least and greatest value possible, in the input unit; an unknown value lies between them.

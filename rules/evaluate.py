@@ -233,8 +233,8 @@ class Evaluator:
         return found
 
     def _only_people_are_asked(self, truth: Unknown) -> bool:
-        by_name = self.environment.catalogue.by_name
-        natures = [by_name[key.indicator].nature for key in truth.missing]
+        asked = (self.environment.catalogue.by_name[key.indicator] for key in truth.missing)
+        natures = [indicator.nature for indicator in asked if not indicator.is_exception]
         return bool(natures) and all(nature is not Nature.FIGURE for nature in natures)
 
 

@@ -339,7 +339,10 @@ def _only_people_are_asked(missing: Mapping[FactKey, Mask], environment: Environ
     figures: Mask = False
     others: Mask = False
     for key, mask in missing.items():
-        if environment.catalogue.by_name[key.indicator].nature is Nature.FIGURE:
+        indicator = environment.catalogue.by_name[key.indicator]
+        if indicator.is_exception:
+            continue
+        if indicator.nature is Nature.FIGURE:
             figures = either(figures, mask)
         else:
             others = either(others, mask)
