@@ -2,11 +2,13 @@
 
 import re
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -45,6 +47,22 @@ def test_told_to_stop_it_stops_the_database_too(
     service.send_signal(number)
     assert service.wait(timeout=20) == 0
     assert not (data_folder / "postgresql" / "postmaster.pid").exists()
+
+
+def test_told_to_stop_it_still_answers_what_had_begun(service: subprocess.Popen[str]):
+    place = urlsplit(address(service))
+    body = b'{"programme": "hnte", "as_of": "2026-06-30", "facts": {}}'
+    head = b"POST /api/v1/checks HTTP/1.1\r\nHost: tidu\r\nContent-Type: application/json\r\nConnection: close\r\n"
+    with socket.create_connection((place.hostname, place.port or 0), timeout=20) as line:
+        line.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
+        # One that came later was answered: the service has begun with the first one.
+        with urllib.request.urlopen(f"{place.geturl()}/healthz"):  # noqa: S310
+            pass
+        service.send_signal(signal.SIGTERM)
+        line.sendall(body[10:])
+        answer = b"".join(iter(lambda: line.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200"), answer[:300]
+    assert service.wait(timeout=20) == 0
 
 
 def test_after_a_kill_it_comes_up_again_on_the_same_folder(service: subprocess.Popen[str], data_folder: Path):
