@@ -263,8 +263,9 @@ def _figure(one: SchemeIndicator, facts: Facts, year: int, catalogue: Catalogue)
 def _known(name: str | None, facts: Facts, year: int, catalogue: Catalogue) -> Fraction | None:
     indicator = catalogue.indicator(name or "")
     value: Any = facts.yearly.get(indicator.id, {}).get(year) if indicator is not None else None
-    if indicator is None or not isinstance(value, int | Fraction) or isinstance(value, bool):
+    if indicator is None or not isinstance(value, int | Fraction):
         return None
+    # A statement counts as one where it is true: a flag scores it.
     return Fraction(value) / (FEN_PER_WAN if indicator.type is Type.MONEY else 1)
 
 

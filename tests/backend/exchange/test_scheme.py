@@ -102,6 +102,17 @@ def test_the_bonus_is_capped_by_itself(tmp_path: Path):
     assert points(tmp_path, facts(**KNOWN), most_bonus=4).total == Decimal("88.00")
 
 
+@pytest.mark.parametrize(("said", "given"), [({"2025": True}, 30), ({"2025": False}, 0), ({}, None)], ids=str)
+def test_a_statement_scores_as_a_flag_and_no_is_not_missing(tmp_path: Path, said: dict[str, bool], given: int | None):
+    flag = LOCAL["indicators"][0] | {
+        "indicator": "is_above_scale_industrial", "weights": {"*": 30}, "score": {"kind": "flag"}
+    }  # fmt: skip
+    growth = LOCAL["indicators"][1] | {"weights": {"*": 30}}
+    known = facts(is_above_scale_industrial=said, operating_revenue={"2025": 600})
+    found = points(tmp_path, known, indicators=[flag, growth, LOCAL["indicators"][2]])
+    assert (found.points[0].is_missing, found.points[0].points) == (given is None, given or 0)
+
+
 def test_growth_over_nothing_is_missing(tmp_path: Path):
     found = points(tmp_path, facts(operating_revenue={"2024": 0, "2025": 600}))
     assert found.points[1].is_missing
