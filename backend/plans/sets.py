@@ -151,10 +151,12 @@ def _yearly(asked: Asked, indicator: str, at_least: int, amount: str) -> str:
         )
     # Filings hold money in 万元, as the forms do. A figure that is no number stands above all numbers, and is sorted out here.
     large = f"""(f."values" -> {_literal(indicator)}) >= '{plain(Decimal(at_least) / _FEN_PER_WAN)}'::jsonb"""
-    ever = f"f.enterprise_id IN (SELECT f.enterprise_id FROM {filings(':known_at')} f WHERE {large})"
+    ever = f"SELECT DISTINCT f.enterprise_id FROM {filings(':known_at')} f WHERE {large}"
+    # Of each by itself: joined, the filings of all enterprises would be read for those of a few.
+    of_each = _winners(indicator, "f.enterprise_id = x.enterprise_id")
     return (
         "SELECT w.enterprise_id, w.year, CAST(CAST(w.value #>> '{}' AS numeric) * 1000000 AS bigint) AS value"
-        f" FROM ({_winners(indicator, ever)}) w WHERE jsonb_typeof(w.value) = 'number'"
+        f" FROM ({ever}) x CROSS JOIN LATERAL ({of_each}) w WHERE jsonb_typeof(w.value) = 'number'"
     )
 
 
