@@ -132,9 +132,11 @@ def _items(content: Any) -> list[Any]:
     """The items of a request: an array's, or the one object. Raises BodyRefused."""
     items: list[Any] = content if isinstance(content, list) else [content]  # type: ignore[reportUnknownVariableType]
     if len(items) > MOST_ITEMS:
-        raise BodyRefused(413, "too-many-items", f"一批最多 {MOST_ITEMS} 条，实为 {len(items)} 条，请分批。")
+        raise BodyRefused(
+            413, "too-many-items", f"一批最多 {MOST_ITEMS} 条，实为 {len(items)} 条。", "请分批发送。", f"/{MOST_ITEMS}"
+        )
     if not items:
-        raise BodyRefused(400, "no-items", "数组是空的，没有可报送的内容。")
+        raise BodyRefused(400, "no-items", "数组是空的。", "没有可报送的内容时不必发送。")
     return items
 
 

@@ -21,7 +21,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.scope import Scope
 from backend.database.session import enter_scope, owner_unit_of_work
-from backend.exchange.bodies import BodyRefused, read_json_body, read_limited
+from backend.exchange.bodies import BodyRefused, demand_json, read_json_body, read_limited
 from backend.exchange.clients import SCOPES, Caller, caller_of
 from backend.exchange.gateway import REMEMBERED
 from backend.exchange.idempotency import Kept, fingerprint_of, keep, read_key, recall
@@ -73,11 +73,20 @@ async def turn_away(request: Request, error: Exception) -> Response:
 
 def as_turned(refusal: BodyRefused) -> Turned:
     """A body that cannot be read, as a problem."""
-    titles = {409: "正在处理", 413: "请求太大", 422: "内容不符"}
-    errors = [{"pointer": refusal.pointer, "code": refusal.slug, "detail": refusal.detail}] if refusal.pointer else []
+    titles = {409: "正在处理", 413: "请求太大", 415: "内容类型不支持", 422: "内容不符"}
+    error = {**refusal.where, "code": refusal.slug, "detail": refusal.detail, "remedy": refusal.remedy}
     return Turned(
-        refusal.status, refusal.slug, titles.get(refusal.status, "请求无法识别"), refusal.detail, errors=errors
+        refusal.status,
+        refusal.slug,
+        titles.get(refusal.status, "请求无法识别"),
+        refusal.detail + refusal.remedy,
+        errors=[error],
     )
+
+
+def wrong_parameter(parameter: str, slug: str, detail: str, remedy: str) -> Turned:
+    """A parameter of the address that cannot be as it is."""
+    return as_turned(BodyRefused(422, slug, detail, remedy, parameter=parameter))
 
 
 async def caller(request: Request, engine: Engine, _: Annotated[Any, Depends(_SCHEME)]) -> Caller:
@@ -97,6 +106,7 @@ async def caller(request: Request, engine: Engine, _: Annotated[Any, Depends(_SC
         raise Turned(
             401, "invalid-token", "令牌无效", "令牌不对、已过期或接入方已停用，请重新换取。", {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         )  # fmt: skip
+    request.state.caller = found
     return found
 
 
@@ -143,6 +153,7 @@ async def take(request: Request, engine: Any, found: Caller, work: Work) -> Resp
     """
     started_at, body = datetime.now(UTC), b""
     try:
+        demand_json(request.headers.get("Content-Type", ""))
         body = await read_limited(request.stream(), request.headers.get("Content-Length", ""))
         key = read_key(request.headers.get("Idempotency-Key"))
         content = read_json_body(body)

@@ -157,8 +157,8 @@ def cursor_of(position: int) -> str:
     return base64.urlsafe_b64encode(f"c1:{position}".encode()).decode().rstrip("=")
 
 
-def position_of(cursor: str) -> int:
-    """The place of a cursor; an empty one is the beginning. Raises BodyRefused."""
+def position_of(cursor: str, parameter: str = "since") -> int:
+    """The place of a cursor; an empty one is the beginning. Raises BodyRefused, naming the parameter."""
     if not cursor:
         return 0
     try:
@@ -168,4 +168,10 @@ def position_of(cursor: str) -> int:
             return int(number)
     except (binascii.Error, UnicodeDecodeError, ValueError):
         pass
-    raise BodyRefused(400, "invalid-cursor", "since 不是本接口给出的游标，请用上次应答的 next，或不写从头开始。")
+    raise BodyRefused(
+        400,
+        "invalid-cursor",
+        f"{parameter} 不是本接口给出的游标。",
+        "请用上次应答的 next，或不写从头开始。",
+        parameter=parameter,
+    )

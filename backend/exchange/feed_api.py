@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from backend.database.session import owner_unit_of_work
 from backend.exchange.bodies import BodyRefused
-from backend.exchange.doors import ChangeReader, Subscriber, Turned, as_turned, scope_of
+from backend.exchange.doors import ChangeReader, Subscriber, Turned, as_turned, scope_of, wrong_parameter
 from backend.exchange.feed import (
     MOST_CHANGES,
     TYPES,
@@ -21,11 +21,12 @@ from backend.exchange.feed import (
     put_in_order,
 )
 from backend.exchange.keys import keys_of
+from backend.exchange.logged import LoggedRoute
 from backend.exchange.models import Endpoint
 from backend.exchange.webhooks import SubscriptionRefused, subscribe
 from backend.web.dependencies import CurrentSettings, Engine, reached
 
-router = APIRouter()
+router = APIRouter(route_class=LoggedRoute)
 
 
 class ChangeEvent(BaseModel):
@@ -58,7 +59,9 @@ async def changes(
 ) -> ChangePage:
     """What changed after `since`, in the order of the feed; nothing before it is ever added later."""
     if strange := sorted(set(types or ()) - TYPES.keys()):
-        raise Turned(422, "unknown-type", "填写有误", f"没有变更类型“{strange[0][:60]}”，可用：{'、'.join(TYPES)}。")
+        raise wrong_parameter(
+            "type", "unknown-type", f"没有变更类型“{strange[0][:60]}”。", f"可用：{'、'.join(TYPES)}；不写为全部。"
+        )
     try:
         position = position_of(since)
     except BodyRefused as refusal:
@@ -113,7 +116,13 @@ async def add_subscription(
                 programmes=new.programmes,
             )  # fmt: skip
     except SubscriptionRefused as refusal:
-        raise Turned(422, "subscription-refused", "不能订阅", str(refusal)) from refusal
+        error = {
+            "pointer": refusal.pointer,
+            "code": "subscription-refused",
+            "detail": str(refusal),
+            "remedy": refusal.remedy,
+        }
+        raise Turned(422, "subscription-refused", "不能订阅", f"{refusal}{refusal.remedy}", errors=[error]) from refusal
     assert endpoint.id is not None
     return _shown(endpoint, keys_of(settings).webhook(endpoint.id, endpoint.generation))
 

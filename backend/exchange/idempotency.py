@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.exchange.bodies import BodyRefused
 from backend.exchange.clients import Caller
 
+HEADER: Final = "Idempotency-Key"
 KEPT: Final = timedelta(days=1)
 #: Answers kept for so long are let go, so many at a time, by whoever stores the next one.
 _SWEEP: Final = 100
@@ -35,12 +36,18 @@ def read_key(header: str | None) -> str:
         raise BodyRefused(
             400,
             "idempotency-key-missing",
-            '写入请求须带 Idempotency-Key 头，如 "8e03978e-40d5-43e8-bc93-6894a57f9324"。',
+            "写入请求须带 Idempotency-Key 头。",
+            '请为每个新请求写一个 UUID，如 "8e03978e-40d5-43e8-bc93-6894a57f9324"；重发用原来的。',
+            header=HEADER,
         )
     found = _KEY.fullmatch(header.strip())
     if found is None:
         raise BodyRefused(
-            400, "idempotency-key-invalid", "Idempotency-Key 请用 1 至 255 个可见的 ASCII 字符，建议用 UUID。"
+            400,
+            "idempotency-key-invalid",
+            "Idempotency-Key 应为 1 至 255 个可见的 ASCII 字符。",
+            "请用 UUID。",
+            header=HEADER,
         )
     return found[1]
 
@@ -61,7 +68,11 @@ async def recall(session: AsyncSession, caller: Caller, key: str, fingerprint: s
     )
     if not lock.scalar_one():
         raise BodyRefused(
-            409, "idempotency-in-progress", "同一 Idempotency-Key 的请求正在处理，请稍后以同一键再取结果。"
+            409,
+            "idempotency-in-progress",
+            "同一 Idempotency-Key 的请求正在处理。",
+            "请稍后以同一键再取结果。",
+            header=HEADER,
         )
     found = await session.execute(
         text(
@@ -74,7 +85,13 @@ async def recall(session: AsyncSession, caller: Caller, key: str, fingerprint: s
     if row is None:
         return None
     if row[0] != fingerprint:
-        raise BodyRefused(422, "idempotency-mismatch", "这个 Idempotency-Key 已用于内容不同的请求，请换一个新键。")
+        raise BodyRefused(
+            422,
+            "idempotency-mismatch",
+            "这个 Idempotency-Key 已用于内容不同的请求。",
+            "新的内容请换一个新键。",
+            header=HEADER,
+        )
     return Kept(row[1], bytes(row[2]))
 
 

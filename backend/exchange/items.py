@@ -1,20 +1,21 @@
 """One item of a batch: what it says, or everything that is wrong with it, each with its place and its remedy."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
-from backend.exchange.bodies import escaped
+from backend.exchange.places import escaped
 from backend.filings.projection_tables import holds_none
 from rules.catalogue import Catalogue, Indicator, Period
 from rules.facts import FactError, read_facts
 
-FIRST_YEAR = 1990
+FIRST_YEAR, LAST_YEAR = 1990, 2999
 
 
 class ItemProblem(BaseModel):
@@ -34,7 +35,7 @@ class FilingItem(BaseModel):
     #: The sender's own mark, given back with the result.
     id: Annotated[str, Field(max_length=100)] | int | None = None
     credit_code: Annotated[str, Field(max_length=60, examples=["91321283DEM000014X"])]
-    year: Annotated[int, Field(ge=FIRST_YEAR, le=2999, examples=[2025])] | None = None
+    year: Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR, examples=[2025])] | None = None
     #: The day on which it was said; without it, today.
     received_on: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-05-28"])] | None = None
     #: Indicator → value in the units of the official forms: money in 万元.
@@ -112,26 +113,63 @@ def shaped(kind: Any, raw: Any, judged: Judged) -> Any:
     try:
         return kind.model_validate(raw)
     except ValidationError as problem:
-        for one in problem.errors(include_url=False, include_context=False, include_input=False):
-            path = "".join(f"/{escaped(str(step))}" for step in one["loc"] if step not in ("str", "int"))
-            judged.object_to(path, *_in_words(str(one["type"]), str(one["loc"][-1]) if one["loc"] else ""))
+        told: dict[str, tuple[str, str, str]] = {}
+        for one in problem.errors(include_url=False):
+            # Of a choice of types each is objected to under a name of its own; the place is the same.
+            steps = [str(step) for place, step in enumerate(one["loc"]) if place == 0 or step not in _MEMBERS]
+            told.setdefault("".join(f"/{escaped(step)}" for step in steps), _in_words(one, steps[-1] if steps else ""))
+        for path, words in told.items():
+            judged.object_to(path, *words)
         return None
 
 
-def _in_words(kind: str, name: str) -> tuple[str, str, str]:
-    match kind:
+#: What Pydantic calls the members of a choice of types, behind the field's name.
+_MEMBERS: Final = frozenset({"str", "int", "constrained-str", "constrained-int"})
+
+
+def _in_words(one: Any, name: str) -> tuple[str, str, str]:
+    """The code, what is wrong and what is allowed, and what to do."""
+    context: Mapping[str, Any] = one.get("ctx", {})
+    given = str(one["input"]) if isinstance(one["input"], str | int | float) else ""
+    said = f"，实为“{given[:40]}”" if given else ""
+    match str(one["type"]):
         case "missing":
             return "missing", f"缺少“{name}”。", "请补上后重发这一条。"
         case "extra_forbidden":
             return "unknown-field", f"接口没有“{name[:60]}”这一项。", "请核对拼写，或删去；指标应写在 values 里。"
+        case "string_pattern_mismatch" if "-" not in str(context.get("pattern", "")):
+            return "unknown-region", f"“{name}”应为六位数字{said}。", "请写六位区划代码，如 321282。"
         case "string_pattern_mismatch":
-            return "not-a-day", f"“{name}”不是日期。", "请写成 2026-05-28 这样。"
+            return "not-a-day", f"“{name}”不是日期{said}。", "请写成 2026-05-28 这样。"
         case "greater_than_equal" | "less_than_equal":
-            return "out-of-range", f"“{name}”超出范围。", "年度请写四位年份。"
-        case "too_short" | "too_long" | "string_too_short" | "string_too_long":
-            return "wrong-length", f"“{name}”的长度不对。", "请核对内容；values 至少有一个指标。"
-        case _:
-            return "wrong-type", f"“{name}”的类型不对。", "请对照接口说明的类型：代码和日期用字符串，年度用整数。"
+            return (
+                "out-of-range",
+                f"“{name}”应在 {FIRST_YEAR} 至 {LAST_YEAR} 之间{said}。",
+                "年度请写四位年份，如 2025。",
+            )
+        case "too_short" | "too_long" | "string_too_short" | "string_too_long" as kind:
+            return "wrong-length", f"“{name}”的长度不对：{_length(kind, context)}。", "请核对内容后重发这一条。"
+        case "literal_error":
+            offered = "、".join(re.findall(r"'([^']*)'", str(context.get("expected", ""))))
+            return "wrong-type", f"“{name}”应为 {offered} 之一{said}。", "请改为其中之一。"
+        case kind:
+            wanted = next((words for begins, words in _TYPES.items() if kind.startswith(begins)), "接口说明的类型")
+            return (
+                "wrong-type",
+                f"“{name}”的类型不对，应为{wanted}。",
+                "请对照接口说明的类型：代码和日期用字符串，年度用整数。",
+            )
+
+
+#: How the kind of an error begins → what was wanted.
+_TYPES: Final = {"string": "字符串", "int": "整数", "dict": "对象", "bool": "true 或 false"}
+
+
+def _length(kind: str, context: Mapping[str, Any]) -> str:
+    what = "字" if kind.startswith("string") else "项"
+    if kind.endswith("long"):
+        return f"最多 {context.get('max_length')} {what}"
+    return f"至少 {context.get('min_length')} {what}"
 
 
 def judge_code(written: str, judged: Judged) -> None:

@@ -18,12 +18,13 @@ from backend.exchange.clients import Caller
 from backend.exchange.disclosing import MOST_ROWS, ListPage, disclose
 from backend.exchange.doors import ListReader, Turned, as_turned, leave_scope, scope_of
 from backend.exchange.feed import cursor_of, position_of
+from backend.exchange.logged import LoggedRoute
 from backend.exchange.messages import log_message
 from backend.exchange.models import ExchangeMessage
 from backend.web.dependencies import Engine, reached
 from rules.library import library
 
-router = APIRouter()
+router = APIRouter(route_class=LoggedRoute)
 
 
 class ListField(BaseModel):
@@ -81,7 +82,7 @@ async def list_rows(
         raise Turned(404, "not-found", "没有找到", f"没有与您约定名单“{list_id[:40]}”。")
     started_at = datetime.now(UTC)
     try:
-        after = position_of(cursor)
+        after = position_of(cursor, "cursor")
     except BodyRefused as refusal:
         raise as_turned(refusal) from refusal
     on = today()
@@ -91,6 +92,7 @@ async def list_rows(
         await leave_scope(session)
         body = exact_json(_page(agreed, page, on.isoformat())).encode()
         await log_message(session, _message(request, caller, agreed, body, started_at))
+    request.state.is_logged = True
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

@@ -11,11 +11,12 @@ from sqlalchemy import text
 from backend.clock import today
 from backend.database.session import unit_of_work
 from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
-from backend.exchange.doors import EnterpriseReader, Turned, scope_of
+from backend.exchange.doors import EnterpriseReader, Turned, scope_of, wrong_parameter
 from backend.exchange.known import ids_by_code
+from backend.exchange.logged import LoggedRoute
 from backend.web.dependencies import Engine, reached
 
-router = APIRouter()
+router = APIRouter(route_class=LoggedRoute)
 
 
 class TitleHeld(BaseModel):
@@ -44,7 +45,9 @@ async def registered(engine: Engine, caller: EnterpriseReader, code: str) -> Reg
     try:
         written = parse_credit_code(code).code
     except CreditCodeError as problem:
-        raise Turned(422, "uscc-invalid", "填写有误", str(problem)) from problem
+        raise wrong_parameter(
+            "code", "uscc-invalid", str(problem), "请对照营业执照核对 18 位统一社会信用代码。"
+        ) from problem
     async with reached(unit_of_work(engine, scope_of(caller))) as session:
         number = (await ids_by_code(session, [written])).get(written)
         if number is None:

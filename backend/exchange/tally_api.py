@@ -8,11 +8,12 @@ from pydantic import BaseModel, Field
 
 from backend.clock import today
 from backend.database.session import owner_unit_of_work
-from backend.exchange.doors import AnyCaller, Turned
+from backend.exchange.doors import AnyCaller, wrong_parameter
+from backend.exchange.logged import LoggedRoute
 from backend.exchange.tallying import tallies
 from backend.web.dependencies import Engine, reached
 
-router = APIRouter()
+router = APIRouter(route_class=LoggedRoute)
 #: Days of one question.
 _MOST_DAYS: Final = 92
 
@@ -49,7 +50,12 @@ async def reconciliation(
     last = until or today()
     first = since or last - timedelta(days=6)
     if not 0 <= (last - first).days < _MOST_DAYS:
-        raise Turned(422, "out-of-range", "填写有误", f"from 不能晚于 to，一次最多 {_MOST_DAYS} 天。")
+        raise wrong_parameter(
+            "from",
+            "out-of-range",
+            f"from {first} 至 to {last} 不是可问的一段。",
+            f"from 不能晚于 to，一次最多 {_MOST_DAYS} 天。",
+        )
     async with reached(owner_unit_of_work(engine)) as session:
         found = await tallies(session, first, last, "day", caller.client_id)
     return [DayTally.model_validate(one) for one in found]

@@ -51,7 +51,7 @@ async def tallies(
     """What came in from a day to a day (of China), by sender, address and day or month, the latest first."""
     when = f"date_trunc('{span}', started_at AT TIME ZONE 'Asia/Shanghai')::date"
     picked = (
-        " FROM exchange_message WHERE direction = 'in' AND method = 'POST'"
+        " FROM exchange_message WHERE direction = 'in' AND method = 'POST' AND endpoint <> '/api/v1/subscriptions'"
         " AND started_at >= CAST(:since AS timestamp) AT TIME ZONE 'Asia/Shanghai'"
         " AND started_at < (CAST(:until AS timestamp) + interval '1 day') AT TIME ZONE 'Asia/Shanghai'"
         " AND (CAST(:peer AS text) IS NULL OR peer = :peer)"

@@ -47,9 +47,14 @@ _FAN_OUT: Final = 10_000
 
 
 class SubscriptionRefused(Exception):
-    """An endpoint that cannot be as it was entered."""
+    """An endpoint that cannot be as it was entered: what is wrong, where, and what to do."""
 
     status_code = 422
+
+    def __init__(self, detail: str, remedy: str, pointer: str = "/url") -> None:
+        super().__init__(detail)
+        self.remedy = remedy
+        self.pointer = pointer
 
 
 def sign_webhook(secret: str, webhook_id: str, timestamp: int, body: bytes) -> str:
@@ -65,7 +70,10 @@ async def subscribe(
 ) -> Endpoint:  # fmt: skip
     """Tell an address of changes from now on. Raises SubscriptionRefused."""
     if strange := sorted(set(types) - TYPES.keys()):
-        raise SubscriptionRefused(f"没有变更类型“{'、'.join(strange)}”，可用：{'、'.join(TYPES)}。")
+        place = list(types).index(strange[0])
+        raise SubscriptionRefused(
+            f"没有变更类型“{'、'.join(strange)[:200]}”。", f"可用：{'、'.join(TYPES)}；不写为全部。", f"/types/{place}"
+        )
     await refuse_address(url, hosts)
     found = await session.execute(text("SELECT coalesce(max(position), 0) FROM exchange_change"))
     endpoint = Endpoint(
@@ -93,15 +101,15 @@ async def refuse_address(url: str, hosts: Sequence[str]) -> Destination:
     if host and host in hosts and parts.scheme in ("http", "https"):
         return Destination(url, {}, {})
     if parts.scheme != "https" or not host or parts.username:
-        raise SubscriptionRefused("推送地址应以 https:// 开头；内网地址请管理员列入 TIDU_EXCHANGE_HOSTS。")
+        raise SubscriptionRefused("推送地址应以 https:// 开头。", "内网地址请管理员列入 TIDU_EXCHANGE_HOSTS。")
     try:
         port = parts.port or 443
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as problem:
-        raise SubscriptionRefused(f"推送地址的主机“{host}”解析不了，请核对。") from problem
+        raise SubscriptionRefused(f"推送地址的主机“{host[:100]}”解析不了。", "请核对主机名和端口。") from problem
     addresses = [ipaddress.ip_address(one[4][0]) for one in found]
     if not addresses or any(not one.is_global for one in addresses):
-        raise SubscriptionRefused("推送地址指向内网；如确需推送，请管理员把主机列入 TIDU_EXCHANGE_HOSTS。")
+        raise SubscriptionRefused("推送地址指向内网。", "如确需推送，请管理员把主机列入 TIDU_EXCHANGE_HOSTS。")
     # The name is looked up once: the certificate is still checked against it, the connection goes to what was looked at.
     chosen = addresses[0]
     literal = f"[{chosen}]" if chosen.version == 6 else str(chosen)

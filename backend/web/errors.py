@@ -26,6 +26,7 @@ from starlette.exceptions import HTTPException
 
 from backend.database.errors import StorageError
 from backend.database.session import is_cut_off
+from backend.web.malformed import told_of_each
 from backend.web.responses import is_htmx, protect, redirect, trace_id, wants_json
 from backend.web.templates import render
 from rules.translation import language, marked, say
@@ -34,7 +35,8 @@ log: Final = structlog.stdlib.get_logger(__name__)
 
 
 #: What Starlette and FastAPI say by themselves.
-_FRAMEWORKS: Final = frozenset({*(one.phrase for one in HTTPStatus), "There was an error parsing the body"})
+_UNREAD: Final = "There was an error parsing the body"
+_FRAMEWORKS: Final = frozenset({*(one.phrase for one in HTTPStatus), _UNREAD})
 
 
 class Refusal(Exception):
@@ -73,7 +75,7 @@ class Problem:
     slug: str
     title: str
     detail: str
-    errors: Sequence[Mapping[str, str]] = ()
+    errors: Sequence[Mapping[str, Any]] = ()
     extra: Mapping[str, Any] | None = None
     headers: Mapping[str, str] | None = None
 
@@ -170,6 +172,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     # The frameworks' own words are English; a Chinese detail, or its translation, was written by us for this case.
     ours = None if (error.detail.isascii() and language() == "zh") or error.detail in _FRAMEWORKS else error.detail
+    if error.detail == _UNREAD:
+        ours = say("请求的内容读不出来：JSON 请以 UTF-8 编码，表单请用浏览器的格式，再重发。")
     problem = problem_of_status(error.status_code, ours)
     return tell(
         request,
@@ -179,16 +183,20 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 async def _on_malformed(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    wrong = [
-        {
-            "pointer": "/" + "/".join(str(step) for step in item["loc"]),
-            "code": str(item["type"]),
-            "detail": _in_chinese(str(item["type"]), str(item["msg"])),
-        }
-        for item in error.errors()
-    ]
+    if _is_of_another_kind(request, error):
+        return tell(
+            request, problem_of_status(415, say("请求的内容应是 JSON，请写 Content-Type: application/json 后重发。"))
+        )
+    wrong = told_of_each(error, request.scope.get("route"))
     slug, title, advice = _BY_STATUS[422]
     return tell(request, Problem(422, slug, title, say(advice), errors=wrong))
+
+
+def _is_of_another_kind(request: Request, error: RequestValidationError) -> bool:
+    """Whether a program sent an API's body as something else than JSON: then nothing of it was read."""
+    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    is_whole = any(tuple(one["loc"]) == ("body",) and one["type"] != "missing" for one in error.errors())
+    return is_whole and isinstance(error.body, bytes) and not (kind == "application/json" or kind.endswith("+json"))
 
 
 async def _on_no_database(request: Request, error: Exception) -> Response:
@@ -219,19 +227,3 @@ async def _on_the_unexpected(request: Request, error: Exception) -> Response:
     # Starlette answers this one outside of all middleware.
     protect(answer.headers, trace_id(request))
     return answer
-
-
-def _in_chinese(kind: str, message: str) -> str:
-    if not message.isascii():
-        return message.removeprefix("Value error, ")
-    if kind == "missing":
-        return say("没有填写")
-    if "date" in kind:
-        return say("不是日期，请写成 2026-01-31 这样")
-    if kind.startswith(("int", "float", "decimal", "finite")):
-        return say("不是数字")
-    if kind in {"literal_error", "enum"}:
-        return say("不在可选范围内")
-    if kind.startswith("string_too") or kind == "string_pattern_mismatch":
-        return say("长度或格式不对")
-    return say("格式不对")

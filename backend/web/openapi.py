@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 
 _TEXT: Final = {"type": "string"}
+_COUNT: Final = {"type": "integer", "minimum": 1}
 _PROBLEM: Final[dict[str, Any]] = {
     "type": "object",
     "description": "RFC 9457: what cannot be, where, and what to do next, in Chinese. Further members name what is wrong.",
@@ -13,7 +14,13 @@ _PROBLEM: Final[dict[str, Any]] = {
         "type": _TEXT, "title": _TEXT, "status": {"type": "integer", "minimum": 400, "maximum": 599}, "detail": _TEXT,
         "instance": _TEXT, "trace_id": {**_TEXT, "description": "The log tells the rest under this number."},
         "errors": {"type": "array", "items": {"type": "object", "required": ["detail"], "properties": {
-            "pointer": {**_TEXT, "description": "RFC 6901: where in the request."}, "code": _TEXT, "detail": _TEXT,
+            "pointer": {**_TEXT, "description": "RFC 6901: where in the body; empty for all of it. For a parameter, /query/… or /path/…."},
+            "parameter": {**_TEXT, "description": "The parameter of the address that is meant."},
+            "header": {**_TEXT, "description": "The header that is meant."},
+            "code": _TEXT, "detail": {**_TEXT, "description": "What is wrong and what is allowed."},
+            "remedy": {**_TEXT, "description": "What to do."},
+            "line": _COUNT, "column": {**_COUNT, "description": "In characters."},
+            "offset": {"type": "integer", "minimum": 0, "description": "In bytes, from the beginning of the body."},
         }}},
     },
 }  # fmt: skip

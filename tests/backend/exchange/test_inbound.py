@@ -153,7 +153,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"year": "2025"}, "/year", "wrong-type"), ({"year": 2025.5}, "/year", "wrong-type"),
     ({"year": 12}, "/year", "out-of-range"), ({"received_on": "2025-02-30"}, "/received_on", "not-a-day"),
     ({"received_on": "昨天"}, "/received_on", "not-a-day"), ({"received_on": "2999-01-01"}, "/received_on", "out-of-range"),
-    ({"surprise": 1}, "/surprise", "unknown-field"), ({"note": 7}, "/note", "wrong-type"),
+    ({"surprise": 1}, "/surprise", "unknown-field"), ({"hint": 1}, "/hint", "unknown-field"), ({"note": 7}, "/note", "wrong-type"), ({"note": "x" * 501}, "/note", "wrong-length"),
     ({"values": {"a/b~c": 1}}, "/values/a~1b~0c", "unknown-indicator"),
 ]  # fmt: skip
 
@@ -166,6 +166,11 @@ async def test_what_is_wrong_with_each_item_is_named_with_pointer_and_remedy(
     told = [(one["status"], one["problems"][0]["pointer"], one["problems"][0]["code"]) for one in results]
     assert told == [("refused", f"/{n}{pointer}", word) for n, (_, pointer, word) in enumerate(WRONG)]
     assert all(problem["detail"] and problem["remedy"] for one in results for problem in one["problems"])
+    said = {
+        one["problems"][0]["pointer"].partition("/")[2].partition("/")[2]: one["problems"][0]["detail"]
+        for one in results
+    }
+    assert said["year"] == "“year”应在 1990 至 2999 之间，实为“12”。" and "最多 500 字" in said["note"]
     assert await found(engine, "SELECT count(*) FROM filing") == [0]
 
 
@@ -251,14 +256,96 @@ UNREADABLE = [
     (b'{"a": "\\u0000"}', 400, "invalid-text"), (b'{"a": 1, "a": 2}', 400, "duplicate-name"),
     (b"[" * 100_000, 400, "too-deep"), (b"[" * 20 + b"]" * 20, 400, "too-deep"), (b"[]", 400, "no-items"),
     (b'{"a": ' + b"9" * 5000 + b"}", 400, "number-too-long"), (b"[" + b"1," * 1000 + b"1]", 413, "too-many-items"),
-    (b'"' + b"x" * 10_001 + b'"', 400, "text-too-long"), (b" " * (8 * 1024 * 1024 + 1), 413, "too-large"),
+    (b'"' + b"x" * 10_001 + b'"', 400, "text-too-long"), (b"   ", 400, "invalid-json"), (b" " * (8 * 1024 * 1024 + 1), 413, "too-large"),
 ]  # fmt: skip
 
 
-async def test_a_body_that_nobody_can_read_is_refused_as_a_whole(system: CallingSystem):
+async def test_a_body_that_nobody_can_read_is_refused_as_a_whole_with_the_place_and_the_remedy(system: CallingSystem):
     for body, status, slug in UNREADABLE:
         answer = await system.send("/filings", body)
         assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (status, slug)
+        (error,) = answer.json()["errors"]
+        assert (error["code"], "pointer" in error) == (slug, True) and error["detail"] and error["remedy"]
+
+
+PLACES = [
+    ('[{"a": 1},\n {"b": [1, x]}]', "invalid-json", {"pointer": "/1/b/1", "line": 2, "column": 12, "offset": 22}),
+    ('{"企业": {"a": NaN}}', "invalid-json", {"pointer": "/企业/a", "line": 1, "column": 14, "offset": 17}),
+    ('[{}, {"a/b": 1, "c": {"d": 1, "d": 2}}]', "duplicate-name", {"pointer": "/1/c/d", "line": 1, "column": 31, "offset": 30}),
+    ('{"a": [' + "9" * 41 + "]}", "number-too-long", {"pointer": "/a/0", "line": 1, "column": 8, "offset": 7}),
+    ('{"a": ' + "[" * 5000, "too-deep", {"pointer": "/a" + "/0" * 15, "line": 1, "column": 22, "offset": 21}),
+    ('{"a": 1, "b": "\\ud800"}', "invalid-text", {"pointer": "/b"}), ('[{"a": "x}]', "invalid-json", {"pointer": "/0/a", "line": 1, "column": 8, "offset": 7}),
+    (b'[{"n": 1}, {"n": "\xb9"}]', "invalid-utf8", {"pointer": "/1/n", "line": 1, "column": 19, "offset": 18}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "slug", "place"), PLACES, ids=[str(place) for place in range(len(PLACES))])
+async def test_the_place_in_a_body_is_named_by_pointer_line_column_and_offset(
+    system: CallingSystem, body: str | bytes, slug: str, place: dict[str, Any]
+):
+    answer = await system.send("/filings", body.encode() if isinstance(body, str) else body)
+    (error,) = answer.json()["errors"]
+    assert error["code"] == slug
+    assert {name: value for name, value in error.items() if name not in ("code", "detail", "remedy")} == place
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("text/csv", "实为“text/csv”"), ("", "没有写"), ("application/json; charset=gb18030", "不是 UTF-8")],
+)
+async def test_what_does_not_say_that_it_is_json_is_answered_415(
+    system: CallingSystem, code: str, kind: str, told: str
+):
+    answer = await system.send("/filings", filing(code), **{"Content-Type": kind})
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["header"], told in error["detail"]) == (415, "Content-Type", True)
+    assert "Content-Type: application/json" in error["remedy"] or "UTF-8" in error["remedy"]
+
+
+async def test_json_of_a_kind_of_its_own_in_utf_8_is_taken(system: CallingSystem, code: str):
+    for kind in ("application/vnd.tidu+json", "Application/JSON; charset=UTF-8"):
+        assert (await system.send("/filings", filing(code), **{"Content-Type": kind})).status_code in (200, 201)
+
+
+PARAMETERS = [
+    ("/changes?limit=100000", "limit", "应在 1 至 1000 之间，实为“100000”"), ("/changes?limit=many", "limit", "应为整数，在 1 至 1000 之间，实为“many”"),
+    ("/changes?type=nothing", "type", "没有变更类型“nothing”"), ("/changes?since=!!", "since", "不是本接口给出的游标"),
+    ("/reconciliation?from=yesterday", "from", "应为日期，如 2026-01-31，实为“yesterday”"),
+    ("/reconciliation?from=2026-02-01&to=2026-01-01", "from", "不是可问的一段"), ("/registered/123", "code", "18 位"),
+    ("/lists/points-loan?limit=0", "limit", "应在 1 至 1000 之间，实为“0”"), ("/lists/points-loan?cursor=!!", "cursor", "不是本接口给出的游标"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "parameter", "told"), PARAMETERS, ids=[one[0] for one in PARAMETERS])
+async def test_a_parameter_is_named_with_what_is_allowed(app: FastAPI, path: str, parameter: str, told: str):
+    system = await calling_system(app, lists=("points-loan",))
+    answer = await system.http.get(f"/api/v1{path}")
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code // 100, error["parameter"]) == (4, parameter)
+    assert told in error["detail"] + error["remedy"] and error["remedy"]
+
+
+SUBSCRIPTIONS: list[tuple[Any, int, str, str]] = [
+    ({"url": 7}, 422, "/url", "“url”应为文本，实为“7”"), ({"url": "http://x"}, 422, "/url", "应以 https:// 开头"),
+    ({"url": "https://192.0.2.7", "types": ["nothing"]}, 422, "/types/0", "没有变更类型“nothing”"), ({}, 422, "/url", "没有填写"),
+    ({"url": "https://192.0.2.7", "types": "all"}, 422, "/types", "应为数组"), ({"url": "https://x", "extra": 1}, 422, "/extra", "没有“extra”这一项"),
+    ({"url": "x" * 301}, 422, "/url", "不超过 300 个字"), (b'{"url": \n x}', 422, "", "不是 JSON"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "status", "pointer", "told"), SUBSCRIPTIONS, ids=lambda one: str(one)[:30])
+async def test_a_subscription_that_cannot_be_is_told_with_its_place(
+    system: CallingSystem, content: Any, status: int, pointer: str, told: str
+):
+    answer = await system.send("/subscriptions", content)
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["pointer"], told in error["detail"]) == (status, pointer, True), error
+    assert error["remedy"]
+
+
+async def test_a_subscription_that_does_not_say_that_it_is_json_is_answered_415(system: CallingSystem):
+    answer = await system.send("/subscriptions", {"url": "https://x"}, **{"Content-Type": "text/plain"})
+    assert (answer.status_code, "application/json" in answer.json()["detail"]) == (415, True)
 
 
 async def test_a_huge_exponent_does_not_fill_the_memory(system: CallingSystem, code: str):

@@ -280,7 +280,12 @@ async def test_whoever_is_not_signed_in_is_led_to_the_login_and_back(client: Asy
 async def test_malformed_input_names_every_field(client: AsyncClient):
     answer = await client.get("/api/v1/count?number=many")
     assert answer.status_code == 422
-    assert answer.json()["errors"] == [{"pointer": "/query/number", "code": "int_parsing", "detail": "不是数字"}]
+    assert answer.json()["errors"] == [
+        {
+            "pointer": "/query/number", "parameter": "number", "code": "int_parsing", "detail": "“number”应为整数，实为“many”。",
+            "remedy": "请改正“number”，应为整数。",
+        }
+    ]  # fmt: skip
     assert "没有填写" in (await client.get("/count")).text
 
 
