@@ -46,6 +46,7 @@ UNTRACED: Final = {
     "exchange_record": "what a system sent; taken in as filings, which are traced",
     "exchange_run": "a program's own asking, by the clock",
     "exchange_seal": "append-only and chained itself",
+    "exchange_taken": "what a system sent, until its receipt is drawn up; what was refused stays with that",
     "exchange_unknown_field": "noted by the program itself",
     "exchange_used": "a counter for quotas",
     "webhook_delivery": "the state of a message on its way",
@@ -60,6 +61,7 @@ OMITTED: Final = {
     "enterprise": ("search_text", "match_key", "updated_at", "revision", "rung_order", "rung_until"),
     "enterprise_name": ("match_key",),
     "export_job": ("beat_at", "done", "total"),
+    "exchange_receipt": ("attempts", "next_attempt_at", "last_error"),
     "exchange_system": ("next_due_at", "last_success_at", "last_error", "failures", "open_until"),
     # What was filed stands in the filing, which nobody can change; who audits sees no figures.
     "filing": ("values",),

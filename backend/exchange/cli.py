@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from backend.console import Refused, print_json, settings_of, with_database
-from backend.exchange import lists_cli
+from backend.exchange import lists_cli, log_cli, receipts_cli
 from backend.exchange.simulate_cli import simulate
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 exchange = typer.Typer(no_args_is_help=True, help="与其他系统交换：接入方、拉取、授权、报文日志。")
 client = typer.Typer(no_args_is_help=True, help="可以调用接口的系统。")
-log = typer.Typer(no_args_is_help=True, help="报文日志：导出，离线校验。")
 ON = (
     "按日历拉取，可写多次：monthly:16T02（每月 16 日 2 时）、quarterly:16T02、yearly:06-01T02；"
     "usual 为该系统惯用的日子，none 为不按日历。"
@@ -27,8 +26,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON。")]
 def register(app: typer.Typer) -> None:
     """Put the commands on the command line."""
     exchange.add_typer(client, name="client")
-    exchange.add_typer(log, name="log")
+    log_cli.register(exchange)
     lists_cli.register(exchange)
+    receipts_cli.register(exchange)
     app.add_typer(exchange, name="exchange")
     app.add_typer(simulate, name="simulate")
 
@@ -131,6 +131,9 @@ def system(
     dialect: Annotated[str | None, typer.Option(help="签名方言：city、city-sm3、national。")] = None,
     every: Annotated[int | None, typer.Option(help="每隔多少秒自动拉取；0 为只手工拉取。", min=0)] = None,
     on: Annotated[list[str] | None, typer.Option(help=ON)] = None,
+    report: Annotated[
+        str | None, typer.Option(help="告知拉取结果（回执）的路径，如 /v1/reconciliation；空为对方不能由机器告知。")
+    ] = None,
     pause: Annotated[bool | None, typer.Option("--pause/--resume", help="暂停或恢复。")] = None,
     show_secret: Annotated[bool, typer.Option(help="显示与对方约定的签名密钥。")] = False,
 ) -> None:
@@ -143,7 +146,7 @@ def system(
         async with owner_unit_of_work(engine) as session:
             await set_system(
                 session, name, url=url, key=key, dialect=dialect, every_seconds=every, is_paused=pause,
-                calendar=calendar_of(name, on),
+                calendar=calendar_of(name, on), report_path=report,
             )  # fmt: skip
 
     _told(lambda: with_database(context, work))
@@ -160,6 +163,7 @@ def pull(
     as_json: AsJson = False,
 ) -> None:
     """拉取一个系统；上次中断的从断点接着拉。"""
+    from backend.exchange.carrying import carry_receipts
     from backend.exchange.rehearsal import rehearse
     from backend.exchange.systems import pull_of
     from rules.library import library
@@ -170,7 +174,9 @@ def pull(
                 done = await rehearse(one)
                 return {"counts": dict(done.counts), "changes": [asdict(change) for change in done.changes]}
             run = await one.run()
-            return {"run": run.id, "counts": dict(run.counts)}
+        # Once at once; what the other side does not take is the worker's.
+        await carry_receipts(engine, settings_of(context), library(), name)
+        return {"run": run.id, "counts": dict(run.counts), "told": await receipts_cli.told(engine, run.id)}
 
     result = _told(lambda: with_database(context, work))
     if as_json:
@@ -179,6 +185,8 @@ def pull(
     typer.echo("演练，未写入数据：" if dry_run else f"第 {result['run']} 次拉取完成：")
     for label, number in result["counts"].items():
         typer.echo(f"  {COUNTS.get(label, label)}：{number}")
+    if result.get("told"):
+        typer.echo(f"  告知对方：{result['told']}")
     for one in result.get("changes", ()):
         typer.echo(f"  {one['code']} {one['indicator']} {one['year'] or ''}：{one['before']} → {one['after']}")
 
@@ -333,47 +341,6 @@ def withdraw(context: typer.Context, number: Annotated[int, typer.Argument(help=
 
     _told(lambda: with_database(context, work))
     typer.echo(f"授权 {number} 已撤回。")
-
-
-@log.command("export")
-def export_log(context: typer.Context, to: Annotated[Path, typer.Argument(help="写入的文件（NDJSON）。")]) -> None:
-    """把报文日志连同链和签名导出；先把还没入链的入链。"""
-    from backend.database.session import owner_unit_of_work
-    from backend.exchange.keys import keys_of
-    from backend.exchange.messages import exported, seal_messages
-
-    async def work(engine: "AsyncEngine") -> list[str]:
-        keys = keys_of(settings_of(context))
-        while True:
-            async with owner_unit_of_work(engine) as session:
-                if not await seal_messages(session, keys):
-                    break
-        async with owner_unit_of_work(engine) as session:
-            return await exported(session, keys)
-
-    lines = with_database(context, work)
-    try:
-        to.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    except OSError as problem:
-        raise Refused(f"不能写入 {to}：{problem.strerror}。请换一个位置。") from problem
-    typer.echo(f"已导出 {len(lines) - 1} 条。公钥在第一行，请把它公布在别处，校验时用。")
-
-
-@log.command("verify")
-def verify_log(
-    file: Annotated[Path, typer.Argument(help="导出的日志。")],
-    key: Annotated[str, typer.Option(help="公布的公钥（Base64），不是文件里的那一个。")],
-) -> None:
-    """离线校验导出的日志：改过、缺少、调换的行都会列出。"""
-    from backend.exchange.messages import faults_of_log
-
-    try:
-        faults = list(faults_of_log(file.read_text(encoding="utf-8").splitlines(), key))
-    except (OSError, ValueError, KeyError) as problem:
-        raise Refused(f"{file} 不是导出的报文日志：{problem}。") from problem
-    if faults:
-        raise Refused("\n".join(faults))
-    typer.echo("日志完整，没有发现改动。")
 
 
 def _told(work: Any) -> Any:

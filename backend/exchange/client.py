@@ -10,6 +10,7 @@ is only taken when its signature holds, it is whole, and it holds as many record
     └── Declined            the other side refuses: not tried again
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from pydantic import ValidationError
 
 from backend.exact_json import exact_json
 from backend.exchange.gateway import CITY, Dialect, GatewayRefused, Message
-from backend.exchange.wire import Page, Question, Totals
+from backend.exchange.wire import RUN_HEADER, Page, Question, ReceiptAnswer, Totals
 
 T = TypeVar("T")
 
@@ -81,6 +82,8 @@ class Patience:
     first_wait: float = 0.2
     longest_wait: float = 30.0
     jitter: float = 1.0
+    #: Between the beginnings of two questions, as the other side's limit asks for.
+    between: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,10 @@ class SystemClient:
     patience: Patience = field(default_factory=Patience)
     #: Is told every question, answered or not.
     listener: Listener | None = None
+    #: The run in whose name is asked: the other side can add up what it sent in it.
+    run: str = ""
+    #: From when on the next question may begin, on the loop's clock.
+    _free_at: float = field(default=0.0, init=False)
 
     async def search(self, form: str, question: Question) -> Page:
         """Records of the enterprises that are named. Raises ExchangeFailed."""
@@ -151,6 +158,10 @@ class SystemClient:
         body = exact_json(told).encode()
         await self._ask(_json, "POST", f"/v1/{form}", body, "", {"Idempotency-Key": idempotency_key})
 
+    async def report(self, path: str, receipt: bytes, idempotency_key: str) -> ReceiptAnswer:
+        """Say what became of what was sent, to the address agreed for it. Raises ExchangeFailed."""
+        return await self._ask(_receipt_answer, "POST", path, receipt, "", {"Idempotency-Key": idempotency_key})
+
     async def _ask(
         self, read: Callable[[Answer], T], method: str, path: str, body: bytes, query: str = "",
         headers: dict[str, str] | None = None,
@@ -166,11 +177,14 @@ class SystemClient:
         raise AssertionError("unreachable: the last failure is raised by the loop")
 
     async def _ask_once(self, method: str, path: str, body: bytes, query: str, headers: dict[str, str]) -> Answer:
+        await self._turn()
         credentials, request_id = self.credentials, uuid4().hex
         signed = Message(method, path, query, body)
         # A fresh signature for every attempt: the other side takes each nonce once.
         headers = headers | credentials.dialect.sign(credentials.key, credentials.secret, signed, credentials.service)
         headers |= {"X-Request-ID": request_id, "Content-Type": "application/json", "Accept": "application/json"}
+        if self.run:
+            headers[RUN_HEADER] = self.run
         url, started_at = f"{credentials.url}{path}" + (f"?{query}" if query else ""), datetime.now(UTC)
         answer: Answer | None = None
         try:
@@ -187,6 +201,14 @@ class SystemClient:
         assert answer is not None
         self._judge(answer, method, path, query)
         return answer
+
+    async def _turn(self) -> None:
+        """Wait until the other side's limit allows one more question."""
+        moment = asyncio.get_running_loop().time()
+        due = max(moment, self._free_at)
+        self._free_at = due + self.patience.between
+        if due > moment:
+            await asyncio.sleep(due - moment)
 
     async def _receive(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Answer:
         timeout, whole = self.patience.timeout, bytearray()
@@ -206,7 +228,7 @@ class SystemClient:
             raise Throttled(f"对方要求稍后再试（{status}）。", wait)
         if status >= 500:
             raise Unreachable(f"对方系统出错（{status}），请稍后再试或联系对方。")
-        if status not in (200, 304):
+        if not 200 <= status < 300 and status != 304:
             raise Declined(
                 f"对方拒绝了请求（{status}）：{answer.body[:200].decode(errors='replace')}。请核对地址、密钥和授权。"
             )
@@ -266,6 +288,14 @@ def _totals(answer: Answer) -> Totals:
         raise Unreachable("对方的合计不是约定的格式。") from problem
 
 
+def _receipt_answer(answer: Answer) -> ReceiptAnswer:
+    """What is no comparison is taken for none: that the receipt arrived, the status says."""
+    try:
+        return ReceiptAnswer.model_validate_json(answer.body)
+    except ValidationError:
+        return ReceiptAnswer()
+
+
 def _page(answer: Answer) -> Page:
     try:
         page = Page.model_validate(_json(answer))
@@ -276,8 +306,12 @@ def _page(answer: Answer) -> Page:
     return page
 
 
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _json(answer: Answer) -> Any:
     try:
-        return json.loads(answer.body, parse_float=Decimal)
+        return json.loads(answer.body, parse_float=Decimal, parse_constant=_no_constant)
     except (ValueError, RecursionError) as problem:
         raise Unreachable("对方的应答不完整，不是 JSON。") from problem

@@ -2,7 +2,8 @@
 
 A digest is all that is kept of what only others need to know (a client's secret, a token). A key that we sign with has
 to be had in clear: it is derived from the installation's master secret, its purpose and a generation that counts up
-when it is changed. So the database holds nothing that signs, and a copy of it is worth nothing without the secret.
+when it is changed; one that another side gave us is wrapped under such a key. So the database holds nothing that signs,
+and a copy of it is worth nothing without the secret.
 """
 
 import base64
@@ -13,7 +14,9 @@ import secrets
 from functools import cache
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from backend.settings import Settings
 
@@ -41,6 +44,19 @@ class Keys:
     def system(self, system: str) -> str:
         """The secret agreed with an outside system; the practice simulators' own is not derived."""
         return base64.urlsafe_b64encode(self.derive("system", system)).decode().rstrip("=")
+
+    def wrap(self, system: str, secret: str) -> bytes:
+        """A secret that another side gave us, so that only this installation can read it again, for this system."""
+        nonce = os.urandom(12)
+        return nonce + AESGCM(self.derive("wrap", system)).encrypt(nonce, secret.encode(), system.encode())
+
+    def unwrap(self, system: str, sealed: bytes) -> str:
+        """What was wrapped. Raises ValueError where it was wrapped under another master secret, or for another system."""
+        try:
+            plain = AESGCM(self.derive("wrap", system)).decrypt(sealed[:12], sealed[12:], system.encode())
+        except InvalidTag as problem:
+            raise ValueError("wrapped under another key") from problem
+        return plain.decode()
 
     def seal(self) -> Ed25519PrivateKey:
         """What the chain of messages is signed with; anybody may have its public half."""

@@ -7,12 +7,22 @@ from sqlalchemy import BigInteger, Column, DateTime, Identity, Index, Integer, L
 from sqlmodel import Field, SQLModel
 
 from backend.exchange.columns import json, moment, number, texts
-from backend.exchange.outgoing import Change, Delivery, Disclosure, DisclosureConsent, Endpoint, Outbox, PointsResult
+from backend.exchange.outgoing import (
+    Change,
+    Delivery,
+    Disclosure,
+    DisclosureConsent,
+    Endpoint,
+    ExchangeReceipt,
+    Outbox,
+    PointsResult,
+    Taken,
+)
 
 __all__ = [
-    "Answered", "Change", "Client", "Cursor", "Delivery", "Disclosure", "DisclosureConsent", "Endpoint", "ExchangeMessage",
+    "Answered", "Change", "Client", "Cursor", "Delivery", "Disclosure", "DisclosureConsent", "Endpoint", "ExchangeMessage", "ExchangeReceipt",
     "ExchangeRecord", "ExchangeSeal", "Nonce", "Outbox", "PointsResult", "PullRun", "Reconciliation", "System",
-    "TaxAuthorisation", "Token", "UnknownField", "Used",
+    "SystemSecret", "Taken", "TaxAuthorisation", "Token", "UnknownField", "Used",
 ]  # fmt: skip
 
 # Who comes in ---------------------------------------------------------------------------------------
@@ -107,6 +117,8 @@ class System(SQLModel, table=True):
     url: str = Field(default="", max_length=300)
     key: str = Field(default="", max_length=100)
     dialect: str = Field(default="city", max_length=20)
+    #: Where it wants to be told what became of what it sent, as a path of its address; empty where no machine can tell it.
+    report_path: str = Field(default="", max_length=200)
     is_paused: bool = False
     #: Seconds between two runs; 0 is by hand only.
     every_seconds: int = 0
@@ -118,6 +130,23 @@ class System(SQLModel, table=True):
     #: Runs that failed one after the other; the breaker opens at three.
     failures: int = 0
     open_until: datetime | None = moment(nullable=True)
+    #: Limits, each empty for the connector's own: enterprises in one question, records on one page, seconds until an
+    #: answer is given up, questions a minute.
+    portion: int | None = None
+    page: int | None = None
+    timeout_seconds: int | None = None
+    per_minute: int | None = None
+
+
+class SystemSecret(SQLModel, table=True):
+    """The secret agreed with a system, sealed; only the owner reads it, and no page gives it back."""
+
+    __tablename__ = "exchange_secret"  # type: ignore[assignment]
+
+    system: str = Field(max_length=40, primary_key=True, foreign_key="exchange_system.id")
+    sealed: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    set_at: datetime = moment()
+    set_by: int | None = Field(default=None, sa_type=BigInteger)
 
 
 class PullRun(SQLModel, table=True):

@@ -1,11 +1,11 @@
-"""Tables of what goes out: the feed, webhooks, what others are told by consent, points."""
+"""Tables of what goes out: the feed, webhooks, receipts, what others are told by consent, points."""
 
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Numeric, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import BigInteger, Column, ForeignKey, Identity, Index, Integer, Numeric, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from backend.exchange.columns import json, moment, number, texts
@@ -86,6 +86,59 @@ class Delivery(SQLModel, table=True):
     last_status: int = 0
     last_error: str = ""
     sent_at: datetime | None = moment(nullable=True)
+
+
+# Receipts: what became of what we were sent ---------------------------------------------------------
+
+
+class Taken(SQLModel, table=True):
+    """A record that a run took in or refused; when the run is over, only what was refused stays: the receipt's items."""
+
+    __tablename__ = "exchange_taken"  # type: ignore[assignment]
+
+    run_id: int = Field(sa_column=Column(BigInteger, ForeignKey("exchange_run.id"), primary_key=True))
+    record_id: str = Field(max_length=120, primary_key=True)
+    form: str = Field(max_length=40)
+    revision: int
+    year: int | None = None
+    code: str = Field(default="", max_length=40)
+    #: applied, or why not: see `receipts.py`.
+    fate: str = Field(max_length=30)
+    #: Of the content, where we were let look into it.
+    digest: str = Field(default="", max_length=64)
+
+
+class ExchangeReceipt(SQLModel, table=True):
+    """What a system is told of one run, or a part of it: what came, what was applied, what was refused and why."""
+
+    __tablename__ = "exchange_receipt"  # type: ignore[assignment]
+    __table_args__ = (
+        Index("exchange_receipt_once", "run_id", "part", unique=True),
+        Index("exchange_receipt_due", "system", "next_attempt_at", postgresql_where=text("status = 'waiting'")),
+    )
+
+    id: int | None = number()
+    system: str = Field(max_length=40, foreign_key="exchange_system.id")
+    run_id: int = Field(sa_type=BigInteger, foreign_key="exchange_run.id")
+    part: int
+    parts: int
+    #: Sent along every time: told twice, it counts once.
+    key: str = Field(max_length=64)
+    #: Of each form: what was received and applied, with digests, and refused by reason.
+    sums: list[dict[str, Any]] = Field(
+        default_factory=list[dict[str, Any]], sa_column=Column(JSONB, nullable=False, server_default=text("'[]'"))
+    )
+    #: waiting, told, dead, handed_over.
+    status: str = Field(default="waiting", max_length=20)
+    attempts: int = 0
+    next_attempt_at: datetime = moment()
+    last_error: str = ""
+    told_at: datetime | None = moment(nullable=True)
+    #: Who handed it over, where no machine could.
+    told_by: int | None = Field(default=None, sa_type=BigInteger)
+    #: What the other side found when it compared the sums with its own.
+    answer: dict[str, Any] | None = json(nullable=True)
+    created_at: datetime = moment()
 
 
 # Told by consent -------------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ from fastapi.responses import HTMLResponse, Response
 from backend.exchange import (
     authorisation_pages,
     authorisations,
+    connection_pages,
     list_pages,
     points_pages,
     queries,
+    receipt_pages,
     reconciling_pages,
     schedules,
     system_pages,
@@ -31,8 +33,10 @@ from rules.library import library
 router = APIRouter()
 router.include_router(list_pages.router)
 router.include_router(authorisation_pages.router)
+router.include_router(connection_pages.router)
 router.include_router(system_pages.router)
 router.include_router(reconciling_pages.router)
+router.include_router(receipt_pages.router)
 router.include_router(points_pages.router)
 
 

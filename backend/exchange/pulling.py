@@ -61,6 +61,7 @@ class Pull:
         async with alone(self.engine, self.connector.system):
             async with owner_unit_of_work(self.engine) as session:
                 run = await begin(session, self.connector)
+            self.client.run = str(run.id)
             try:
                 for form in self.connector.forms:
                     if form not in run.done:

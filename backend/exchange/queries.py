@@ -1,7 +1,7 @@
 """Reading the exchange: systems, runs, what is stuck, clients."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -11,6 +11,15 @@ async def rows(session: AsyncSession, query: str, **values: Any) -> Sequence[Map
     """What a query finds, as mappings that outlive the session."""
     found = await session.execute(text(query), values)
     return [dict(row) for row in found.mappings()]
+
+
+#: How far the receipt of the run `r` has come, all its parts together.
+TOLD: Final = (
+    "SELECT count(*) AS parts, count(*) FILTER (WHERE status = 'told') AS told_parts,"
+    " count(*) FILTER (WHERE status = 'dead') AS dead_parts, count(*) FILTER (WHERE status = 'handed_over') AS handed_parts,"
+    " max(told_at) AS told_at, max(attempts) AS attempts, max(last_error) AS untold_why,"
+    " (array_agg(answer ORDER BY part DESC))[1] AS answer FROM exchange_receipt WHERE run_id = r.id"
+)
 
 
 async def clients(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
@@ -31,6 +40,23 @@ async def systems(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
     )
 
 
+_CONNECTION: Final = (
+    "SELECT s.*, s.url <> '' AS is_set_up, k.set_at AS secret_set_at FROM exchange_system s"
+    " LEFT JOIN exchange_secret k ON k.system = s.id"
+)
+
+
+async def connections(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
+    """The systems as they are set up, with since when each has a secret of its own; in an owner's unit of work only."""
+    return await rows(session, f"{_CONNECTION} ORDER BY s.id")
+
+
+async def connection(session: AsyncSession, name: str) -> Mapping[str, Any] | None:
+    """One system as it is set up; in an owner's unit of work only."""
+    found = await rows(session, f"{_CONNECTION} WHERE s.id = :id", id=name)
+    return found[0] if found else None
+
+
 async def system(session: AsyncSession, name: str) -> Mapping[str, Any] | None:
     """One system that we ask."""
     found = await rows(
@@ -42,7 +68,8 @@ async def system(session: AsyncSession, name: str) -> Mapping[str, Any] | None:
 async def recent_runs(session: AsyncSession, system: str = "", limit: int = 20) -> Sequence[Mapping[str, Any]]:
     """The latest runs, the newest first."""
     return await rows(
-        session, "SELECT r.*, s.name FROM exchange_run r JOIN exchange_system s ON s.id = r.system"
+        session, "SELECT r.*, s.name, s.report_path, t.* FROM exchange_run r JOIN exchange_system s ON s.id = r.system"
+        f" LEFT JOIN LATERAL ({TOLD}) t ON true"
         " WHERE :system = '' OR r.system = :system ORDER BY r.id DESC LIMIT :limit", system=system, limit=limit,
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Pages of the reconciliation, for the city's people and for auditors: what both sides counted, and where they differ."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Final
@@ -15,6 +16,7 @@ from backend.exchange.agreements import agreements
 from backend.exchange.connectors import connectors
 from backend.exchange.fates import FATES
 from backend.exchange.mapping import load_table
+from backend.exchange.receipt_pages import WORDS, told_of
 from backend.exchange.tallying import tallies
 from backend.web.errors import NotFound
 from backend.web.templates import render
@@ -47,7 +49,7 @@ async def reconciliations(request: Request, session: ReconcilingWork, person: Re
         came_in=[one | {"why": _why(one["reasons"])} for one in came_in], addresses=ADDRESSES, days=_DAYS,
         by_webhook=await queries.told_by_webhook(session), by_list=await queries.told_by_list(session),
         lists={name: one.name for name, one in agreements().items()}, log=await queries.log_state(session),
-        breadcrumb=_breadcrumb(person),
+        receipts=[_receipt(one) for one in await queries.receipts(session)], breadcrumb=_breadcrumb(person),
     )  # fmt: skip
 
 
@@ -58,6 +60,16 @@ def _breadcrumb(person: PersonSignedIn, *further: tuple[str, str | None]) -> lis
 
 def _why(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(REASONS.get(code, code), number) for code, number in reasons.items()]
+
+
+def _receipt(one: Mapping[str, Any]) -> dict[str, Any]:
+    """What became of a run's records, all its forms together, and whether the other side knows."""
+    refused = Counter[str]()
+    for form in one["sums"]:
+        for name, number in form["refused"].items():
+            refused[WORDS.get(str(name), str(name))] += number
+    sums = {what: sum(form[what]["count"] for form in one["sums"]) for what in ("received", "applied")}
+    return dict(one) | sums | {"refused": list(refused.items()), "told": told_of(one)}
 
 
 def _shown(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.exchange.queries import rows
+from backend.exchange.queries import TOLD, rows
 
 
 async def comparisons(session: AsyncSession) -> Sequence[Mapping[str, Any]]:
@@ -61,3 +61,25 @@ async def log_state(session: AsyncSession) -> Mapping[str, Any]:
         " (SELECT max(sealed_at) FROM exchange_seal) AS sealed_at",
     )  # fmt: skip
     return found[0]
+
+
+async def receipts(session: AsyncSession, limit: int = 30) -> Sequence[Mapping[str, Any]]:
+    """The latest runs of which the other side is to be told, and how far that is."""
+    return await rows(
+        session, "SELECT r.id, r.finished_at, s.name, s.report_path, t.*, (SELECT sums FROM exchange_receipt"
+        " WHERE run_id = r.id AND part = 1) AS sums FROM exchange_run r JOIN exchange_system s ON s.id = r.system"
+        f" CROSS JOIN LATERAL ({TOLD}) t WHERE t.parts > 0 ORDER BY r.id DESC LIMIT :limit", limit=limit,
+    )  # fmt: skip
+
+
+async def receipt(session: AsyncSession, run_id: int) -> Mapping[str, Any] | None:
+    """The receipt of one run, all its parts together."""
+    found = await rows(
+        session, "SELECT r.*, s.name, s.url, s.report_path, s.is_paused, t.*, p.name AS told_by,"
+        " (SELECT sums FROM exchange_receipt WHERE run_id = r.id AND part = 1) AS sums,"
+        " (SELECT min(next_attempt_at) FROM exchange_receipt WHERE run_id = r.id AND status = 'waiting') AS next_attempt_at"
+        " FROM exchange_run r JOIN exchange_system s ON s.id = r.system"
+        f" CROSS JOIN LATERAL ({TOLD}) t LEFT JOIN officers() p ON p.id ="
+        " (SELECT max(told_by) FROM exchange_receipt WHERE run_id = r.id) WHERE r.id = :run AND t.parts > 0", run=run_id,
+    )  # fmt: skip
+    return found[0] if found else None

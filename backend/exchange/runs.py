@@ -17,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.exact_json import exact_json
 from backend.exchange import schedules
 from backend.exchange.connectors import Connector
+from backend.exchange.receipts import draw_up
 
 #: Runs that fail in a row before the breaker opens, and for how long: doubled each time, an hour at most.
 FAILURES_ALLOWED: Final = 3
@@ -136,7 +137,7 @@ async def save(session: AsyncSession, run: Run) -> None:
 
 
 async def finish(session: AsyncSession, connector: Connector, run: Run) -> None:
-    """The run ended well: the next one begins a window before what it read last."""
+    """The run ended well: the next one begins a window before what it read last, and the other side is to be told."""
     await session.execute(
         text("UPDATE exchange_cursor SET read_until = greatest(read_until, :latest) WHERE system = :system"),
         {"latest": run.latest, "system": connector.system},
@@ -144,6 +145,7 @@ async def finish(session: AsyncSession, connector: Connector, run: Run) -> None:
     await session.execute(
         text("UPDATE exchange_run SET status = 'done', finished_at = now() WHERE id = :id"), {"id": run.id}
     )
+    await draw_up(session, connector.system, run.id)
     await session.execute(
         text(
             "UPDATE exchange_system SET last_success_at = now(), last_error = '', failures = 0, open_until = NULL"

@@ -60,4 +60,5 @@ def _serve(simulator: "Simulator", host: str, port: int, faults: str) -> None:
     typer.echo(
         f"模拟系统 {simulator.name}：http://{host}:{port}　密钥 {PRACTICE_KEY} / {PRACTICE_SECRET}　（按 Ctrl+C 停止）"
     )
+    simulator.receipts.listener = typer.echo
     uvicorn.run(simulator_app(simulator), host=host, port=port, log_level="warning", server_header=False)

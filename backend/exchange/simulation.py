@@ -18,7 +18,8 @@ from pydantic import BaseModel, Field
 
 from backend.exact_json import exact_json
 from backend.exchange.gateway import CITY, Dialect, GatewayRefused, Message, NonceMemory
-from backend.exchange.wire import Question, Totals, digest_of, digest_of_all
+from backend.exchange.simulated_receipts import Receipts
+from backend.exchange.wire import RUN_HEADER, Question, Receipt, Totals, digest_of, digest_of_all
 
 #: What the simulators and their practising clients share; it protects invented data only.
 PRACTICE_KEY, PRACTICE_SECRET = "tidu-practice", "practice-secret-for-invented-data"
@@ -64,6 +65,8 @@ class Simulator:
     #: Every code that anybody asked about: proof of what was not asked.
     asked: list[tuple[str, list[str] | None]] = field(default_factory=list[tuple[str, list[str] | None]])
     nonces: NonceMemory = field(default_factory=NonceMemory)
+    #: What it sent and was told of that.
+    receipts: Receipts = field(default_factory=Receipts)
     chance: random.Random = field(default_factory=lambda: random.Random(20261121))  # noqa: S311
     #: form → what it was made of, and the ids of each code's records: a question of a few is not asked of all.
     _by_code: dict[str, tuple[dict[str, Any], int, dict[str, list[str]]]] = field(
@@ -118,18 +121,28 @@ def simulator_app(simulator: Simulator) -> FastAPI:
     async def search(form: str, question: Question, request: Request) -> Response:
         await _enter(simulator, request)
         simulator.asked.append((form, question.codes))
-        return _answer(simulator, request, _page(simulator, form, question))
+        return _answer(simulator, request, _sent(simulator, request, _page(simulator, form, question)))
 
     @app.get("/v1/{form}")
     async def listing(form: str, request: Request, cursor: str | None = None, limit: int = 200) -> Response:
         await _enter(simulator, request)
         page = _page(simulator, form, Question(cursor=cursor, limit=limit))
-        return _answer(simulator, request, page, with_etag=True)
+        return _answer(simulator, request, _sent(simulator, request, page), with_etag=True)
 
     @app.post("/v1/{form}/totals")
     async def totals(form: str, question: Question, request: Request, year: int | None = None) -> Response:
         await _enter(simulator, request)
         return _answer(simulator, request, _totals(simulator, form, question, year).model_dump())
+
+    @app.get("/_receipts")
+    async def receipts() -> list[dict[str, Any]]:
+        return simulator.receipts.shown()
+
+    @app.post("/v1/reconciliation")
+    async def reconciliation(receipt: Receipt, request: Request) -> Response:
+        await _enter(simulator, request)
+        found = simulator.receipts.take(receipt, request.headers.get("Idempotency-Key", ""))
+        return _answer(simulator, request, found.model_dump())
 
     @app.post("/v1/{form}")
     async def tell(form: str, told: list[dict[str, Any]], request: Request) -> Response:
@@ -189,6 +202,12 @@ def _page(simulator: Simulator, form: str, question: Question) -> dict[str, Any]
     if simulator.happens(faults.truncated):
         records = records[: count // 2]
     return {"count": count, "records": records, "next": shown[-1] if len(rest) > len(shown) else None}
+
+
+def _sent(simulator: Simulator, request: Request, page: dict[str, Any]) -> dict[str, Any]:
+    """The page, noted as sent in the run that asked for it."""
+    simulator.receipts.note_sent(request.headers.get(RUN_HEADER, ""), page["records"])
+    return page
 
 
 def _totals(simulator: Simulator, form: str, question: Question, year: int | None) -> Totals:

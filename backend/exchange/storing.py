@@ -17,11 +17,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.exact_json import exact_json
 from backend.exchange.authorisations import Allowed, allowed
+from backend.exchange.bodies import BodyRefused, refuse_unfit
 from backend.exchange.connectors import Connector
 from backend.exchange.identity import note_identity
 from backend.exchange.known import ids_by_code
 from backend.exchange.mapping import Form, Incoming, Mapped, MappingTable, map_in
 from backend.exchange.points import note_points
+from backend.exchange.receipts import TakenRecord, malformed, note_taken
 from backend.exchange.wire import RemoteRecord, digest_of
 from backend.filings.service import FilingDraft, file_each, project
 from rules.catalogue import Catalogue, Indicator, Period
@@ -35,6 +37,11 @@ class Stored:
     counts: Counter[str] = field(default_factory=Counter[str])
     touched: set[int] = field(default_factory=set[int])
     latest: datetime | None = None
+    taken: dict[str, TakenRecord] = field(default_factory=dict[str, TakenRecord])
+
+    def dispose(self, one: RemoteRecord, fate: str, digest: str = "") -> None:
+        """Say what becomes of a record in this run, for the receipt."""
+        self.taken[one.id] = TakenRecord(one.id, one.form, one.revision, one.year, one.code, fate, digest)
 
 
 @dataclass
@@ -72,6 +79,10 @@ async def store_page(
     await note_points(session, applied)
     stored.counts.update(await note_identity(session, applied))
     await _note_records(session, connector.system, fresh, run_id)
+    for one in fresh:
+        stored.dispose(one.record, one.fate, one.digest)
+    if run_id is not None:
+        await note_taken(session, run_id, stored.taken.values())
     await _note_unknown(session, connector.system, fresh)
     return stored
 
@@ -81,9 +92,12 @@ def _latest(records: Sequence[Mapping[str, Any]], stored: Stored) -> list[Remote
     latest: dict[str, RemoteRecord] = {}
     for raw in records:
         try:
+            refuse_unfit(raw)
             one = RemoteRecord.model_validate(raw)
-        except ValidationError:
+        except (ValidationError, BodyRefused):
             stored.counts["malformed"] += 1
+            unread = malformed(raw)
+            stored.taken[unread.record_id] = unread
             continue
         before = latest.get(one.id)
         if before is not None:
@@ -124,13 +138,16 @@ def _decide(
         revision, digest, before = known
         if one.revision < revision and before in ("applied", "unusable"):
             stored.counts["stale"] += 1
+            stored.dispose(one, "stale")
             return None
         if (one.revision, fate.digest, fate.fate) == (revision, digest, before):
             stored.counts["unchanged"] += 1
+            stored.dispose(one, before, digest)
             return None
         if before == "applied" and fate.fate != "applied":
             # What was taken in under an authorisation stays as it was; the newer one is not looked into.
             stored.counts[fate.fate] += 1
+            stored.dispose(one, fate.fate)
             return None
     if fate.fate == "applied":
         assert form is not None

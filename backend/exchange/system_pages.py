@@ -12,6 +12,7 @@ from backend.exchange import queries, schedules
 from backend.exchange.access import CityOfficer, OfTheCity
 from backend.exchange.cli import COUNTS
 from backend.exchange.connectors import connectors
+from backend.exchange.receipt_pages import told_of
 from backend.exchange.schedules import ScheduleRefused, Turn, read_turn
 from backend.exchange.systems import SystemRefused, calendar_of, set_system
 from backend.web.dependencies import Work
@@ -58,14 +59,14 @@ async def _page(
 async def _known(session: AsyncSession, system: str) -> Mapping[str, Any]:
     one = await queries.system(session, system)
     if one is None or system not in connectors():
-        raise NotFound(f"没有设置系统“{system[:40]}”。由系统管理员运行 tidu exchange system … --url … 设置。")
+        raise NotFound(f"没有设置系统“{system[:40]}”。由系统管理员在“外部系统”页面设置。")
     return one
 
 
 def shown(run: Mapping[str, Any]) -> dict[str, Any]:
     """A run with its counts in words, those of nothing left out."""
     counts = [(word, number) for name, word in COUNTS.items() if (number := run["counts"].get(name))]
-    return dict(run) | {"told": counts}
+    return dict(run) | {"told": counts, "receipt": told_of(run)}
 
 
 # The schedule --------------------------------------------------------------------------------------------------------
@@ -144,6 +145,21 @@ async def set_every(
         )
     await set_system(session, system, every_seconds=seconds)
     return redirect(request, f"/exchange/systems/{system}#schedule")
+
+
+@router.post("/now")
+async def ask_now(request: Request, session: Work, person: CityOfficer, system: str) -> Response:
+    """Ask the system at once: the worker does, at its next look."""
+    one = await _known(session, system)
+    if one["is_paused"] or not one["url"]:
+        refused = (
+            "已暂停，请先恢复再拉取。" if one["is_paused"] else "还没有设置地址，请系统管理员在“外部系统”页面设置。"
+        )
+        return await _page(request, session, system, may_write=True, error=refused)
+    await session.execute(
+        text("UPDATE exchange_system SET next_due_at = now(), open_until = NULL WHERE id = :id"), {"id": system}
+    )
+    return redirect(request, f"/exchange/systems/{system}")
 
 
 @router.post("/{verb}")

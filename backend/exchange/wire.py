@@ -1,6 +1,7 @@
 """What goes over the wire between the registry and the outside systems that it asks."""
 
 import json
+from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -13,6 +14,8 @@ from backend.exact_json import exact_json
 
 #: Most enterprises that one question may name, and most records that one page may hold.
 MOST_CODES, MOST_RECORDS = 500, 1_000
+#: Names the run that a question belongs to.
+RUN_HEADER: Final = "X-Exchange-Run"
 
 
 class RemoteRecord(BaseModel):
@@ -26,7 +29,7 @@ class RemoteRecord(BaseModel):
     form: Annotated[str, Field(max_length=40)]
     layout: Annotated[str, Field(max_length=20)] = "1"
     year: Annotated[int, Field(ge=1990, le=2999)] | None = None
-    revision: Annotated[int, Field(ge=1)] = 1
+    revision: Annotated[int, Field(ge=1, le=2_000_000_000)] = 1
     stated_on: date
     updated_at: datetime
     fields: dict[str, Any]
@@ -60,6 +63,80 @@ class Totals(BaseModel):
     count: int
     #: Of all records' digests in the order of their ids.
     digest: str
+
+
+class SetSum(BaseModel):
+    """How many records, and a digest over them: see `digest_of_lines`."""
+
+    count: Annotated[int, Field(ge=0)]
+    digest: str
+
+
+class FormSum(BaseModel):
+    """What became of a form's records in one run."""
+
+    form: str
+    #: Every record once, in the highest revision that came: lines of `id revision`.
+    received: SetSum
+    #: Those that we hold now as they came: lines of `id revision digest`.
+    applied: SetSum
+    #: Reason → records.
+    refused: dict[str, int] = {}
+
+
+class RefusedRecord(BaseModel):
+    """One record that was not applied: enough to find it again on the other side, and nothing of what it says."""
+
+    id: str
+    form: str
+    revision: int
+    year: int | None = None
+    code: str = ""
+    reason: str
+    detail: str = ""
+    remedy: str = ""
+    #: Of the content; empty where we were not let look into it.
+    digest: str = ""
+
+
+class Receipt(BaseModel):
+    """What a system is told of a run that asked it; one with much refused comes in parts, the sums with each."""
+
+    run: str
+    part: Annotated[int, Field(ge=1)] = 1
+    parts: Annotated[int, Field(ge=1)] = 1
+    purpose: str = ""
+    since: datetime | None = None
+    started_at: datetime
+    finished_at: datetime
+    forms: list[FormSum]
+    refused: Annotated[list[RefusedRecord], Field(max_length=MOST_RECORDS)] = []
+
+
+class SumDifference(BaseModel):
+    """Where the other side's sum is another."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    form: Annotated[str, Field(max_length=40)]
+    what: Annotated[str, Field(max_length=20)]
+    theirs: int
+    ours: int
+
+
+class ReceiptAnswer(BaseModel):
+    """What the other side found; `agrees` is null where it could not compare, or not yet."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    agrees: bool | None = None
+    detail: Annotated[str, Field(max_length=500)] = ""
+    differences: Annotated[list[SumDifference], Field(max_length=100)] = []
+
+
+def digest_of_lines(lines: Iterable[str]) -> str:
+    """SHA-256 over lines in the order of their bytes, joined by line feeds."""
+    return sha256("\n".join(sorted(lines, key=str.encode)).encode()).hexdigest()
 
 
 def digest_of(fields: dict[str, Any], revision: int) -> str:

@@ -1,4 +1,4 @@
-"""What goes on by itself: the feed's order, webhooks, the chain of messages, scheduled pulls, evaluation of batches.
+"""What goes on by itself: the feed's order, webhooks, the chain of messages, scheduled pulls, receipts, evaluations.
 
 Any number of workers may run; each task is one at a time by a lock in the database, so a second worker only stands by.
 A worker that is killed leaves nothing half done.
@@ -19,6 +19,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from backend.eligibility.service import evaluate_touched
+from backend.exchange.carrying import carry_receipts
 from backend.exchange.client import ExchangeFailed
 from backend.exchange.feed import KEPT, forget_old, put_in_order
 from backend.exchange.keys import Keys, keys_of
@@ -34,6 +35,7 @@ log: Final = structlog.stdlib.get_logger(__name__)
 
 #: Seconds between two looks, where there was nothing to do.
 COURIER_EVERY, SEALER_EVERY, SCHEDULER_EVERY, EVALUATOR_EVERY, FORGETTER_EVERY = 0.3, 10.0, 2.0, 2.0, 3600.0
+TELLER_EVERY = 2.0
 #: Seconds until a task that failed for want of the database is tried again.
 AFTER_FAILURE = 5.0
 _EVALUATED: Final = 5_000
@@ -57,6 +59,7 @@ class Worker:
                 tasks.create_task(_repeat(lambda: self.carry(courier), COURIER_EVERY))
                 tasks.create_task(_repeat(self.seal, SEALER_EVERY))
                 tasks.create_task(_repeat(self.pull_what_is_due, SCHEDULER_EVERY))
+                tasks.create_task(_repeat(self.tell_what_became, TELLER_EVERY))
                 tasks.create_task(_repeat(self.evaluate, EVALUATOR_EVERY))
                 tasks.create_task(_repeat(self.forget, FORGETTER_EVERY))
 
@@ -107,6 +110,10 @@ class Worker:
             await reconcile_what_is_due(pull, today())
         except ExchangeFailed as problem:
             log.warning("reconciliation_failed", system=pull.connector.system, problem=str(problem))
+
+    async def tell_what_became(self) -> int:
+        """Send the receipts of runs that are over."""
+        return await carry_receipts(self.engine, self.settings, self.library)
 
     async def evaluate(self) -> int:
         """Evaluate whoever something was filed for or granted to since, and who was not evaluated on the spot."""

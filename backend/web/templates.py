@@ -87,6 +87,7 @@ NAVIGATION: Final = (
     Destination(marked("资格自测"), "/check", "checklist", _ENTERPRISE),
     Destination(marked("规则库"), "/rules", "book-2", _ENTERPRISE),
     Destination(marked("用户"), "/people", "users", frozenset({"administrator"})),
+    Destination(marked("外部系统"), "/connections", "arrows-exchange", frozenset({"administrator"})),
     Destination(marked("操作留痕"), "/audit", "history", frozenset({"auditor"})),
     Destination(marked("数据交换对账"), "/exchange/reconciliations", "scale", frozenset({"auditor"})),
 )

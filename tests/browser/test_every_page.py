@@ -26,7 +26,7 @@ WRITERS_PAGES = ("/imports", "/imports/waiting", "{enterprise}/split", "{enterpr
 CITY_PAGES = (
     "/exchange", "/exchange/lists", "/exchange/lists/points-loan", "/exchange/mappings/tax", "/exchange/authorisations/new",
 )  # fmt: skip
-ADMINISTRATORS_PAGES = ("/people", "/people/new", "/divisions")
+ADMINISTRATORS_PAGES = ("/people", "/people/new", "/divisions", "/connections/tax")
 #: Login → its pages beyond those for all; the demo's administrator is a city's officer, too.
 PEOPLE = {
     "admin": (*WRITERS_PAGES, *CITY_PAGES, *ADMINISTRATORS_PAGES),

@@ -66,6 +66,7 @@ READS: Final = {
     "/exports/{export_id}/files/{number}": ("export", "export_job", "export_id"),
     "/enterprises/{code}/points": ("read", "enterprise", "code"),
     "/exchange/lists/{list_id}/export": ("export", "disclosure_consent", "list_id"),
+    "/exchange/receipts/{run}/export": ("export", "exchange_receipt", "run"),
     "/plans/{plan_id}/targets/{target_id}/members.{kind}": ("export", "enterprise", "target_id"),
     "/plans/{plan_id}/targets/{target_id}/shortfall.xlsx": ("export", "enterprise", "target_id"),
     "/imports/{import_id}": ("read", "import_run", "import_id"),

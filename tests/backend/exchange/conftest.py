@@ -21,6 +21,7 @@ from backend.database.engine import make_engine
 from backend.database.session import owner_unit_of_work
 from backend.exchange.client import Credentials, Patience, SystemClient
 from backend.exchange.credit.fake import credit_simulator
+from backend.exchange.simulated_receipts import Receipts
 from backend.exchange.simulation import PRACTICE_KEY, PRACTICE_SECRET, Faults, Simulator, simulator_app
 from backend.exchange.tax.fake import tax_simulator
 from backend.main import create_app
@@ -109,7 +110,7 @@ class Outside:
     def fresh(self) -> Simulator:
         self.simulator.behave(Faults())
         self.simulator.records = deepcopy(self.records)
-        self.simulator.told, self.simulator.asked = {}, []
+        self.simulator.told, self.simulator.asked, self.simulator.receipts = {}, [], Receipts()
         return self.simulator
 
 

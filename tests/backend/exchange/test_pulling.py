@@ -86,8 +86,8 @@ async def forget(engine: AsyncEngine) -> None:
         # Table by table: what refers to filings is much, authorisations with their papers among it.
         await session.execute(text("SET LOCAL session_replication_role = replica"))
         for table in (
-            "exchange_record", "exchange_cursor", "exchange_run", "exchange_unknown_field", "filing", "fact_yearly", "fact_current",
-            "eligibility", "eligibility_change", "eligibility_run", "points_result", "exchange_outbox",
+            "exchange_record", "exchange_cursor", "exchange_run", "exchange_taken", "exchange_receipt", "exchange_unknown_field",
+            "filing", "fact_yearly", "fact_current", "eligibility", "eligibility_change", "eligibility_run", "points_result", "exchange_outbox",
         ):  # fmt: skip
             await session.execute(text(f"DELETE FROM {table}"))
         await session.execute(text("UPDATE exchange_system SET failures = 0, open_until = NULL"))

@@ -56,6 +56,16 @@ async def test_the_usual_turns_and_an_interval_are_set_by_a_button(officer: Asyn
     assert await found(engine, "SELECT every_seconds FROM exchange_system") == [0]
 
 
+async def test_a_system_is_asked_at_once_by_a_button_unless_it_is_paused(officer: AsyncClient, engine: AsyncEngine):
+    due = "SELECT next_due_at <= now() FROM exchange_system"
+    assert await found(engine, due) == [None]
+    assert (await officer.post(f"{ADDRESS}/now")).status_code == 303
+    assert await found(engine, due) == [True]
+    await officer.post(f"{ADDRESS}/pause")
+    answer = await officer.post(f"{ADDRESS}/now")
+    assert (answer.status_code, "请先恢复" in answer.text) == (422, True)
+
+
 @pytest.mark.parametrize(
     ("path", "given", "told"),
     [
