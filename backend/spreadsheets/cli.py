@@ -45,10 +45,10 @@ def import_file(
     from backend.clock import today
     from backend.database.errors import DatabaseUnreachable
     from backend.database.session import owner_unit_of_work, reached
-    from backend.eligibility.service import evaluate_touched
-    from backend.spreadsheets.keeping import begin_run, forget_run, keep_outcome
+    from backend.spreadsheets.keeping import begin_run, forget_run, keep_outcome, with_problems
     from backend.spreadsheets.problems_workbook import problems_workbook
     from backend.spreadsheets.reading import ReadOptions, UnknownLayout, read_file
+    from backend.spreadsheets.running import evaluate_portions
     from backend.spreadsheets.service import Importer, ImportRefused, digest, run_import
     from backend.spreadsheets.service import dry_run as try_import
     from backend.spreadsheets.workbook import WorkbookError
@@ -58,7 +58,7 @@ def import_file(
         raise Refused(f"没有文件 {file}，请核对路径。")
     options = ReadOptions(
         layout=layout, programme=programme, dated_on=_day(dated), batch=batch, year=year, within=city or None,
-        limit_megabytes=settings_of(context).upload_megabytes,
+        limit_megabytes=settings_of(context).upload_megabytes, keeps_cells=False,
     )  # fmt: skip
     rules = library()
     try:
@@ -84,7 +84,7 @@ def import_file(
             if not report.touched:
                 await forget_run(session, number)
                 return report
-            await evaluate_touched(session, report.touched, rules, importer.today)
+            await evaluate_portions(session, report.touched, by)
             await keep_outcome(session, number, report, entered)
             return report
 
@@ -97,7 +97,9 @@ def import_file(
     handed_back = ""
     if report.refused and good_rows_only and not dry_run:
         place = problems_to or file.with_name(f"{file.stem}-有问题的行.xlsx")
-        place.write_bytes(problems_workbook(result, report.bad_rows))
+        # Only who is handed rows back needs their cells: of a large file these take more room than all else.
+        again = read_file(file, rules.catalogue, replace(options, keeps_cells=True))
+        place.write_bytes(problems_workbook(again, with_problems(again, report)))
         handed_back = str(place)
     _print(report, report.as_json(), dry_run, handed_back, as_json)
     if dry_run and report.refused:

@@ -242,6 +242,14 @@ def _rows(
         )  # fmt: skip
 
 
+def with_problems(result: ReadResult, report: Report) -> list[ReadRow]:
+    """The rows of a file, with their cells, that a report on it keeps out, with every problem attached."""
+    refused = {(one.row.sheet, one.row.row): tuple(one.problems) for one in report.refused}
+    return [
+        replace(row, problems=refused[row.sheet, row.row]) for row in result.rows if (row.sheet, row.row) in refused
+    ]
+
+
 def bad_rows(result: ReadResult, kept: Iterable[Mapping[str, Any]]) -> list[ReadRow]:
     """The rows of a file that were refused, with the problems that were kept of them."""
     refused = {(one["sheet"], one["row"]): one["problems"] or [] for one in kept}

@@ -243,7 +243,7 @@ def _compared(rows: Sequence[ReadRow]) -> tuple[list[ReadRow], list[SkippedRow]]
     """Leave out a row that says again what another says, and name rows that contradict each other."""
     kept: list[ReadRow] = []
     duplicates: list[SkippedRow] = []
-    earlier: dict[str, list[ReadRow]] = {}
+    earlier = _Earlier()
     for row in rows:
         first = _first_alike(row, earlier)
         if first is None or not row.is_good:
@@ -258,20 +258,35 @@ def _compared(rows: Sequence[ReadRow]) -> tuple[list[ReadRow], list[SkippedRow]]
     return kept, duplicates
 
 
-def _first_alike(row: ReadRow, earlier: dict[str, list[ReadRow]]) -> ReadRow | None:
+@dataclass
+class _Earlier:
+    """Rows by whom they are about. Mostly there is one of each, which a list for each would double."""
+
+    firsts: dict[str, ReadRow] = field(default_factory=dict[str, ReadRow])
+    more: dict[str, list[ReadRow]] = field(default_factory=dict[str, list[ReadRow]])
+
+    def add(self, who: str, row: ReadRow) -> list[ReadRow]:
+        """Add a row. Returns those before it."""
+        if (first := self.firsts.setdefault(who, row)) is row:
+            return []
+        others = self.more.setdefault(who, [])
+        others.append(row)
+        return [first, *others[:-1]]
+
+
+def _first_alike(row: ReadRow, earlier: _Earlier) -> ReadRow | None:
     """The first of the earlier rows that says something that this one says, too; this one is then one of them."""
     who = _who(row.enterprise)
     if who is None:
         return None
-    others = earlier.setdefault(who, [])
+    others = earlier.add(who, row)
     first = None
     if others:
-        # Only rows of one enterprise can say the same, and mostly there is one of each.
+        # Only rows of one enterprise can say the same.
         said = [set(_keys(other)) for other in others]
         first = next(
             (other for key in _keys(row) for other, keys in zip(others, said, strict=True) if key in keys), None
         )
-    others.append(row)
     return first
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from functools import cached_property, lru_cache
+from sys import intern
 from typing import Any, Final, TypeVar
 
 from backend.enterprises.chains import parse_chains
@@ -328,7 +329,8 @@ class RowReader:
             other_numbers=numbers,
             former_names=_once(former, name.name if name else ""),
             region_code=region_code,
-            region_text=region_text,
+            # The same few texts in each row of a large file.
+            region_text=intern(str(region_text)),
             region_is_inherited=is_inherited,
             town=town,
             park=self.text(Field.PARK),
@@ -336,7 +338,7 @@ class RowReader:
             industry_code=self.industry(),
             chains=parse_chains(chain).chains if (chain := self.text(Field.CHAIN)) else (),
             established_on=established,
-            established_month=month,
+            established_month=intern(str(month)),
             is_above_scale=self.take(self.table.column(Field.ABOVE_SCALE), cells.read_boolean, Severity.WARNING),
             status=self.text(Field.STATUS),
             remark=remark,

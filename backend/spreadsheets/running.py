@@ -8,6 +8,7 @@ transaction.
 """
 
 import asyncio
+import gc
 import pickle
 import subprocess
 import sys
@@ -347,6 +348,8 @@ async def evaluate_portions(session: AsyncSession, touched: Sequence[int], impor
     for start in range(0, len(touched), _PORTION):
         importer.progress.tell(Stage.EVALUATING, start, len(touched))
         await evaluate_touched(session, touched[start : start + _PORTION], importer.library, importer.today)
+        # What a portion was laid out in refers to itself, and is let go only by a look at all that is young.
+        gc.collect(1)
 
 
 async def _write_decided(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:

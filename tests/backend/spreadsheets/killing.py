@@ -22,6 +22,7 @@ def main(file: str, seed: str) -> None:
     library()
     for needed in (
         "backend.spreadsheets.service",
+        "backend.spreadsheets.running",
         "backend.spreadsheets.problems_workbook",
         "backend.eligibility.service",
     ):
