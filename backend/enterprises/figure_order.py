@@ -85,6 +85,8 @@ class Part:
     order: str
     count: str
     values: dict[str, Any]
+    #: Those of the list among the `:most` that stand first of all: all that a page wants, where the list has most of them.
+    among_first: str = ""
 
 
 def parts_by_figure(
@@ -112,6 +114,12 @@ def parts_by_figure(
     unknown = (
         f"FROM enterprise e WHERE {condition} AND {is_unknown} AND NOT EXISTS (SELECT FROM {table} f WHERE {told})"
     )
+    of_all = is_known.replace("e.id", "f.enterprise_id")
+    first = (
+        f"SELECT f.enterprise_id, {column} AS figure FROM {table} f WHERE {column} IS NOT NULL"
+        f"{'' if order.year is None else ' AND f.year = :figure_year'} AND {of_all}"
+        f" ORDER BY {column} {direction}, f.enterprise_id {of_ids} LIMIT :most"
+    )
     value = f"{column} AS figure, CAST({column} AS text) AS figure_order"
     page = "LIMIT :limit OFFSET :offset"
     parts = (
@@ -119,6 +127,9 @@ def parts_by_figure(
             f"SELECT e.id AS page_id, {value} {known} ORDER BY {column} {direction}, e.id {of_ids} {page}",
             f"page.figure {direction}, page.page_id {of_ids}",
             f"SELECT count(*) {known}", of_year | keys,
+            f"WITH first AS MATERIALIZED ({first}) SELECT e.id AS page_id, f.figure, CAST(f.figure AS text) AS figure_order"
+            f" FROM first f JOIN enterprise e ON e.id = f.enterprise_id WHERE {condition}"
+            f" ORDER BY f.figure {direction}, e.id {of_ids} {page}",
         ),
         Part(
             f"SELECT e.id AS page_id, NULL AS figure, NULL AS figure_order {unknown} ORDER BY e.id {of_ids} {page}",

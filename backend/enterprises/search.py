@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import reading_a_page
-from backend.enterprises.figure_order import FigureOrder, parts_by_figure
+from backend.enterprises.figure_order import FigureOrder, Part, parts_by_figure
 from backend.enterprises.filtering import Conditions, Filters, conditions_of, look_up, place_column
 from backend.enterprises.paging import Sort, beyond
 from backend.recognitions.ladder import LISTING_BOARDS
@@ -24,6 +24,8 @@ from backend.web.memory import Memory, Topic, is_large, seen_by
 from rules.library import Library
 
 PAGE_SIZE = 50
+#: A page by a figure is looked for among so many times as many as it shows.
+FIRST = 20
 #: How far a list is counted where each of its rows has to be asked.
 MOST_COUNTED = 10_000
 #: So many rows of what is counted beforehand may lie apart before they are gathered; adding these up takes 5 ms.
@@ -232,10 +234,45 @@ async def _page_by_figure(
     if not order.has_index:
         # All of the list are read to find the highest: then conditions hold for all at once, as for a count.
         whole = " AND ".join(conditions.counted)
-        return await _by_figure(session, order, filters.after, conditions, whole, values, is_backwards=is_backwards)
+        found = await _among_first(session, order, filters, conditions, values, is_backwards=is_backwards)
+        return found or await _by_figure(
+            session, order, filters.after, conditions, whole, values, is_backwards=is_backwards
+        )
     condition = " AND ".join(conditions.parts)
     async with reading_a_page(session):
         return await _by_figure(session, order, filters.after, conditions, condition, values, is_backwards=is_backwards)
+
+
+async def _among_first(
+    session: AsyncSession, order: FigureOrder, filters: Filters, conditions: Conditions, values: Mapping[str, Any],
+    *, is_backwards: bool,
+) -> list[Mapping[str, Any]]:  # fmt: skip
+    """A full page of a list of the whole city out of those that stand first in a large registry; nothing where they do
+    not suffice.
+
+    The figures alone are read past then, and not an enterprise for each: a quarter of the time.
+    """
+    if filters.within or not await is_large(session):
+        return []
+    part = parts_by_figure(order, " AND ".join(conditions.parts), filters.after, is_backwards=is_backwards)[0]
+    most = FIRST * (values["limit"] + values["offset"])
+    if not part.among_first or most > MOST_COUNTED:
+        return []
+    rows = await _read_part(session, part.among_first, part, conditions, {**values, "most": most})
+    return await _titled(session, rows, conditions) if len(rows) >= values["limit"] else []
+
+
+async def _read_part(
+    session: AsyncSession, found: str, part: Part, conditions: Conditions, page: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of those that a statement of a part finds, in its order."""
+    place = place_column(conditions.values["territory"], conditions.on)
+    statement = (
+        f"SELECT {_COLUMNS}, {place} AS region_code, 0 AS rung_order, page.figure, page.figure_order"
+        f" FROM ({found}) AS page JOIN enterprise e ON e.id = page.page_id ORDER BY {part.order}"
+    )
+    rows = await session.execute(text(statement), {**conditions.values, **part.values, **page})
+    return [dict(row) for row in rows.mappings()]
 
 
 async def _by_figure(
@@ -243,15 +280,10 @@ async def _by_figure(
     values: Mapping[str, Any], *, is_backwards: bool = False,
 ) -> list[Mapping[str, Any]]:  # fmt: skip
     rows: list[Mapping[str, Any]] = []
-    offset, place = int(values["offset"]), place_column(conditions.values["territory"], conditions.on)
+    offset = int(values["offset"])
     for part in parts_by_figure(order, condition, after, is_backwards=is_backwards):
         page = {"limit": values["limit"] - len(rows), "offset": offset}
-        statement = (
-            f"SELECT {_COLUMNS}, {place} AS region_code, 0 AS rung_order, page.figure, page.figure_order"
-            f" FROM ({part.rows}) AS page JOIN enterprise e ON e.id = page.page_id ORDER BY {part.order}"
-        )
-        found = await session.execute(text(statement), {**conditions.values, **part.values, **page})
-        read = [dict(row) for row in found.mappings()]
+        read = await _read_part(session, part.rows, part, conditions, page)
         rows += read
         if len(rows) >= values["limit"]:
             break

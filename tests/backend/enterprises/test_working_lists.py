@@ -112,10 +112,14 @@ async def make_figures(session: AsyncSession) -> None:
             )
 
 
+@pytest.mark.parametrize("first", [0, 1, 2])
 @pytest.mark.parametrize("written", ORDERS)
 async def test_pages_by_a_figure_lead_on_and_back_with_the_unknown_ones_last(
-    session: AsyncSession, monkeypatch: pytest.MonkeyPatch, written: str
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch, written: str, first: int
 ):
+    """In a small registry, and in a large one that looks among those that stand first: too few of them, and enough."""
+    monkeypatch.setattr(memory, "LARGE", -1 if first else 100_000)
+    monkeypatch.setattr(searching, "FIRST", first)
     await make_figures(session)
     order = figure_order(written, library().catalogue)
     assert order is not None
@@ -139,6 +143,23 @@ async def test_pages_by_a_figure_lead_on_and_back_with_the_unknown_ones_last(
     assert [number for page in pages for number in page] == [row["id"] for row in whole]
     assert await ids_in_order(session, asked, today(), library()) == [row["id"] for row in whole]
     assert [row["id"] for row in await all_found(session, asked, today(), library())] == [row["id"] for row in whole]
+
+
+async def test_a_list_narrowed_by_a_filter_is_found_among_those_that_stand_first(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+):
+    await make_figures(session)
+    order = figure_order("employee_total.2025", library().catalogue)
+    narrowed = Filters(sort="figure", figure=order, region=DISTRICT)
+    read: list[list[int]] = []
+    for large, first in ((100_000, 20), (-1, 1), (-1, 3)):
+        monkeypatch.setattr(memory, "LARGE", large)
+        monkeypatch.setattr(searching, "FIRST", first)
+        monkeypatch.setattr(searching, "PAGE_SIZE", 2)
+        pages = [(await search(session, replace(narrowed, page=page), today(), library())).rows for page in (1, 2, 3)]
+        read.append([row["id"] for rows in pages for row in rows])
+    assert read[0] == read[1] == read[2]
+    assert len(set(read[0])) == 5
 
 
 async def test_a_figure_whose_reader_may_not_see_it_orders_nothing(engine: AsyncEngine):
