@@ -10,6 +10,7 @@ BreakdownRefused
 """
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,6 +19,7 @@ from enum import StrEnum
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.regions import Regions
 from backend.plans.territory import territory_of
 from backend.web.errors import Refusal
 from rules.plan import Basis, Plan, Target, plain
@@ -73,6 +75,8 @@ class Share:
     place: str
     name: str
     value: Decimal | None
+    #: A district that is no more; its share stands until it is moved over (`moved_shares`).
+    is_former: bool = False
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,11 @@ async def breakdowns(
         asked | moment,
     )
     last_words = {name: Acknowledged(*given) for name, *given in words}
-    return [_breakdown(plan, one, year, kind, values.get(one.id, {}), last_words.get(one.id)) for one in targets]
+    # A district that is no more has its column in all rows as soon as one of them has its share.
+    former = {place for held in values.values() for of, place in held if of == Kind.DISTRICT}
+    return [
+        _breakdown(plan, one, year, kind, values.get(one.id, {}), last_words.get(one.id), former) for one in targets
+    ]
 
 
 def _breakdown(
@@ -217,14 +225,29 @@ def _breakdown(
     kind: Kind,
     values: Mapping[tuple[str, str], Decimal | None],
     word: Acknowledged | None,
+    former: AbstractSet[str] = frozenset(),
 ) -> Breakdown:
     printed = printed_whole(target, year)
     known = dict(_places(plan, target, kind))
     given = {place for of_kind, place in values if of_kind == kind and values[of_kind, place] is not None}
-    places = known | {place: known.get(place, place) for place in sorted(given)}
-    shares = tuple(Share(place, name, values.get((kind.value, place))) for place, name in places.items())
+    if kind is Kind.DISTRICT:
+        given |= former
+    places = known | {place: _former(place) if kind is Kind.DISTRICT else place for place in sorted(given - set(known))}
+    shares = tuple(
+        Share(place, name, values.get((kind.value, place)), kind is Kind.DISTRICT and place not in known)
+        for place, name in places.items()
+    )
     whole = printed if printed is not None else values.get((WHOLE, ""))
     return Breakdown(target, year, kind, whole, printed is not None, shares, word)
+
+
+def _former(code: str) -> str:
+    """A district that is no more, with what became of it."""
+    regions = Regions.load()
+    before, after = regions.find(code), regions.current(code)
+    if before is None:
+        return code
+    return before.shown_as if after is None or after == before else f"{before.shown_as}（已并入{after.shown_as}）"
 
 
 def printed_whole(target: Target, year: int) -> Decimal | None:
@@ -278,7 +301,7 @@ async def split(
     rows = {(kind.value, place.strip()): value for place, value in values.items()}
     if not before.whole_is_printed and whole is not None:
         rows[WHOLE, ""] = whole
-    await _write(session, target, year, rows, recorded_by)
+    await write_shares(session, target, year, rows, recorded_by)
     after = await breakdown(session, plan, target, year, kind)
     if after.is_open and after.whole is not None:
         if not reason.strip():
@@ -307,13 +330,14 @@ def _check(plan: Plan, target: Target, kind: Kind, values: Mapping[str, Decimal 
         raise ShareWrong(f"总数 {plain(whole)} 小于 0，请核对。")
 
 
-async def _write(
+async def write_shares(
     session: AsyncSession,
     target: Target,
     year: int,
     rows: Mapping[tuple[str, str], Decimal | None],
     recorded_by: int | None,
 ) -> None:
+    """Let shares, by kind and place, be these from now on; None takes one back. Whoever calls has locked the table."""
     found = await session.execute(
         text(
             "SELECT id, kind, place, value FROM breakdown_share WHERE target = :target AND year = :year"

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
+from backend.access.proposals import needs_second_person
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.plans.asking import XLSX, plan_asked, target_asked
@@ -27,6 +28,7 @@ from backend.plans.breakdown import (
 )
 from backend.plans.breakdown_book import BreakdownTaken, breakdown_workbook, take_breakdown
 from backend.plans.knowing import KNOWING
+from backend.plans.moved_shares import CHANGE, left_behind, move_shares, propose_move
 from backend.plans.permissions import CityOfficer
 from backend.plans.progress import ranks
 from backend.plans.queries import plan_report
@@ -49,6 +51,7 @@ class SplitAsked(BaseModel):
     year: int | None = None
     kind: str = Kind.DISTRICT.value
     known_at: str = ""
+    done: str = ""
 
     @property
     def over(self) -> Kind:
@@ -94,15 +97,36 @@ async def _overview(
     year, kind = _year(plan, asked), asked.over
     targets = [one for one in plan.targets if can_be_split(one)]
     found = await breakdowns(session, plan, targets, year, kind, moment_of(asked.known_at))
+    left = await left_behind(session, plan)
     begun = [one for one in found if one.is_begun]
     shown = found if kind is Kind.DISTRICT else begun
     return render(
         request, "plans/breakdown.html", status_code=status_code, page_title="任务分解",
         breadcrumb=[("规划目标", "/plans"), (plan.id, f"/plans/{plan.id}"), ("任务分解", None)], plan=plan, year=year, kind=kind,
         rows=shown, places=shown[0].shares if shown and kind is Kind.DISTRICT else (), begun=len(begun), kinds=_KINDS,
+        left=left, messages=[("good", _DONE[asked.done])] if asked.done in _DONE else [],
         open=[one for one in begun if one.is_open], years=_years(plan, year), asked=asked, taken=taken, refused=refused,
         query=urlencode({"year": year, "kind": kind.value}), may_write=person.role.may_write and not person.region_code,
     )  # fmt: skip
+
+
+_DONE = {
+    "proposed": "已提交，等待另一人在“待确认”里办理；确认之前任务数仍记在原区划名下。",
+    "moved": "已并入新区划，合计不变。",
+}
+
+
+@router.post("/plans/{plan_id}/breakdown/moves")
+async def move_over(
+    request: Request, session: Work, person: CityOfficer, plan_id: str, place: Annotated[str, Form()]
+) -> Response:
+    """Move the shares of a district that is no more over to its successor, or propose it where that takes two."""
+    plan = plan_asked(plan_id, person)
+    if needs_second_person(request, CHANGE):
+        await propose_move(session, plan, place, person.id)
+        return redirect(request, f"/plans/{plan.id}/breakdown?done=proposed")
+    await move_shares(session, plan, place, person.id)
+    return redirect(request, f"/plans/{plan.id}/breakdown?done=moved")
 
 
 _KINDS = [(kind.value, kind.label) for kind in Kind]
