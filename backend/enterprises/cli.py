@@ -31,6 +31,7 @@ def enterprise(
     as_json: Annotated[bool, typer.Option("--json", help="以 JSON 输出（本命令总是 JSON）。")] = True,
 ) -> None:
     """一家企业的档案：身份、梯级、认定、逐年数据及来源、各项目测评。"""
+    from backend.access.trace.service import Deed, note
     from backend.database.session import owner_unit_of_work
     from backend.enterprises.queries import find
     from backend.enterprises.telling import tell
@@ -45,6 +46,8 @@ def enterprise(
             row = await find(session, code)
             if row is None:
                 raise Refused(f"库内没有代码为“{code}”的企业，请核对统一社会信用代码，或先导入台账。")
+            # Who reads figures at the machine itself is told of like whoever reads them on a page.
+            await note(session, Deed("read", "enterprise", code, row["id"]))
             return await tell(session, code, row, library(), day, known)
 
     print_json(with_database(context, read))

@@ -1,5 +1,6 @@
 """What leaves an entry, what it says, and that the service itself can neither change nor remove one."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,10 +9,12 @@ from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from typer.testing import CliRunner
 
 from backend.access import service as access
 from backend.access.trace.sealing import sealing
 from backend.access.trace.service import Deed, note, seal
+from backend.cli import app as cli
 from backend.database.actor import Actor, acting_as
 from backend.database.scope import Scope
 from backend.database.session import because, in_the_name_of, owner_unit_of_work, unit_of_work
@@ -230,6 +233,16 @@ async def test_an_enterprises_account_leaves_an_entry_of_what_it_looks_at(
     assert (await account.get(f"/me/enterprise{part}")).status_code == 200
     found = await noted(engine, "role, action, enterprise_id", "action IN ('read', 'export')")
     assert found == [("enterprise", action, enterprise_id)]
+
+
+async def test_looking_at_an_enterprise_at_the_machine_itself_leaves_an_entry(
+    engine: AsyncEngine, database_url: str, enterprise_id: int
+):
+    runner = CliRunner(env={"TIDU_DATABASE_URL": database_url})
+    told = await asyncio.to_thread(runner.invoke, cli, ["enterprise", str(enterprise_id)])
+    assert told.exit_code == 0, told.stderr
+    found = await noted(engine, "split_part(actor, ':', 1), action, enterprise_id")
+    assert found == [("system", "read", enterprise_id)]
 
 
 async def test_what_was_not_shown_is_not_told_as_seen(engine: AsyncEngine, client_as: ClientAs, enterprise_id: int):
