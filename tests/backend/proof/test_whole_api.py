@@ -1,6 +1,7 @@
 """The whole interface, asked with requests made up from its own OpenAPI and its pages' forms, as everybody who may come.
 
-No request is answered with 5xx, no answer is other than the OpenAPI says, nobody is shown or changes another's data,
+No request is answered with 5xx, no answer is other than the OpenAPI says, nobody is let in where
+docs/who-may-do-what.md keeps them out, nobody is shown or changes another's data,
 what was typed is shown as the text it is, whatever changed something left its trace, and so did whatever showed figures.
 Every operation is asked as everybody: with what schemathesis makes up, and where it names something, with what there is
 of the own enterprise and with what there is of another's. TIDU_PROOF=40 makes up 40 requests in place of one, and as
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cache
 from time import monotonic
 from typing import Any, Final
 
@@ -26,7 +28,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from backend.database.session import owner_unit_of_work
 from backend.database.trace import UNTRACED
 from backend.main import create_app
-from tests.backend.access.matrix import routes
+from tests.backend.access.matrix import NO, READERS, marks_of, routes
 from tests.backend.exchange.systems import CallingSystem, calling_system
 from tests.backend.proof.judging import FORBIDDEN, TAX, columns_in, first, oddities, shown
 from tests.backend.proof.planting import UNSEEN
@@ -75,6 +77,8 @@ class Found:
     #: Requests that changed something, and those that showed enterprises' figures: by their ids, what they were.
     changed: dict[str, str] = field(default_factory=dict[str, str])
     showed: dict[str, str] = field(default_factory=dict[str, str])
+    #: All that were not refused.
+    done: dict[str, str] = field(default_factory=dict[str, str])
     #: The planted columns that those who may see them were shown.
     columns: set[str] = field(default_factory=set[str])
     operations: set[str] = field(default_factory=set[str])
@@ -150,7 +154,9 @@ async def _ask_all(many: Iterable[Made], callers: list[Caller], registry: Regist
         await _ask(found, made, made.sent(registry.known), callers, registry)
         if made.number == 0 and "{" in made.name:
             for aim in (registry.ours, registry.others) if made.name.startswith("GET") else (registry.others,):
-                await _ask(found, made, made.sent({**registry.known, **aim}, aimed=True), callers, registry)
+                # Whoever is kept out is so before anything is looked up, as the first request has shown.
+                let_in = [one for one in callers if _marks()[made.name].get(one.role) != NO]
+                await _ask(found, made, made.sent({**registry.known, **aim}, aimed=True), let_in, registry)
     found.seconds = monotonic() - began
     return found
 
@@ -168,6 +174,7 @@ async def _ask(found: Found, made: Made, sent: dict[str, Any], callers: list[Cal
         faults = made.faults(answer) if "/api/v1/" in made.name else []
         faults += oddities(answer, told)
         faults += [f"answered {answer.status_code}"] if answer.status_code >= 500 else []
+        faults += _let_in_or_out(made.name, caller.role, answer)
         if secret := first(told, caller.forbidden):
             place = told.index(secret)
             faults.append(f"shows {secret}: …{told[max(place - 200, 0) : place + 80]}…")
@@ -175,10 +182,31 @@ async def _ask(found: Found, made: Made, sent: dict[str, Any], callers: list[Cal
         found.faults += [f"{caller.role}: {made.name} #{made.number}: {one}{request}" for one in faults]
         found.columns |= columns_in(told)
         number = answer.headers["x-request-id"]
+        if answer.status_code < 400:
+            found.done[number] = f"{made.name} as {caller.role}"
         if answer.status_code < 400 and written:
             found.changed[number] = f"{made.name} as {caller.role} writes {', '.join(sorted(written))}"
         if answer.status_code < 400 and first(told, (*OURS.figures, *OTHERS.figures)):
             found.showed[number] = f"{made.name} as {caller.role}"
+
+
+def _let_in_or_out(name: str, role: str, answer: Response) -> list[str]:
+    """What an answer is against docs/who-may-do-what.md, which the routes are held to."""
+    leads_away = answer.headers.get("location", "").startswith(("/login", "/me", "/audit", "/people"))
+    is_let_in = answer.status_code < 400 and not leads_away
+    if _marks()[name].get(role, NO) == NO:
+        return [f"lets in who may not, with {answer.status_code}"] if is_let_in else []
+    return ["does not know who may"] if answer.status_code == 401 and not name.startswith("POST /login") else []
+
+
+@cache
+def _marks() -> dict[str, dict[str, str]]:
+    """For every route whom it is to let in; a park's officers as a district's."""
+    found: dict[str, dict[str, str]] = {}
+    for name, route in routes():
+        marks = {str(reader): mark for reader, mark in zip(READERS, marks_of(name, route), strict=True)}
+        found[name.replace(":path}", "}")] = marks | {"park_officer": marks["district_officer"]}
+    return found
 
 
 def _told(sent: dict[str, Any]) -> str:
@@ -225,6 +253,22 @@ async def test_nobody_changed_anything_of_another_district(
             {"ids": list(registry.other_ids)},
         )
         assert found.all() == []
+
+
+async def test_what_needs_two_people_was_never_done_by_one(one_database: AsyncEngine, rest: Found, pages: Found):
+    """Not over REST either: only a confirmation, an official list and a system's own token reach these tables."""
+    async with one_database.connect() as connection:
+        found = await connection.execute(
+            text(
+                "SELECT DISTINCT request_id FROM (SELECT request_id, action, subject FROM trace_note"
+                " UNION ALL SELECT request_id, action, subject FROM trace_entry) t"
+                " WHERE action IN ('insert', 'update', 'delete') AND request_id <> '' AND subject IN ('recognition', 'plan_version',"
+                " 'enterprise_merge', 'enterprise_split', 'enterprise_end', 'enterprise_move')"
+            )
+        )
+        names = {(rest.done | pages.done).get(str(number), str(number)) for number in found.scalars()}
+    by_two = ("POST /proposals/{proposal_id}/confirm", "POST /imports/{import_id}/")
+    assert [name for name in sorted(names) if not name.startswith(by_two) and not name.endswith(" as system")] == []
 
 
 async def test_everybody_was_signed_in_to_the_end(callers: list[Caller], rest: Found, pages: Found):
