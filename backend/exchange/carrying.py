@@ -73,7 +73,7 @@ async def _send(engine: AsyncEngine, settings: Settings, library: Library, one: 
     except (ExchangeFailed, PullRefused) as problem:
         why = str(problem)[:1000]
     except TimeoutError:
-        why = f"对方 {TIMEOUT:.0f} 秒内没有答完。"
+        why = f"对方 {TIMEOUT:g} 秒内没有答完。"
     async with owner_unit_of_work(engine) as session:
         await _note(session, one, answer, why)
 

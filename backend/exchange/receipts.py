@@ -8,6 +8,7 @@ was applied nothing stays here.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Final
 from uuid import uuid4
@@ -137,6 +138,19 @@ async def _sums(session: AsyncSession, run_id: int) -> list[FormSum]:
 
 
 _EMPTY: Final = sha256(b"").hexdigest()
+
+
+async def forget_told(session: AsyncSession, kept: timedelta) -> int:
+    """Let go of the items of receipts that were told so long ago; the sums stay. Returns how many."""
+    found = await session.execute(
+        text(
+            "DELETE FROM exchange_taken t USING (SELECT run_id FROM exchange_receipt GROUP BY run_id"
+            " HAVING bool_and(status IN ('told', 'handed_over')) AND max(told_at) < now() - CAST(:kept AS interval)) AS old"
+            " WHERE t.run_id = old.run_id RETURNING 1"
+        ),
+        {"kept": kept},
+    )
+    return len(found.all())
 
 
 # What is sent --------------------------------------------------------------------------------------------

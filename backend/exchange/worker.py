@@ -25,6 +25,7 @@ from backend.exchange.feed import KEPT, forget_old, put_in_order
 from backend.exchange.keys import Keys, keys_of
 from backend.exchange.messages import seal_messages
 from backend.exchange.pulling import Pull, PullRefused
+from backend.exchange.receipts import forget_told
 from backend.exchange.reconciling import reconcile_what_is_due
 from backend.exchange.systems import pull_of
 from backend.exchange.webhooks import Courier, turn_into_deliveries
@@ -77,9 +78,9 @@ class Worker:
             return await seal_messages(session, self.keys)
 
     async def forget(self) -> int:
-        """Let go of changes that nobody follows any more."""
+        """Let go of changes that nobody follows any more, and of the items of receipts that were told long ago."""
         async with owner_unit_of_work(self.engine) as session:
-            return await forget_old(session, KEPT)
+            return await forget_old(session, KEPT) + await forget_told(session, KEPT)
 
     async def pull_what_is_due(self) -> int:
         """Pull the systems whose time has come, one after the other."""

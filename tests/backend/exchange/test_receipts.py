@@ -11,13 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.database.engine import libpq_url
 from backend.database.session import owner_unit_of_work
-from backend.exchange import receipts
+from backend.exchange import carrying, receipts
 from backend.exchange.authorisations import withdraw
 from backend.exchange.carrying import ReceiptRefused, carry_receipts, hand_over, tell_again
 from backend.exchange.client import SystemClient
 from backend.exchange.simulation import PRACTICE_KEY, Simulator
 from backend.exchange.systems import USUAL_REPORT
 from backend.exchange.wire import Receipt
+from backend.exchange.worker import Worker
 from rules.library import library
 from tests.backend.exchange.conftest import SETTINGS, faulty
 from tests.backend.exchange.test_killed_couriers import process
@@ -182,6 +183,29 @@ async def test_what_the_other_side_did_not_acknowledge_is_told_again_and_counts_
     assert set(tax.receipts.times.values()) == {1 if "errors" in fault else 2}
 
 
+async def test_who_takes_too_long_is_told_again_and_counts_once(
+    tax: Simulator, tax_url: str, pull_of: PullOf, monkeypatch: pytest.MonkeyPatch
+):
+    pull = pull_of(tax_url)
+    await set_up(pull.engine, tax_url)
+    await pull.run()
+    tax.behave(faulty(latency_ms=1000))
+    monkeypatch.setattr(carrying, "TIMEOUT", 0.3)
+    await carry(pull.engine)
+    assert await found(pull.engine, "SELECT last_error FROM exchange_receipt WHERE status = 'waiting'") == [
+        "对方 0.3 秒内没有答完。"
+    ]
+    tax.behave(faulty())
+    monkeypatch.undo()
+    await let_be_due(pull.engine)
+    await carry(pull.engine)
+    for _ in range(200):  # the first one arrives as well, late
+        if sum(tax.receipts.times.values()) == 2:
+            break
+        await asyncio.sleep(0.05)
+    assert (await found(pull.engine, STATUS), list(tax.receipts.times.values())) == (["told"], [2])
+
+
 async def test_a_teller_that_is_killed_before_it_is_answered_has_told_once(
     tax: Simulator, tax_url: str, pull_of: PullOf
 ):
@@ -240,6 +264,21 @@ async def test_what_was_handed_over_is_not_told_again(tax: Simulator, tax_url: s
     with pytest.raises(ReceiptRefused):
         async with owner_unit_of_work(pull.engine) as session:
             await tell_again(session, run.id)
+
+
+async def test_items_that_were_told_long_ago_are_let_go_and_others_stay(tax: Simulator, tax_url: str, pull_of: PullOf):
+    engine = await withdrawn_run(pull_of, tax_url)
+    kept = "SELECT count(*) > 0 FROM exchange_taken"
+    for told_at, is_kept in (
+        ("NULL", True),
+        ("now() - interval '399 days'", True),
+        ("now() - interval '401 days'", False),
+    ):
+        async with owner_unit_of_work(engine) as session:
+            status = "waiting" if told_at == "NULL" else "told"
+            await session.execute(text(f"UPDATE exchange_receipt SET told_at = {told_at}, status = '{status}'"))
+        await Worker(engine, SETTINGS, library()).forget()
+        assert await found(engine, kept) == [is_kept]
 
 
 async def test_after_three_days_a_receipt_is_dead_until_somebody_sends_it_again(
