@@ -32,7 +32,8 @@ serve: install
 test: tools
 	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
-# What `make test` does with a few made-up requests: forty for every operation and form, as every role, malformed ones too.
+# What `make test` does with one made-up request: forty for every operation and form, as every role, malformed ones too.
+# Its figures go into build/proof.json.
 proof: tools
 	TIDU_PROOF=40 TIDU_PROOF_KILLS=50 $(BIN)/pytest -n auto --dist loadfile tests/backend/proof $(ARGS)
 
