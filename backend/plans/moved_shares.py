@@ -6,6 +6,7 @@ counts in the sum. Moved, it is added to what the successor already has, so that
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -35,11 +36,16 @@ class Moved:
     own: Decimal | None
 
     @property
+    def is_dropped(self) -> bool:
+        """Whether it cannot be added to what the successor has, and goes."""
+        return self.own is not None and not is_additive(self.target)
+
+    @property
     def together(self) -> Decimal:
         """Of values that cannot be added the successor's own remains."""
         if self.own is None:
             return self.value
-        return self.own + self.value if is_additive(self.target) else self.own
+        return self.own if self.is_dropped else self.own + self.value
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class LeftBehind:
     @property
     def in_words(self) -> str:
         """What became of the district, and what of its shares."""
-        since = f"{self.successor.valid_from} 起" if self.successor.valid_from else ""
+        since = f"自 {self.place.valid_to + timedelta(days=1)} 起" if self.place.valid_to else ""
         return (
             f"{self.place.shown_as}（{self.place.code}）{since}已并入{self.successor.shown_as}（{self.successor.code}）："
             f"仍有 {len(self.shares)} 项任务数记在原区划名下，照计合计，没有丢失。"
@@ -97,7 +103,7 @@ async def propose_move(session: AsyncSession, plan: Plan, place: str, person_id:
             f"{share.target.id} {share.target.name} {share.year} 年",
             f"{one.place.shown_as} {plain(share.value)}，{one.successor.shown_as} "
             f"{'未分解' if share.own is None else plain(share.own)}",
-            f"{one.successor.shown_as} {plain(share.together)}",
+            f"{one.successor.shown_as} {plain(share.together)}{'（不能相加，保留原有值）' if share.is_dropped else ''}",
         )
         for share in one.shares
     ]

@@ -98,7 +98,9 @@ async def test_the_page_offers_them_and_they_move_when_a_second_person_agrees(en
     city, reviewer = await client_as("city_officer"), await client_as("reviewer")
     page = f"/plans/{PLAN.id}/breakdown"
     shown = (await city.get(f"{page}?year=2027")).text
+    assert "自 2026-03-01 起已并入海陵区" in shown
     assert "仍有 2 项任务数记在原区划名下" in shown
+    assert shown.count("不能相加，保留原有值") == 1
     assert "（已并入海陵区）" in shown
     sent = await city.post(f"{page}/moves", data={"place": GAOGANG})
     assert sent.headers["location"].endswith("done=proposed")
