@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.protection.masking import Hiding
+from backend.eligibility.queries import checked_on
 from backend.eligibility.registry_facts import registry_facts
 from backend.enterprises.labels import Names
 from backend.filings.queries import hidden_facts
@@ -65,7 +66,7 @@ async def candidates(
     found = await session.execute(
         text(
             "SELECT x.enterprise_id AS id, e.name, e.credit_code, e.region_code, x.outcome, x.is_likely, x.failed, x.missing,"
-            " x.as_of FROM eligibility x JOIN enterprise e ON e.id = x.enterprise_id WHERE x.programme = :programme"
+            f" {checked_on()} AS as_of FROM eligibility x JOIN enterprise e ON e.id = x.enterprise_id WHERE x.programme = :programme"
             f" AND {NEARNESS[nearness][1]} AND x.enterprise_id > :after AND e.status = 'active'"
             " AND (:region = '' OR e.region_code = :region)"
             " AND NOT EXISTS (SELECT FROM pool_entry p WHERE p.enterprise_id = x.enterprise_id AND p.programme = :programme"

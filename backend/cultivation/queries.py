@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cultivation.service import is_recognised
 from backend.cultivation.stages import STAGES, Stage
+from backend.eligibility.queries import checked_on
 from backend.web.found import Found, page_within
 
 ROWS_A_PAGE = 50
@@ -47,8 +48,8 @@ class PoolFilters:
 
 
 _FIELDS = (
-    "p.*, e.name, e.credit_code, e.region_code, e.town, x.outcome, x.is_likely, x.failed, x.missing, x.as_of AS checked_on,"
-    " o.name AS officer"
+    "p.*, e.name, e.credit_code, e.region_code, e.town, x.outcome, x.is_likely, x.failed, x.missing,"
+    f" {checked_on()} AS checked_on, o.name AS officer"
 )
 _JOINS = (
     " FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id"

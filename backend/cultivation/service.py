@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cultivation.stages import STAGES, Stage, Step
+from backend.eligibility.queries import checked_on
 from backend.enterprises.officers import those_outside
 from backend.recognitions.queries import IN_FORCE, current_edition
 from rules.library import library
@@ -184,7 +185,7 @@ async def _locked(session: AsyncSession, seen: Sequence[Seen], on: date) -> list
     )
     found = await session.execute(
         text(
-            "SELECT p.*, e.name, x.as_of, x.outcome, coalesce(x.is_likely, false) AS is_likely,"
+            f"SELECT p.*, e.name, {checked_on()} AS as_of, x.outcome, coalesce(x.is_likely, false) AS is_likely,"
             f" {is_recognised()} AS is_recognised FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id"
             " LEFT JOIN eligibility x ON x.enterprise_id = p.enterprise_id AND x.programme = p.programme"
             " WHERE p.id = ANY(:ids) ORDER BY p.id"

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Numeric, Text, func
+from sqlalchemy import BigInteger, Column, DateTime, Index, Numeric, Text, func, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -12,6 +12,15 @@ class Run(SQLModel, table=True):
     """One run over all enterprises, or over those just touched."""
 
     __tablename__ = "eligibility_run"  # type: ignore[assignment]
+    __table_args__ = (
+        # The few runs of the whole registry among the many of a few enterprises.
+        Index(
+            "eligibility_whole_runs",
+            "id",
+            "as_of",
+            postgresql_where=text("is_whole AND finished_at IS NOT NULL"),
+        ),
+    )
 
     id: int | None = Field(default=None, sa_column=Column(BigInteger, primary_key=True, autoincrement=True))
     as_of: date

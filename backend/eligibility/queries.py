@@ -14,6 +14,17 @@ LATEST_CHANGES = 2_000
 NEARLY_SETTLED = "outcome = 'undetermined' AND cardinality(missing) BETWEEN 1 AND 3"
 
 
+def checked_on(result: str = "x") -> str:
+    """SQL: the day for which a row of `eligibility` was last found to be so.
+
+    A run of the whole registry writes only what it finds changed; what an earlier run wrote, it has looked at, too.
+    """
+    return (
+        f"greatest({result}.as_of, (SELECT max(whole.as_of) FROM eligibility_run whole"
+        f" WHERE whole.is_whole AND whole.finished_at IS NOT NULL AND whole.id >= {result}.run_id))"
+    )
+
+
 async def changes_of(session: AsyncSession, run_id: int) -> list[dict[str, Any]]:
     """What a run changed, counted by programme, old and new outcome."""
     found = await session.execute(

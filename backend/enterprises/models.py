@@ -15,7 +15,7 @@ class Enterprise(SQLModel, table=True):
             "enterprise_code_key",
             "credit_code",
             unique=True,
-            # What lists read of each row (migration 0061).
+            # What lists read of each row (migration 0056).
             postgresql_include=["id", "region_code", "park", "status", "ended_on", "rung_order", "industry_code"],
         ),
         Index("enterprise_match_key", "match_key"),

@@ -301,7 +301,7 @@ def _is_industry(of: str) -> str:
     return f"(SELECT left(e.industry_code, 2) BETWEEN '06' AND '46' FROM enterprise e WHERE e.id = {of})"
 
 
-#: Written as the index of 0059 has it.
+#: Written as the index of 0057 has it.
 _LARGE = "('large', 'medium')"
 
 

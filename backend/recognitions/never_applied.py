@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.eligibility.queries import checked_on
 from backend.web.found import Found, page_within
 
 A_PAGE: Final = 50
@@ -48,7 +49,8 @@ async def never_applied(session: AsyncSession, wanted: Wanted) -> Found:
     page = page_within(wanted.page, total, A_PAGE)
     found = await session.execute(
         text(
-            "SELECT e.id, e.name, e.credit_code, e.region_code, e.established_on, x.outcome, x.is_likely, x.as_of,"
+            "SELECT e.id, e.name, e.credit_code, e.region_code, e.established_on, x.outcome, x.is_likely,"
+            f" {checked_on()} AS as_of,"
             f" (SELECT p.stage FROM pool_entry p WHERE p.enterprise_id = e.id AND p.programme = x.programme"
             f" ORDER BY p.year DESC, p.id DESC LIMIT 1) AS stage {source}"
             " ORDER BY (x.outcome = 'eligible') DESC, e.id LIMIT :limit OFFSET :offset"

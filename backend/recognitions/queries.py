@@ -161,11 +161,14 @@ async def ladder_counts(
 ) -> Mapping[str, int]:
     """How many enterprises stand on each rung (their highest) on a day; each enterprise once."""
     if await is_standing_kept(session, on, library, known_at):
+        # As lists count (`enterprises.search`): those that live, and those whose last day is yet to come.
         counted = (
-            "SELECT e.rung_order, count(*) FROM enterprise e WHERE e.rung_order > 0"
-            " AND (:region = '' OR e.region_code = :region) GROUP BY e.rung_order"
+            "SELECT rung_order, sum(enterprises)::bigint FROM (SELECT rung_order, region_code, enterprises FROM listed_tally"
+            f" UNION ALL SELECT rung_order, region_code, 1 FROM enterprise e WHERE e.ended_on > :on AND {lives()}"
+            " AND e.status <> 'active') AS kept"
+            " WHERE rung_order > 0 AND (:region = '' OR region_code = :region) GROUP BY rung_order"
         )
-        values: dict[str, Any] = {"region": region}
+        values: dict[str, Any] = {"on": on, "region": region}
     else:
         counted = (
             f"SELECT s.rung_order, count(*) FROM {standing(library)} AS s JOIN enterprise e ON e.id = s.enterprise_id"

@@ -31,7 +31,7 @@ MOST: Final = 512
 #: From so many enterprises on a figure over all of them may take longer than a page.
 LARGE: Final = 100_000
 #: A figure that took longer than this (seconds) may be some minutes old; never older than that.
-LONG: Final = 0.3
+LONG: Final = 0.1
 OLDEST: Final = timedelta(minutes=15)
 
 _logger = structlog.get_logger()

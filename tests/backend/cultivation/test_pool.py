@@ -130,6 +130,26 @@ async def test_a_recommendation_rests_on_a_fresh_check_that_says_yes(
     assert told in (done.refused[0][1] if done.refused else "")
 
 
+@pytest.mark.parametrize(
+    ("is_whole", "is_finished", "told"), [(True, True, ""), (True, False, "超过 30 天"), (False, True, "超过 30 天")]
+)
+async def test_a_run_of_the_whole_registry_checks_what_it_leaves_as_it_is(
+    session: AsyncSession, told: str, *, is_whole: bool, is_finished: bool
+):
+    entry, number = await make_entry(session)
+    await standing(session, number, "eligible", days_ago=31)
+    await session.execute(
+        text(
+            "INSERT INTO eligibility_run (as_of, library_digest, enterprises, changes, is_whole, finished_at)"
+            " VALUES (:day, '', 1, 0, :whole, CASE WHEN :finished THEN now() END)"
+        ),
+        {"day": ON - timedelta(days=2), "whole": is_whole, "finished": is_finished},
+    )
+    done = await go(session, entry, Stage.RECOMMENDED)
+    assert bool(done.saved) is (told == "")
+    assert told in (done.refused[0][1] if done.refused else "")
+
+
 async def test_without_any_check_nobody_is_recommended(session: AsyncSession):
     entry, _ = await make_entry(session)
     assert "还没有测评过" in (await go(session, entry, Stage.RECOMMENDED)).refused[0][1]

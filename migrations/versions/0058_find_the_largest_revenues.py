@@ -7,8 +7,8 @@ row may be seen, so each order of magnitude has an index of its own.
 
 from alembic import op
 
-revision = "0060"
-down_revision = "0059"
+revision = "0058"
+down_revision = "0057"
 branch_labels = None
 depends_on = None
 

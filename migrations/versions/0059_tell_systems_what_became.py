@@ -6,8 +6,8 @@ refused stays, with nothing of its content. A receipt waits until the other side
 
 from alembic import op
 
-revision = "0055"
-down_revision = "0060"
+revision = "0059"
+down_revision = "0058"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ The secret is kept sealed under the installation's own key, in a table that only
 
 from alembic import op
 
-revision = "0056"
-down_revision = "0055"
+revision = "0060"
+down_revision = "0059"
 branch_labels = None
 depends_on = None
 

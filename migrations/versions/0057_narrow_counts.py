@@ -4,7 +4,7 @@
 - `title_span` says the same of its enterprise, and whether that is above scale, for whoever counts holders among those.
 - `recheck_counts` holds what is kept of some enterprises against what it is worked out of, and `settle_tallies` the sums
   against what they are the sums of: portion by portion, so that others may write meanwhile. The functions that make all
-  anew at once (0048, 0053, 0061) remain for a registry that nobody uses yet.
+  anew at once (0048, 0053, 0056) remain for a registry that nobody uses yet.
 - Large and medium enterprises, of which there are few, have an index.
 """
 
@@ -13,8 +13,8 @@ from runpy import run_path
 
 from alembic import op
 
-revision = "0059"
-down_revision = "0061"
+revision = "0057"
+down_revision = "0056"
 branch_labels = None
 depends_on = None
 
@@ -235,7 +235,7 @@ def _settled(rows: str, tally: str, key: str, order: str) -> str:
 """
 
 
-# As `rebuild_listed_tally` (0061) has it, beside whoever writes.
+# As `rebuild_listed_tally` (0056) has it, beside whoever writes.
 _LISTED = "region_code, park, division, rung_order"
 _SETTLE_LISTED = f"""
     INSERT INTO listed_tally ({_LISTED}, enterprises)

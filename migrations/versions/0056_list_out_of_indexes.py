@@ -16,8 +16,8 @@ And who answers for an enterprise is a change, too: a list of those that nobody 
 
 from alembic import op
 
-revision = "0061"
-down_revision = "0064"
+revision = "0056"
+down_revision = "0055"
 branch_labels = None
 depends_on = None
 

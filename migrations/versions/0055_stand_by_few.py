@@ -6,7 +6,7 @@ each portion; and after some calls it kept a plan that was made for no portion i
 
 from alembic import op
 
-revision = "0064"
+revision = "0055"
 down_revision = "0054"
 branch_labels = None
 depends_on = None
