@@ -273,7 +273,6 @@ class ShareOfEnterprises(Record):
     having: Institutions
     #: Whether an enterprise has one by the registers (recognised or filed) or by the statistics bureau.
     numerator: Literal["registered", "statistical"] = "registered"
-    numerators: tuple[Literal["registered", "statistical"], ...] = ("registered", "statistical")
     note: str = ""
 
 
