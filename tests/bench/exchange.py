@@ -163,8 +163,9 @@ async def _registry(engine: AsyncEngine) -> list[str]:
 async def _batch(http: AsyncClient, codes: list[str]) -> float:
     items: list[dict[str, Any]] = [{"credit_code": code, "year": 2025, "values": VALUES} for code in codes]
     body = json.dumps(items).encode()
+    headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
     start = perf_counter()
-    answer = await http.post("/api/v1/filings", content=body, headers={"Idempotency-Key": str(uuid4())})
+    answer = await http.post("/api/v1/filings", content=body, headers=headers)
     taken = perf_counter() - start
     if answer.status_code != 200 or answer.json()["recorded"] != len(codes):
         raise AssertionError(answer.text[:300])
