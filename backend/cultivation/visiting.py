@@ -33,9 +33,9 @@ WINDOW_DAYS: Final = 60
 QUIET_DAYS: Final = 90
 #: Who was visited so lately (days) rests, unless something promised is overdue.
 RESTED_DAYS: Final = 14
-#: Enterprises on the list; and looked at for each reason.
+#: Enterprises on the list; and looked at for each reason: many more, since those that rest are among them.
 MOST: Final = 30
-LOOKED_AT: Final = 150
+LOOKED_AT: Final = 500
 #: A visit `v` that no later entry corrects.
 _STANDS: Final = "NOT EXISTS (SELECT FROM service_visit c WHERE c.corrects_id = v.id)"
 
