@@ -138,7 +138,7 @@ async def test_every_fault_together_leads_to_the_state_of_none(tax: Simulator, t
     pull = pull_of(tax_url, all_forms=True)
     await pull.run()
     sound = await state(pull.engine)
-    for seed in range(2):
+    for seed in range(6):
         await forget(pull.engine)
         tax.behave(
             faulty(
