@@ -100,7 +100,7 @@ _NUMERAL = rb"-?\d++(?:\.\d++)?+(?:[Ee][+-]?\d++)?+"
 _VALUE = rb"(?:<v>(" + _NUMERAL + rb")</v>|<v>(" + _TEXT + rb")</v>|<v ?/>|" + _INLINE + rb")?+"
 #: Letters, number, style, type, formula, numeral, other value, text.
 _CELL_TEXT = (
-    rb'<c r="([A-Z]{1,3}+)(\d{1,7}+)"(?: s="(\d++)")?+(?: t="(\w++)")?+'
+    rb'<c r="([A-Z]{1,3}+)(\d{1,7}+)"(?: s="(\d{1,7}+)")?+(?: t="(\w++)")?+'
     rb"(?:/>|>(" + _FORMULA + rb")" + _VALUE + rb"</c>)"
 )
 _CELL: Final = re.compile(_CELL_TEXT)
@@ -115,6 +115,8 @@ _COLUMN: Final = re.compile(rb"<col(" + _ATTRIBUTES + rb") ?/>")
 _MERGE: Final = re.compile(rb'<mergeCell ref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})" ?/>')
 _REFERENCE: Final = re.compile(r"&(?:(amp|lt|gt|quot|apos)|#(\d{1,7})|#x([0-9A-Fa-f]{1,6}));|&")
 _NAMED: Final = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
+#: A sheet has 1,048,576 rows.
+_MOST_DIGITS: Final = 7
 _TRUE: Final = frozenset({b"1", b"true"})
 #: Day 0 of Excel's count; from day 61 on it counts as everybody does.
 _DAY_0: Final = date(1899, 12, 30)
@@ -153,7 +155,7 @@ class _Reading:
         for match in _COLUMN.finditer(head):
             said = dict(_ATTRIBUTE.findall(match[1]))
             if said.get(b"hidden", b"").lower() in _TRUE:
-                self.sheet.hidden_columns.append((int(said[b"min"]), int(said[b"max"])))
+                self.sheet.hidden_columns.append((_whole(said.get(b"min")), _whole(said.get(b"max"))))
         if len(_COLUMN.findall(head)) != head.count(b"<col "):
             raise NotPlain
 
@@ -172,7 +174,7 @@ class _Reading:
             raise NotPlain
         said = dict(_ATTRIBUTE.findall(match[1]))
         place = said.get(b"r", b"0")
-        number = int(place)
+        number = _whole(place)
         if number <= self.sheet.rows.last:
             raise NotPlain
         if said.get(b"hidden", b"").lower() in _TRUE:
@@ -215,8 +217,8 @@ class _Reading:
             return _text(text)
         if text:
             raise NotPlain
-        if kind == b"s" and value.isdigit() and int(value) < len(self.texts):
-            return self.texts[int(value)]
+        if kind == b"s" and (place := _whole(value)) < len(self.texts):
+            return self.texts[place]
         if kind == b"str":
             return _text(value)
         if kind == b"b" and value in (b"0", b"1"):
@@ -237,6 +239,13 @@ class _Reading:
         if shown is Style.DAY and number.is_integer() and _FIRST_SURE_DAY <= number <= _LAST_DAY:
             return _DAY_0 + timedelta(int(number))
         raise NotPlain
+
+
+def _whole(written: bytes | None) -> int:
+    """The number of a row or column."""
+    if written is None or not written.isdigit() or len(written) > _MOST_DIGITS:
+        raise NotPlain
+    return int(written)
 
 
 def _lost(formula: bytes, text: bytes) -> Cell:
