@@ -11,7 +11,8 @@ from functools import cache
 
 from backend.web.errors import NotFound
 from rules.library import library
-from rules.plan import PLANS_FOLDER, REGISTERS_FILE, Plan, Registers, Target, load_plans, load_registers
+from rules.plan import Plan, Registers, Target
+from rules.plan_files import PLANS_FOLDER, REGISTERS_FILE, load_plans, load_registers
 from rules.plan_findings import Finding, consistency_findings
 
 

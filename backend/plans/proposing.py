@@ -9,7 +9,8 @@ from backend.access.proposals import Change, Proposed, propose, register_kind
 from backend.database.session import because
 from backend.plans.documents import plans
 from backend.plans.versions import Document, check, keep, know_plans, written
-from rules.plan import Plan, Target, read_document
+from rules.plan import Plan, Target
+from rules.plan_files import read_document
 
 CHANGE: Final = "plan.change"
 #: So many differences are told one by one; a workbook may change all targets.

@@ -24,14 +24,16 @@ from backend.plans.documents import know_written, plans, plans_of_files, slugs
 from backend.web.errors import NotFound, Refusal
 from rules.library import library
 from rules.plan import (
-    PLANS_FOLDER,
     Plan,
-    PlanError,
+)
+from rules.plan_files import (
+    PLANS_FOLDER,
     check_references,
     programmes_counted,
     read_document,
     read_plan,
 )
+from rules.plan_problems import PlanError
 
 #: New plans are numbered from here, so that they never meet those of the program.
 FIRST_OWN = 100

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from backend.plans.territory import territory_of
 from backend.web.errors import NotFound
-from rules.plan import Register, Registers, load_registers
+from rules.plan import Register, Registers
+from rules.plan_files import load_registers
 
 LEVELS: Mapping[str, str] = {"national": "国家级", "provincial": "省级", "municipal": "市级", "district": "区（县）级"}
 EVALUATIONS: Mapping[str, str] = {"excellent": "优秀", "good": "良好", "passed": "合格", "failed": "不合格"}

@@ -11,7 +11,6 @@ import yaml
 
 from rules.catalogue import load_catalogue
 from rules.plan import (
-    PLANS_FOLDER,
     Basis,
     Body,
     CountByFigure,
@@ -22,20 +21,23 @@ from rules.plan import (
     MultipleOfCount,
     Op,
     Plan,
-    PlanError,
     Reported,
     ShareOfEnterprises,
     Status,
     Target,
     TargetClass,
     Window,
+    read_bodies,
+)
+from rules.plan_files import (
+    PLANS_FOLDER,
     load_plan,
     load_plans,
     load_registers,
     programmes_counted,
-    read_bodies,
 )
 from rules.plan_findings import Finding, Kind, consistency_findings
+from rules.plan_problems import PlanError
 from tests.shared_data import shared_data
 
 PLANS = load_plans()
