@@ -206,11 +206,12 @@ async def moved(
         first = datetime.strptime(since, "%Y-%m-%d").date() if since else on - timedelta(days=7)  # noqa: DTZ007 – a day
     except ValueError:
         first = on - timedelta(days=7)
-    moves = await queries.moves_since(session, datetime.combine(first, time.min, CHINA), programme, region)
-    gained = {stage: sum(one["to_stage"] == stage for one in moves) for stage in STAGES}
+    moment = datetime.combine(first, time.min, CHINA)
+    moves = await queries.moves_since(session, moment, programme, region)
+    gained = await queries.gained_since(session, moment, programme, region)
     return render(
         request, "cultivation/moves.html", page_title="近期变动", breadcrumb=[("培育库", "/pool"), ("近期变动", None)],
-        moves=moves, since=first, gained=gained, stages=STAGES, programme=programme, region=region,
+        moves=moves, since=first, gained=gained, total=sum(gained.values()), stages=STAGES, programme=programme, region=region,
         programmes=programme_choices(library()), regions=region_choices(person), names=Names(library()),
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from backend.web.found import Found, page_within
 
 ROWS_A_PAGE = 50
 CARDS_A_STAGE = 20
+MOVES_SHOWN = 300
 
 
 @dataclass(frozen=True)
@@ -141,18 +142,37 @@ _MOVES = (
 )
 
 
+#: Since a moment, of one programme or all, of one district or all; changes of the officer alone are left out.
+_SINCE = (
+    " WHERE m.moved_at >= :since AND m.from_stage <> m.to_stage AND (:programme = '' OR p.programme = :programme)"
+    " AND (:region = '' OR e.region_code = :region)"
+)
+
+
 async def moves_since(
-    session: AsyncSession, since: datetime, programme: str = "", region: str = "", limit: int = 300
+    session: AsyncSession, since: datetime, programme: str = "", region: str = "", limit: int = MOVES_SHOWN
 ) -> list[Mapping[str, Any]]:
     """What moved since a moment, the latest first; changes of the officer alone are left out."""
     found = await session.execute(
-        text(
-            f"{_MOVES} WHERE m.moved_at >= :since AND m.from_stage <> m.to_stage AND (:programme = '' OR p.programme = :programme)"
-            " AND (:region = '' OR e.region_code = :region) ORDER BY m.moved_at DESC, m.id DESC LIMIT :limit"
-        ),
+        text(f"{_MOVES}{_SINCE} ORDER BY m.moved_at DESC, m.id DESC LIMIT :limit"),
         {"since": since, "programme": programme, "region": region, "limit": limit},
     )
     return [dict(row) for row in found.mappings()]
+
+
+async def gained_since(
+    session: AsyncSession, since: datetime, programme: str = "", region: str = ""
+) -> dict[Stage, int]:
+    """How often each stage was come to since a moment: of all moves, however many are shown."""
+    found = await session.execute(
+        text(
+            "SELECT m.to_stage, count(*) FROM pool_move m JOIN pool_entry p ON p.id = m.entry_id"
+            f" JOIN enterprise e ON e.id = m.enterprise_id{_SINCE} GROUP BY m.to_stage"
+        ),
+        {"since": since, "programme": programme, "region": region},
+    )
+    counted = {row[0]: row[1] for row in found}
+    return {stage: counted.get(stage, 0) for stage in STAGES}
 
 
 async def moves_of(session: AsyncSession, enterprise_id: int) -> list[Mapping[str, Any]]:

@@ -20,7 +20,7 @@ from backend.cultivation.stages import ACTION_KINDS
 from backend.cultivation.windows import Window, all_windows
 from backend.eligibility.queries import newly_eligible
 from backend.enterprises.labels import Names
-from backend.enterprises.officers import answers_for, officers_of
+from backend.enterprises.officers import answers_for, responsible_for
 from backend.recognitions.ladder import programmes_on_ladder
 from backend.recognitions.worklists import Asked, first_titles
 from rules.library import Library
@@ -135,7 +135,7 @@ async def to_visit(
         ),
         key=lambda one: one.urgency,
     )[:most]
-    officers = await officers_of(session, [one.enterprise_id for one in urgent])
+    officers = await responsible_for(session, [one.enterprise_id for one in urgent])
     return [replace(one, officer=officers.get(one.enterprise_id, "")) for one in urgent]
 
 

@@ -50,6 +50,25 @@ async def officers_of(session: AsyncSession, enterprise_ids: Sequence[int]) -> d
     return {row[0]: row[1] for row in found}
 
 
+async def responsible_for(session: AsyncSession, enterprise_ids: Sequence[int]) -> dict[int, str]:
+    """Who is to be asked about some enterprises, by name: who answers for one, then who answers for its pool entries.
+
+    Entries that are out count no more. Those that nobody answers for in either way are left out.
+    """
+    found = await session.execute(
+        text(
+            "SELECT n.enterprise_id, string_agg(n.name, '、' ORDER BY n.place, n.name) FROM ("
+            "SELECT a.enterprise_id, o.name, min(a.place) AS place FROM ("
+            "SELECT enterprise_id, officer_id, 0 AS place FROM enterprise_officer WHERE enterprise_id = ANY(:ids)"
+            " UNION ALL SELECT enterprise_id, officer_id, 1 FROM pool_entry WHERE enterprise_id = ANY(:ids) AND stage <> 'out'"
+            ") AS a JOIN officers() o ON o.id = a.officer_id GROUP BY a.enterprise_id, o.id, o.name) AS n"
+            " GROUP BY n.enterprise_id"
+        ),
+        {"ids": list(enterprise_ids)},
+    )
+    return {row[0]: row[1] for row in found}
+
+
 async def those_outside(session: AsyncSession, officer_id: int, enterprise_ids: Sequence[int]) -> int:
     """How many of the enterprises somebody cannot answer for: not in the own district or park, or no active officer."""
     found = await session.scalar(

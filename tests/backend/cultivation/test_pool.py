@@ -14,7 +14,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.models import Person
 from backend.clock import today
 from backend.cultivation.candidates import candidates, gaps
-from backend.cultivation.queries import PoolFilters, board, list_entries, moves_of, moves_since, stage_counts
+from backend.cultivation.queries import (
+    PoolFilters,
+    board,
+    gained_since,
+    list_entries,
+    moves_of,
+    moves_since,
+    stage_counts,
+)
 from backend.cultivation.service import Done, PoolRefused, Seen, assign, enter, move, take_over_recognised
 from backend.cultivation.stages import Stage
 from backend.database.scope import Scope
@@ -234,6 +242,16 @@ async def test_what_moved_since_a_day_leaves_out_who_only_changed_hands(session:
     moved = await moves_since(session, datetime.now(UTC) - timedelta(days=7), "tech_sme")
     assert [(one["from_stage"], one["to_stage"]) for one in moved] == [("", "discovered")]
     assert await moves_since(session, datetime.now(UTC) + timedelta(minutes=1)) == []
+
+
+async def test_what_each_stage_gained_counts_every_move_and_not_those_shown_alone(session: AsyncSession):
+    for _ in range(3):
+        await go(session, (await make_entry(session))[0], Stage.CULTIVATED)
+    since = datetime.now(UTC) - timedelta(days=7)
+    gained = await gained_since(session, since, "tech_sme")
+    assert (gained[Stage.DISCOVERED], gained[Stage.CULTIVATED], gained[Stage.OUT]) == (3, 3, 0)
+    assert len(await moves_since(session, since, "tech_sme", limit=2)) == 2
+    assert sum((await gained_since(session, since, "hnte")).values()) == 0
 
 
 async def test_the_engine_proposes_who_meets_a_programme_without_holding_it(session: AsyncSession):

@@ -1,12 +1,13 @@
 """Whom to visit this week: the most urgent first, each enterprise once, nobody who was seen a few days ago."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.access.models import Person
 from backend.clock import today
 from backend.cultivation.actions import StepDraft, VisitDraft, note_visit, plan_steps
 from backend.cultivation.service import Seen, enter, move
@@ -84,6 +85,17 @@ async def promise(session: AsyncSession, number: int, days: int = -3) -> None:
 async def seen(session: AsyncSession, number: int, days_ago: int, on: date = TODAY) -> int:
     draft = VisitDraft(on - timedelta(days=days_ago), "on_site", "王敏", "张总", "谈研发归集")
     return await note_visit(session, number, draft, by=1)
+
+
+async def make_officer(session: AsyncSession, name: str, region: str) -> int:
+    person = Person(
+        login=f"o-{name}", name=name, password_hash="!", role="district_officer", region_code=region,
+        created_at=datetime.now(UTC),
+    )  # fmt: skip
+    session.add(person)
+    await session.flush()
+    assert person.id is not None
+    return person.id
 
 
 async def test_the_most_urgent_reason_comes_first_and_then_the_nearest_day(session: AsyncSession):
@@ -182,6 +194,20 @@ async def test_without_a_last_day_the_longest_unvisited_comes_first(session: Asy
     await seen(session, await cultivated(session, "去过"), 120)
     await cultivated(session, "没去过")
     assert await names_of(session) == ["没去过", "去过"]
+
+
+async def test_the_officer_of_the_enterprise_and_of_its_pool_entries_are_named_but_not_of_those_out(
+    session: AsyncSession,
+):
+    officers = [await make_officer(session, name, DISTRICT) for name in ("李强", "周敏", "孙芳")]
+    by_pool, by_both, by_none = [await ending(session, name) for name in ("库里指定", "两处指定", "已出库")]
+    for number, officer in ((by_pool, 1), (by_both, 1), (by_none, 2)):
+        (entry,) = await enter(session, "hnte", TODAY.year, [number], by=1, officer_id=officers[officer])
+        if number == by_none:
+            await move(session, [Seen(entry, 1)], Stage.OUT, "已注销", by=1, on=TODAY, most_days=30)
+    await assign_officer(session, [by_both], officers[0])
+    named = {one.name: one.officer for one in await visits(session)}
+    assert named == {"库里指定": "周敏", "两处指定": "李强、周敏", "已出库": ""}
 
 
 async def test_a_district_may_be_picked(session: AsyncSession):
