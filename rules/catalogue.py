@@ -103,6 +103,8 @@ class Indicator(Record):
     #: Granted to few, to make up for conditions that are not met: while it is open nobody is likely to be eligible.
     is_exception: bool = False
     choices: dict[str, str] = {}
+    #: The standard that a text's codes are of; they are kept without the letter in front (`rules.industries`).
+    codes: Literal["GB/T 4754"] | None = None
     fields: tuple[RecordField, ...] = ()
     #: Least and greatest value possible, in the input unit; an unknown value lies between them.
     range: tuple[Annotated[int, Field()] | None, int | None] | None = None
@@ -125,6 +127,8 @@ class Indicator(Record):
             raise ValueError(f"指标 {self.id}：类型为 list 时必须且只有此时写 fields")
         if (self.type is Type.CHOICE) != bool(self.choices):
             raise ValueError(f"指标 {self.id}：类型为 choice 时必须且只有此时写 choices")
+        if self.codes is not None and self.type is not Type.TEXT:
+            raise ValueError(f"指标 {self.id}：只有类型为 text 时才写 codes")
         if self.type is Type.LIST and self.period is Period.YEARLY:
             raise ValueError(f"指标 {self.id}：记录列表不分年度，period 应为 current")
         return self

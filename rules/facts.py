@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from rules.catalogue import Catalogue, Indicator, Period, RecordField, Type
+from rules.industries import IndustryError, read_industry_digits
 from rules.language import FEN_PER_WAN
 from rules.translation import enumerated, marked, say, sentences
 from rules.values import FactKey, RecordValue, Value, simple
@@ -287,10 +288,21 @@ def read_value(indicator: Indicator | RecordField, value: Any) -> Value:
         case Type.TEXT:
             if not isinstance(value, str):
                 raise ValueError(say("应为文本，实为 {seen}", seen=_seen(value)))
-            return value
+            return _read_text(indicator, value)
         case Type.LIST:
             assert isinstance(indicator, Indicator)
             return _read_records(indicator, value)
+
+
+def _read_text(indicator: Indicator | RecordField, value: str) -> str:
+    """A text as it is, an industry's code by its digits."""
+    if not isinstance(indicator, Indicator) or indicator.codes is None:
+        return value
+    try:
+        return read_industry_digits(value)
+    except IndustryError as error:
+        # What was done about it follows in the same sentence.
+        raise ValueError(str(error).rstrip("。.")) from error
 
 
 def _seen(value: Any) -> str:

@@ -16,13 +16,13 @@ from backend.enterprises import correcting
 from backend.enterprises.chains import parse_chains
 from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
 from backend.enterprises.forms import ChosenEnterprise, Errors, form_page, typed_day
-from backend.enterprises.industries import Industries, IndustryError, parse_industry
 from backend.enterprises.life_acts import MOVE
 from backend.enterprises.queries import chains_in_use, chains_of, parks_in_use
 from backend.enterprises.regions import Regions
 from backend.enterprises.schemas import CodeForm, EnterpriseForm
 from backend.web.dependencies import Work
 from backend.web.responses import redirect
+from rules.industries import Industries, IndustryError, parse_industry
 from rules.library import library
 
 router = APIRouter()

@@ -35,8 +35,10 @@ class Filters:
     region: str = ""
     #: now: the district is that of today, whatever the day; else the district of the day.
     territory: str = ""
-    #: GB/T 4754 digits that the industry begins with, several parted by commas (a section is its divisions).
+    #: Divisions of GB/T 4754, two digits each (a section is its divisions).
     industry: tuple[str, ...] = ()
+    #: Three or four digits, where a group or class within that division is meant.
+    industry_begins: str = ""
     chain: str = ""
     park: str = ""
     programme: str = ""
@@ -197,6 +199,10 @@ def conditions_of(filters: Filters, on: date, library: Library, looked: Looked) 
     if filters.industry:
         belongs = "left(e.industry_code, 2) = ANY(:industry)"
         conditions.add(belongs, tallied="t.division = ANY(:industry)", industry=list(filters.industry))
+    if filters.industry_begins:
+        # The division above finds few; of those each is looked at.
+        begins = "starts_with(e.industry_code, :industry_begins)"
+        conditions.add(begins, is_dear=True, industry_begins=filters.industry_begins)
     if filters.chain:
         chained = "e.id IN (SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain)"
         conditions.add(chained, is_dear=True, chain=filters.chain)

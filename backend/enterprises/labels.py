@@ -1,8 +1,8 @@
 """Names of what codes stand for, in the language spoken, and the choices that forms offer."""
 
 from backend.access.schemas import PersonSignedIn
-from backend.enterprises.industries import Industries
 from backend.enterprises.regions import Regions
+from rules.industries import Industries
 from rules.library import Library
 from rules.programme import ProgrammeSource
 from rules.translation import say

@@ -13,7 +13,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
 from backend.enterprises import division_pages, editing, life_pages, list_pages, merge_pages
-from backend.enterprises.asking import KnownAt, OnDay, asked_day, query_of, read_filters, read_place
+from backend.enterprises.asking import (
+    KnownAt,
+    OnDay,
+    asked_day,
+    industry_choices,
+    query_of,
+    read_filters,
+    read_place,
+)
 from backend.enterprises.bulk import BulkRefused
 from backend.enterprises.columns import (
     COLUMNS,
@@ -29,7 +37,6 @@ from backend.enterprises.export import enterprises_workbook
 from backend.enterprises.figure_order import FigureOrder
 from backend.enterprises.file_view import FileView
 from backend.enterprises.forms import ChosenEnterprise
-from backend.enterprises.industries import Industries
 from backend.enterprises.labels import Names, programme_choices, region_choices
 from backend.enterprises.lineage import ENDS, Lineage, led_here, lineage_of
 from backend.enterprises.list_pages import BulkForm, told, with_figure
@@ -105,7 +112,7 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
         found=found, rows=[(row, [(one, one.of(row, names)) for one in columns]) for row in rows], columns=columns,
         all_columns=[*COLUMNS, *(one for one in columns if one.indicator)], figure_choices=figure_choices(rules.catalogue),
         years=[on.year - back for back in range(7)], officers=await officers(session, person.region_code, person.park or None), filters=chosen, on=on, is_today=on == today(), regions=region_choices(person),
-        rung_choices=_RUNG_CHOICES, sections=Industries.load().sections, chains=chains, parks=parks,
+        rung_choices=_RUNG_CHOICES, industries=industry_choices(request.query_params.get("industry", "")), chains=chains, parks=parks,
         programmes=programme_choices(rules), query=query_of(request), following=following, preceding=preceding, names=names,
         kept=[one for one in request.query_params.multi_items() if one[0] not in PLACE | {"columns", "done"} and one[1]],
         views=await views_for(session, person), may_write=person.role.may_write, outcomes=_OUTCOMES, sorts=[*_SORT_LABELS, *_figure_sorts(columns)], sort=chosen.figure.id if chosen.figure else chosen.sort, heads=_heads(request, columns, chosen), is_piece=is_htmx(request), is_count=piece == "count",

@@ -16,7 +16,7 @@ from backend.exact_json import exact_json
 from backend.filings.conflicts import refresh_conflicts
 from backend.filings.consistency import refresh_flags
 from backend.filings.projecting_many import project_plain
-from backend.filings.projection_tables import CURRENT_TABLE, YEARLY_TABLE, holds_none, to_column
+from backend.filings.projection_tables import CURRENT_TABLE, NONE_TEXT, YEARLY_TABLE, holds_none, to_column
 from backend.filings.standing import filings, stands
 from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import FEN_PER_WAN, FactError, FactProblem, read_facts, read_value
@@ -157,7 +157,21 @@ def _canonical(draft: FilingDraft, catalogue: Catalogue, problems: list[FactProb
         problems += read_facts(raw, catalogue, draft.received_on).dropped
     except FactError as error:
         problems += error.problems
-    return {indicator.id: value for name, value in given.items() if (indicator := catalogue.indicator(name))}
+    return {
+        indicator.id: _plain(indicator, value)
+        for name, value in given.items()
+        if (indicator := catalogue.indicator(name))
+    }
+
+
+def _plain(indicator: Indicator, value: Any) -> Any:
+    """A code in its one spelling: sources that write C3484 and 3484 say the same and must not seem to disagree."""
+    if indicator.codes is None or value == NONE_TEXT:
+        return value
+    try:
+        return read_value(indicator, value)
+    except ValueError:
+        return value  # told with the other problems
 
 
 def _misplaced(indicator: Indicator, draft: FilingDraft, value: Any) -> str:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from backend.enterprises.industries import Industries
 from backend.web.errors import Refusal
+from rules.industries import Industries, IndustryError, parse_industry
 
 #: What is asked where nothing is recorded.
 NOTHING = "-"
@@ -180,10 +180,22 @@ def within_of(park: str = "", chain: str = "", industry: str = "") -> Within:
     Raises:
         BadFacet: there is no such industry.
     """
-    found = Within(park.strip(), chain.strip(), industry.strip().upper())
-    if found.industry and not _divisions(found.industry):
-        raise BadFacet(f"没有行业“{industry}”，请填门类字母（如 C）或两位大类代码（如 35，GB/T 4754-2017）。")
-    return found
+    return Within(park.strip(), chain.strip(), _industry_asked(industry.strip()))
+
+
+def _industry_asked(written: str) -> str:
+    """A section by its letter, a division by its digits; they may be written with the letter in front (C35)."""
+    if written in ("", NOTHING):
+        return written
+    try:
+        asked = parse_industry(written)
+    except IndustryError as problem:
+        raise BadFacet(str(problem)) from None
+    if asked.level not in ("section", "division"):
+        raise BadFacet(
+            f"计划只按门类或大类分行业，“{written}”太细，请改为门类字母 {asked.section} 或大类代码 {asked.division}。"
+        )
+    return asked.division or asked.section
 
 
 def _divisions(industry: str) -> list[str]:

@@ -13,7 +13,6 @@ from sys import intern
 from typing import Any, Final, TypeVar
 
 from backend.enterprises.chains import parse_chains
-from backend.enterprises.industries import IndustryError, parse_industry
 from backend.enterprises.regions import Region, Regions
 from backend.spreadsheets import cells
 from backend.spreadsheets.cells import CellProblem, MoneyUnit
@@ -44,6 +43,7 @@ from backend.spreadsheets.records import (
 )
 from backend.spreadsheets.workbook import Cell, PercentCell
 from rules.catalogue import Indicator, Type
+from rules.industries import IndustryError, parse_industry
 
 T = TypeVar("T")
 _TOWN = re.compile(r"^[\u4e00-\u9fff（）]{1,12}(?:镇|乡|街道|园区|开发区|管理区|农场|社区|办事处)$")

@@ -15,9 +15,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.eligibility.kept import KeptFacts
 from backend.eligibility.simulation import RegistrySimulation, simulate_several
-from backend.enterprises.industries import Industries
 from backend.enterprises.regions import Regions
 from backend.workshop.sizes import size_steps, sizes_of
+from rules.industries import Industries
 from rules.library import Library, UnknownProgramme
 from rules.programme import CriterionSource, RuleError, Version, walk_criteria
 from rules.simulation import Patch, patch_from_text

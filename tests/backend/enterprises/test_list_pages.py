@@ -59,10 +59,30 @@ async def test_a_list_of_nobody_says_what_to_do(city: AsyncClient):
 
 @pytest.mark.parametrize(
     "query",
-    ["page=abc", "page=-1", "page=99999999999", "page=٣", "sort=height", "rung=throne", "industry=ZZ", "outcome=x"],
+    ["page=abc", "page=-1", "page=99999999999", "page=٣", "sort=height", "rung=throne", "outcome=x"],
 )
 async def test_a_query_that_is_not_understood_is_no_error(city: AsyncClient, query: str):
     assert (await city.get(f"/enterprises?{query}")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("industry", "total"), [("C", 1), ("34", 1), ("C34", 1), ("C3484", 1), ("c348", 1), ("3485", 0)]
+)
+async def test_an_industry_is_asked_for_as_the_standard_writes_it(city: AsyncClient, industry: str, total: int):
+    assert (await city.get(f"/api/v1/enterprises?industry={industry}")).json()["total"] == total
+
+
+@pytest.mark.parametrize(
+    ("industry", "told"), [("A3484", "请改为“C3484”"), ("98", "没有大类“98”"), ("机械", "国民经济行业代码")]
+)
+async def test_what_is_no_industry_is_refused_and_not_an_empty_list(city: AsyncClient, industry: str, told: str):
+    answer = await city.get(f"/api/v1/enterprises?industry={industry}")
+    assert (answer.status_code, told in answer.json()["detail"]) == (422, True)
+
+
+async def test_the_form_names_the_industry_that_narrows_its_list(city: AsyncClient):
+    page = (await city.get("/enterprises?industry=C34")).text
+    assert '<option value="C34" selected>C34 通用设备制造业</option>' in page
 
 
 async def test_htmx_gets_the_results_only(city: AsyncClient):

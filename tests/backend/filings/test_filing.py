@@ -14,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work
+from backend.filings.conflicts import conflicts_of
 from backend.filings.queries import all_said, facts_known_at, facts_of
 from backend.filings.service import FilingDraft, FilingRefused, file
 from rules.library import library
@@ -117,6 +118,21 @@ async def test_an_alias_is_filed_under_the_indicators_own_name(session: AsyncSes
     number = await make_enterprise(session)
     await make_filing(session, number, {alias: 5})
     assert await column(session, 'SELECT jsonb_object_keys("values") FROM filing') == [own]
+
+
+async def test_a_code_with_its_letter_is_the_same_code_and_no_disagreement(session: AsyncSession):
+    enterprise = await make_enterprise(session)
+    await make_filing(session, enterprise, {"industry_code": "3484"}, source="statistics", year=None)
+    await make_filing(session, enterprise, {"industry_code": "C3484"}, year=None)
+    facts = (await facts_of(session, [enterprise], library().catalogue))[enterprise]
+    assert facts.current["industry_code"] == "3484"
+    assert await conflicts_of(session, enterprise) == []
+
+
+async def test_a_letter_that_belongs_to_another_division_is_refused(session: AsyncSession):
+    enterprise = await make_enterprise(session)
+    with pytest.raises(FilingRefused, match="请改为“C3484”"):
+        await make_filing(session, enterprise, {"industry_code": "A3484"}, year=None)
 
 
 async def test_filing_the_same_again_appends_nothing(session: AsyncSession):

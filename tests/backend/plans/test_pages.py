@@ -188,7 +188,7 @@ async def test_a_target_is_told_apart_by_park_and_its_list_narrowed(
     ("path", "told"),
     [
         ("/plans/P000/targets/T000-01?by=colour", "不能按“colour”分组"),
-        ("/plans/P000/targets/T000-01?industry=99", "没有行业“99”"),
+        ("/plans/P000/targets/T000-01?industry=99", "没有大类“99”"),
         ("/api/v1/targets/T000-01/tally?by=colour", "by"),
         ("/api/v1/plans/P000/bulletins/2026-3", "2026Q3"),
         ("/api/v1/plans/P000/bulletins/2099Q3", "还不能通报"),

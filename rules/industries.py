@@ -18,6 +18,8 @@ from typing import Any, Literal
 
 import yaml
 
+from rules.translation import say
+
 _SOURCE = Path(__file__).with_name("industries.yaml")
 _CODE = re.compile(r"([A-Z])?(\d{2,4})?")
 _CODE_IN_FRONT = re.compile(r"^[(\[]?([A-Z]\d{0,4}|\d{2,4})[)\]]?(?![A-Z0-9])")
@@ -102,12 +104,15 @@ class Industries:
         """Read `C3484`, `3484`, `34`, `C`, `C34 通用设备制造业` or a name; raises `IndustryError`."""
         plain = re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).upper()
         if not plain:
-            raise IndustryError("行业代码没有填写，请填写 GB/T 4754-2017 的代码，如 C3484。")
+            raise IndustryError(say("行业代码没有填写，请填写 GB/T 4754-2017 的代码，如 C3484。"))
         match = _CODE_IN_FRONT.match(plain)
         code = match[1] if match else self._codes_by_name.get(plain)
         if code is None:
             raise IndustryError(
-                f"“{text.strip()}”不是国民经济行业代码，请填写 GB/T 4754-2017 的代码，如 C3484 或 3484。"
+                say(
+                    "“{text}”不是国民经济行业代码，请填写 GB/T 4754-2017 的代码，如 C3484 或 3484。",
+                    text=text.strip()[:30],
+                )
             )
         return self._of_code(code)
 
@@ -124,14 +129,26 @@ class Industries:
         section = self._section_by_division.get(digits[:2]) if digits else letter
         if section is None:
             raise IndustryError(
-                f"行业代码“{code}”不存在：GB/T 4754-2017 没有大类“{digits[:2]}”（大类为 01 至 97），请核对。"
+                say(
+                    "行业代码“{code}”不存在：GB/T 4754-2017 没有大类“{division}”（大类为 01 至 97），请核对。",
+                    code=code,
+                    division=digits[:2],
+                )
             )
         if section not in self.sections:
-            raise IndustryError(f"行业代码“{code}”不存在：GB/T 4754-2017 的门类为 A 至 T，请核对。")
+            raise IndustryError(say("行业代码“{code}”不存在：GB/T 4754-2017 的门类为 A 至 T，请核对。", code=code))
         if letter and letter != section:
             raise IndustryError(
-                f"行业代码“{code}”前后不符：大类 {digits[:2]}（{self.divisions[digits[:2]]}）"
-                f"属于门类 {section}（{self.sections[section]}），请改为“{section}{digits}”或核对数字。"
+                say(
+                    "行业代码“{code}”前后不符：大类 {division}（{division_name}）属于门类 {section}（{section_name}），"
+                    "请改为“{section}{digits}”或核对数字。",
+                    code=code,
+                    division=digits[:2],
+                    division_name=self.divisions[digits[:2]],
+                    section=section,
+                    section_name=self.sections[section],
+                    digits=digits,
+                )
             )
         name = self.divisions[digits[:2]] if digits else self.sections[section]
         return Industry(section, digits, self.sections[section], name, self.standard_year)
@@ -157,6 +174,20 @@ def industry_name(code: str) -> str:
 def parse_industry(text: str) -> Industry:
     """`Industries.load().parse(text)`."""
     return Industries.load().parse(text)
+
+
+def read_industry_digits(text: str) -> str:
+    """Two to four digits without their letter, as figures and registry keep an industry.
+
+    Raises:
+        IndustryError: it is no industry, its letter belongs to another division, or it is a section alone.
+    """
+    digits = parse_industry(text).digits
+    if not digits:
+        raise IndustryError(
+            say("“{text}”只到门类，不够具体，请填到大类（两位数字）以下，如 C34 或 C3484。", text=text.strip()[:30])
+        )
+    return digits
 
 
 @lru_cache(maxsize=1)

@@ -1,10 +1,13 @@
 """Industries of GB/T 4754-2017."""
 
 import csv
+from datetime import date
 
 import pytest
 
-from backend.enterprises.industries import SECTIONS, Industries, IndustryError, industry_name, parse_industry
+from rules.facts import read_facts
+from rules.industries import SECTIONS, Industries, IndustryError, industry_name, parse_industry, read_industry_digits
+from rules.library import library
 from tests.shared_data import shared_data
 
 INDUSTRIES = Industries.load()
@@ -38,6 +41,31 @@ def test_the_standard_has_20_sections_and_97_divisions():
 def test_a_code_is_read_as_staff_write_it(text: str, code: str, level: str, name: str):
     industry = parse_industry(text)
     assert (industry.code, industry.level, industry.name) == (code, level, name)
+
+
+@pytest.mark.parametrize(("text", "digits"), [("C3484", "3484"), ("c34", "34"), ("3484", "3484"), ("A0111", "0111")])
+def test_figures_keep_an_industry_by_its_digits(text: str, digits: str):
+    assert read_industry_digits(text) == digits
+
+
+def test_a_section_alone_is_too_little_for_a_figure():
+    with pytest.raises(IndustryError, match="只到门类"):
+        read_industry_digits("C")
+
+
+@pytest.mark.parametrize("written", ["C3484", "3484", "Ｃ３４８４"])
+def test_a_check_reads_an_industry_with_or_without_its_letter(written: str):
+    facts = read_facts({"industry_code": written}, library().catalogue, date(2026, 3, 1))
+    assert facts.current == {"industry_code": "3484"}
+
+
+@pytest.mark.parametrize(
+    ("written", "told"), [("A3484", "请改为“C3484”或核对数字，"), ("ZZ", "不是国民经济行业代码"), ("C", "只到门类")]
+)
+def test_a_check_counts_a_letter_of_another_division_as_missing_and_says_so(written: str, told: str):
+    facts = read_facts({"industry_code": written}, library().catalogue, date(2026, 3, 1))
+    assert facts.current == {}
+    assert told in facts.dropped[0].message
 
 
 def test_an_industry_knows_its_section_and_the_year_of_the_standard():
