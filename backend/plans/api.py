@@ -10,8 +10,7 @@ from pydantic import BaseModel, Field
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
-from backend.plans import service, tasks
-from backend.plans.breakdown import Kind, breakdown, split
+from backend.plans import breakdown_api, service, tasks
 from backend.plans.bulletin import as_json as bulletin_as_json
 from backend.plans.bulletin import bulletin, quarter_of
 from backend.plans.chain_table import as_json as chains_as_json
@@ -23,11 +22,9 @@ from backend.plans.forecast import forecast as work_out
 from backend.plans.knowing import KNOWING
 from backend.plans.members import PARTS, tally, things_behind
 from backend.plans.members import members as list_members
-from backend.plans.permissions import CityOfficer
 from backend.plans.queries import plan_report, region_of_plan, revisions_of, titles_of
 from backend.plans.schemas import (
     BadQuestion,
-    breakdown_as_json,
     day_of,
     members_as_json,
     mode_of,
@@ -46,6 +43,7 @@ from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 
 router = APIRouter(tags=["plans"], dependencies=[KNOWING])
+router.include_router(breakdown_api.router)
 MOST_MEMBERS = 10_000
 
 
@@ -295,35 +293,6 @@ async def target_shortfall(
     return shortfall_as_json(
         await shortfall(session, plan, found, today(), region=where, nearness=nearness, limit=most)
     )
-
-
-class SharesIn(BaseModel):
-    """Shares by place: a district's code, a park's or a body's name; null takes one back."""
-
-    values: dict[str, Decimal | None]
-    whole: Decimal | None = None
-    reason: str = ""
-
-
-@router.get("/targets/{target}/breakdown/{year}")
-async def target_breakdown(
-    session: Work, person: SignedIn, target: str, year: int, kind: Kind = Kind.DISTRICT
-) -> dict[str, Any]:
-    """A target's shares for a year, their sum, and how it compares with the whole."""
-    plan, found = target_named(target)
-    return breakdown_as_json(await breakdown(session, plan, found, year, kind))
-
-
-@router.put("/targets/{target}/breakdown/{year}")
-async def split_target(
-    session: Work, person: CityOfficer, target: str, year: int, given: SharesIn, kind: Kind = Kind.DISTRICT
-) -> dict[str, Any]:
-    """Set a target's shares for a year; a difference from the whole needs its reason."""
-    plan, found = target_named(target)
-    after = await split(
-        session, plan, found, year, kind, given.values, whole=given.whole, reason=given.reason, recorded_by=person.id
-    )
-    return breakdown_as_json(after)
 
 
 class NoteIn(BaseModel):

@@ -127,6 +127,22 @@ async def _of_place(session: AsyncSession, plan: Plan, place: str) -> LeftBehind
     raise ShareWrong(f"{place} 名下没有待并入的任务数，可能已经并入，请刷新页面核对。", place)
 
 
+def as_json(one: LeftBehind) -> dict[str, Any]:
+    """A former district's shares for programs."""
+    return {
+        "place": one.place.code, "name": one.place.shown_as, "successor": one.successor.code,
+        "successor_name": one.successor.shown_as, "told": one.in_words,
+        "shares": [
+            {
+                "target": share.target.id, "year": share.year, "value": plain(share.value),
+                "own": None if share.own is None else plain(share.own), "together": plain(share.together),
+                "dropped": share.is_dropped,
+            }
+            for share in one.shares
+        ],
+    }  # fmt: skip
+
+
 def _payload(plan: Plan, one: LeftBehind) -> dict[str, Any]:
     """What is proposed, with the numbers that it rests on."""
     shares: Sequence[Sequence[object]] = [

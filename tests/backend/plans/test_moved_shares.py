@@ -114,6 +114,28 @@ async def test_the_page_offers_them_and_they_move_when_a_second_person_agrees(en
         assert (await hnte(session)).share_of(HAILING) == 900
 
 
+async def test_a_program_moves_them_when_a_second_person_agrees(engine: AsyncEngine, client_as: ClientAs):
+    async with owner_unit_of_work(engine) as session:
+        await merge(session)
+    city, reviewer = await client_as("city_officer"), await client_as("reviewer")
+    address = f"/api/v1/plans/{PLAN.id}/breakdown/moves"
+    (left,) = (await city.get(address)).json()
+    told = {one["target"]: (one["value"], one["together"], one["dropped"]) for one in left["shares"]}
+    assert (left["place"], left["successor"]) == (GAOGANG, HAILING)
+    assert told == {"T000-01": ("450", "900", False), "T000-07": ("50", "60", True)}
+    sent = await city.post(address, json={"place": GAOGANG})
+    assert (sent.status_code, sent.json()["state"]) == (202, "open")
+    assert (await city.get(address)).json() == [left]
+    await reviewer.post(f"/proposals/{sent.json()['proposal']}/confirm")
+    assert (await city.get(address)).json() == []
+
+
+async def test_a_program_is_told_that_a_district_left_nothing_behind(client_as: ClientAs):
+    city = await client_as("city_officer")
+    answer = await city.post(f"/api/v1/plans/{PLAN.id}/breakdown/moves", json={"place": "321283"})
+    assert (answer.status_code, answer.json()["detail"][:6]) == (422, "321283")
+
+
 async def test_shares_that_changed_meanwhile_are_not_moved(engine: AsyncEngine, client_as: ClientAs):
     async with owner_unit_of_work(engine) as session:
         await merge(session)
