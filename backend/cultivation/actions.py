@@ -23,6 +23,15 @@ class ServiceMoved(Exception):
         super().__init__("在您填写期间，这一项已被他人修改，您的内容没有保存。请看过最新情况后再改。")
 
 
+class VisitCorrected(Exception):
+    """Somebody has corrected the visit meanwhile; nothing was written."""
+
+    status_code = 409
+
+    def __init__(self) -> None:
+        super().__init__("这次走访已有人更正过，您的更正没有保存。请看过最新的记录，再更正那一条。")
+
+
 class NoSuchEntry(Exception):
     """There is no such thing on this enterprise's service file."""
 
@@ -184,7 +193,18 @@ async def _save(
         text(f"UPDATE service_{thing} SET {settings}, closed_at = {closed}, revision = revision + 1 WHERE id = :id"),
         {**changed, "id": number},
     )
-    words = "；".join(f"{_LABELS[name]}：{_word(row[name])} → {_word(value)}" for name, value in changed.items())
+    people = await _names_of(session, [row.get("officer_id"), changed.get("officer_id")])
+
+    def said(name: str, value: Any) -> str:
+        return _word(people.get(value, value) if name == "officer_id" else value)
+
+    words = "；".join(f"{_LABELS[name]}：{said(name, row[name])} → {said(name, new)}" for name, new in changed.items())
+    await _keep_change(session, enterprise_id, thing, number, words, by)
+
+
+async def _keep_change(
+    session: AsyncSession, enterprise_id: int, thing: str, number: int, words: str, by: int | None
+) -> None:
     await session.execute(
         text(
             "INSERT INTO service_change (enterprise_id, thing, thing_id, words, changed_by)"
@@ -192,6 +212,14 @@ async def _save(
         ),
         {"enterprise": enterprise_id, "thing": thing, "id": number, "words": words, "by": by},
     )
+
+
+async def _names_of(session: AsyncSession, people: Sequence[Any]) -> dict[Any, str]:
+    found = await session.execute(
+        text("SELECT id, name FROM officers() WHERE id = ANY(:ids)"),
+        {"ids": [one for one in people if one is not None]},
+    )
+    return {row[0]: row[1] for row in found}
 
 
 def _word(value: Any) -> str:
@@ -203,14 +231,10 @@ async def note_visit(session: AsyncSession, enterprise_id: int, draft: VisitDraf
 
     Raises:
         NoSuchEntry: the visit to be corrected is not on this file.
+        VisitCorrected: somebody has put it right already; the correction is what may be corrected again.
     """
     if draft.corrects_id is not None:
-        there = await session.scalar(
-            text("SELECT EXISTS (SELECT FROM service_visit WHERE id = :id AND enterprise_id = :enterprise)"),
-            {"id": draft.corrects_id, "enterprise": enterprise_id},
-        )
-        if not there:
-            raise NoSuchEntry
+        await _demand_standing(session, enterprise_id, draft.corrects_id)
     found = await session.execute(
         text(
             "INSERT INTO service_visit (enterprise_id, visited_on, form, visitors, met, content, follow_up, recorded_by,"
@@ -222,6 +246,25 @@ async def note_visit(session: AsyncSession, enterprise_id: int, draft: VisitDraf
         },
     )  # fmt: skip
     return found.scalar_one()
+
+
+async def _demand_standing(session: AsyncSession, enterprise_id: int, visit_id: int) -> None:
+    # Visits are only ever added, so there is no row to hold: two who correct one at once wait for each other here.
+    await session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": f"service_visit\n{visit_id}"}
+    )
+    found = await session.execute(
+        text(
+            "SELECT EXISTS (SELECT FROM service_visit c WHERE c.corrects_id = v.id) FROM service_visit v"
+            " WHERE v.id = :id AND v.enterprise_id = :enterprise"
+        ),
+        {"id": visit_id, "enterprise": enterprise_id},
+    )
+    is_corrected = found.scalar_one_or_none()
+    if is_corrected is None:
+        raise NoSuchEntry
+    if is_corrected:
+        raise VisitCorrected
 
 
 async def note_policy(session: AsyncSession, enterprise_id: int, draft: PolicyDraft, *, by: int | None) -> int:
@@ -239,8 +282,8 @@ async def note_policy(session: AsyncSession, enterprise_id: int, draft: PolicyDr
     return found.scalar_one()
 
 
-async def withdraw_policy(session: AsyncSession, enterprise_id: int, policy_id: int) -> None:
-    """Take a policy off the file that was noted by mistake.
+async def withdraw_policy(session: AsyncSession, enterprise_id: int, policy_id: int, *, by: int | None) -> None:
+    """Take a policy off the file that was noted by mistake; who did so stays known.
 
     Raises:
         NoSuchEntry: it is not there.
@@ -248,9 +291,11 @@ async def withdraw_policy(session: AsyncSession, enterprise_id: int, policy_id: 
     found = await session.execute(
         text(
             "UPDATE policy_enjoyed SET withdrawn_at = now() WHERE id = :id AND enterprise_id = :enterprise"
-            " AND withdrawn_at IS NULL RETURNING id"
+            " AND withdrawn_at IS NULL RETURNING policy, enjoyed_on"
         ),
         {"id": policy_id, "enterprise": enterprise_id},
     )
-    if found.scalar() is None:
+    row = found.first()
+    if row is None:
         raise NoSuchEntry
+    await _keep_change(session, enterprise_id, "policy", policy_id, f"撤回误登的政策：{row[1]} {row[0]}", by)

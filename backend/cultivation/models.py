@@ -176,7 +176,7 @@ class ServiceChange(SQLModel, table=True):
 
     id: int | None = Field(default=None, sa_column=_number())
     enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id")
-    #: step, action.
+    #: step, action, policy.
     thing: str = Field(max_length=20)
     thing_id: int = Field(sa_type=BigInteger)
     #: What became other, in words: “状态：待办 → 已办”.

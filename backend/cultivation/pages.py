@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
 from backend.clock import CHINA, today
-from backend.cultivation import file_pages, queries, visit_pages, window_pages
+from backend.cultivation import action_pages, file_pages, queries, step_pages, visit_pages, window_pages
 from backend.cultivation.candidates import MOST, NEARNESS, candidates
 from backend.cultivation.queries import PoolFilters
 from backend.cultivation.schemas import EnterForm, PoolForm
@@ -34,6 +34,8 @@ from rules.library import library
 router = APIRouter()
 router.include_router(window_pages.router)
 router.include_router(file_pages.router)
+router.include_router(step_pages.router)
+router.include_router(action_pages.router)
 router.include_router(visit_pages.router)
 #: The pool that is shown when none is asked for: the one with most work.
 USUAL = "hnte"

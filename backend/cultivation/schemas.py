@@ -80,6 +80,8 @@ class StepsForm(BaseModel):
     title: list[str] = []
     due_on: list[str] = []
     criterion: list[str] = []
+    #: Who is to answer for all of them.
+    officer: str = ""
 
 
 class VisitForm(BaseModel):
@@ -116,6 +118,11 @@ class PolicyForm(BaseModel):
     enjoyed_on: str = ""
     amount: str = ""
     note: str = ""
+
+
+def as_number(written: str) -> int | None:
+    """A small number as typed, such as an id; None where there is none."""
+    return int(written) if written.isascii() and written.isdecimal() and len(written) < 10 else None
 
 
 def _is_number(written: str) -> bool:

@@ -41,6 +41,15 @@ class ServiceFile:
         corrected = {one["corrects_id"] for one in self.visits}
         return [one for one in self.visits if one["id"] not in corrected]
 
+    def before(self, visit: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """What was noted of a visit before it was corrected, the latest first."""
+        by_id = {one["id"]: one for one in self.visits}
+        told: list[Mapping[str, Any]] = []
+        while (earlier := by_id.get(visit["corrects_id"])) is not None:
+            told.append(earlier)
+            visit = earlier
+        return told
+
 
 async def service_file(session: AsyncSession, enterprise_id: int, on: date) -> ServiceFile:
     """Put together the service file of an enterprise."""

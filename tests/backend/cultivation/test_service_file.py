@@ -1,9 +1,11 @@
 """The service file: plan, visits, needs and problems, policies; corrections append, nobody overwrites anybody."""
 
 import re
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -11,9 +13,11 @@ from backend.clock import today
 from backend.cultivation.actions import (
     ActionDraft,
     NoSuchEntry,
+    PolicyDraft,
     ServiceMoved,
     StepDraft,
     VisitDraft,
+    note_policy,
     note_visit,
     open_action,
     plan_steps,
@@ -217,6 +221,23 @@ INCOMPLETE: list[tuple[str, dict[str, str], str]] = [
     ("policies", {"policy": "奖补", "enjoyed_on": "2026-01-01", "amount": "0.0000001"}, "最多六位小数"),
     ("steps", {"title": "", "due_on": "2026-12-31"}, "请写明步骤"),
     ("plan", {"programme": "tech_sme"}, "请勾选要列入的步骤"),
+    ("visits", {"visited_on": "1926-01-01", "visitors": "王敏", "content": "x"}, "太早，请核对年份"),
+    (
+        "visits",
+        {"visited_on": "2026-01-01", "visitors": "王敏", "content": "长" * 4001},
+        "写了 4001 个字，最多 4000 个",
+    ),
+    ("actions", {"content": "缺人", "owner": "科", "raised_on": "2099-01-01"}, "在今天之后"),
+    ("actions", {"content": "缺人", "owner": "科", "raised_on": "2026-03-02", "due_on": "2026-03-01"}, "早于提出日期"),
+    ("policies", {"policy": "奖补", "enjoyed_on": "2099-01-01"}, "请在享受后登记"),
+    ("steps", {"title": "补", "due_on": "2206-12-31"}, "10 年以内"),
+    ("steps", {"title": "补", "due_on": "2026-12-31", "officer": "99999"}, "所选责任人不能管理这家企业"),
+    ("steps", {"title": "补", "due_on": "2026-12-31", "programme": "nope"}, "没有认定项目“nope”"),
+    (
+        "plan",
+        {"programme": "tech_sme", "pick": "0", "title": "改过的文字", "due_on": "年底", "criterion": "x"},
+        'value="改过的文字"',
+    ),
 ]
 
 
@@ -244,6 +265,97 @@ async def test_two_who_answer_one_problem_at_once_by_page(client_as: ClientAs, e
     assert "我也办了" in answer.text
     async with owner_unit_of_work(engine) as owner:
         assert await column(owner, "SELECT answer FROM service_action") == ["已辅导"]
+
+
+async def open_step(engine: AsyncEngine) -> str:
+    """An open step on the file; gives the address of its form."""
+    async with owner_unit_of_work(engine) as owner:
+        made = (await plan_steps(owner, await make_firm(owner), [step("补一项发明专利")], by=1))[0]
+    return f"/enterprises/{CODE}/service/steps/{made}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told", "status"),
+    [
+        ({"due_on": "月底"}, "“月底”不是日期", 422),
+        ({"officer": "99999"}, "所选责任人不能管理这家企业", 422),
+        ({"revision": "0"}, "已被他人修改", 409),
+    ],
+)
+async def test_what_was_typed_about_a_step_stays_in_its_own_form(
+    client_as: ClientAs, engine: AsyncEngine, wrong: dict[str, str], told: str, status: int
+):
+    path = await open_step(engine)
+    officer = await client_as("city_officer")
+    form = {"revision": "1", "status": "done", "due_on": "2026-12-31", "title": "补一项发明专利", "result": "证书已下"}
+    answer = await officer.post(path, data=form | wrong)
+    assert (answer.status_code, told in answer.text) == (status, True)
+    mine = answer.text.split(f'action="{path}"')[1].split("</form>")[0]
+    assert 'value="证书已下"' in mine
+    assert 'value="done" selected' in mine
+    # Whoever saves now has seen the state that holds.
+    assert 'name="revision" value="1"' in mine
+    async with owner_unit_of_work(engine) as owner:
+        assert await column(owner, "SELECT status FROM service_step") == ["open"]
+
+
+async def test_a_need_keeps_somebody_who_answers_for_it(client_as: ClientAs, engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as owner:
+        made = await open_action(owner, await make_firm(owner), problem(), by=1)
+    officer = await client_as("city_officer")
+    form = {"revision": "1", "owner": " ", "status": "in_progress", "answer": "已约税务辅导"}
+    answer = await officer.post(f"/enterprises/{CODE}/service/actions/{made}", data=form)
+    assert (answer.status_code, "责任单位不能为空" in answer.text, 'value="已约税务辅导"' in answer.text) == (
+        422,
+        True,
+        True,
+    )
+    async with owner_unit_of_work(engine) as owner:
+        assert await column(owner, "SELECT owner FROM service_action") == ["科技局规划科"]
+
+
+async def test_a_policy_noted_by_mistake_is_taken_back_and_who_did_so_is_known(
+    client_as: ClientAs, engine: AsyncEngine
+):
+    async with owner_unit_of_work(engine) as owner:
+        made = await note_policy(owner, await make_firm(owner), PolicyDraft("研发奖补", "", date(2026, 2, 1)), by=1)
+    officer = await client_as("city_officer")
+    path = f"/enterprises/{CODE}/service/policies/{made}/withdraw"
+    assert "撤回这一条" in (await officer.get(f"/enterprises/{CODE}/service")).text
+    assert (await officer.post(path)).status_code == 303
+    page = (await officer.get(f"/enterprises/{CODE}/service")).text
+    assert ("撤回这一条" in page, "撤回误登的政策：2026-02-01 研发奖补" in page) == (False, True)
+    assert (await officer.post(path)).status_code == 404
+
+
+async def test_the_second_who_corrects_a_visit_is_told_and_may_correct_the_correction(
+    client_as: ClientAs, engine: AsyncEngine
+):
+    async with owner_unit_of_work(engine) as owner:
+        number = await make_firm(owner)
+        visit = VisitDraft(date(2026, 3, 2), "on_site", "王敏", "张总", "谈研发归集")
+        first = await note_visit(owner, number, visit, by=1)
+        again = await note_visit(owner, number, replace(visit, content="谈人才", corrects_id=first), by=1)
+    officer = await client_as("city_officer")
+    form = {"visited_on": "2026-03-02", "visitors": "王敏", "content": "谈的是用地", "corrects": str(first)}
+    answer = await officer.post(f"/enterprises/{CODE}/service/visits", data=form)
+    assert (answer.status_code, "已有人更正过" in answer.text, "谈的是用地" in answer.text) == (409, True, True)
+    answer = await officer.post(f"/enterprises/{CODE}/service/visits", data=form | {"corrects": str(again)})
+    assert answer.status_code == 303
+    page = (await officer.get(f"/enterprises/{CODE}/service")).text
+    assert [page.index(words) for words in ("谈的是用地", "更正以前（2）", "谈人才", "谈研发归集")] == sorted(
+        page.index(words) for words in ("谈的是用地", "更正以前（2）", "谈人才", "谈研发归集")
+    )
+
+
+async def test_what_changed_hands_names_people_and_no_numbers(client_as: ClientAs, engine: AsyncEngine):
+    path = await open_step(engine)
+    officer = await client_as("city_officer")
+    async with owner_unit_of_work(engine) as owner:
+        ((number, name),) = (await owner.execute(text("SELECT id, name FROM person ORDER BY id DESC LIMIT 1"))).all()
+    form = {"revision": "1", "status": "open", "due_on": "", "officer": str(number)}
+    assert (await officer.post(path, data=form)).status_code == 303
+    assert f"责任人：（空） → {name}" in (await officer.get(f"/enterprises/{CODE}/service")).text
 
 
 async def test_another_districts_officer_finds_no_service_file(client_as: ClientAs, engine: AsyncEngine):
