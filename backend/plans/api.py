@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
+from backend.cultivation.stages import Stage
 from backend.plans import breakdown_api, service, tasks
 from backend.plans.bulletin import as_json as bulletin_as_json
 from backend.plans.bulletin import bulletin, quarter_of
@@ -22,6 +23,7 @@ from backend.plans.forecast import forecast as work_out
 from backend.plans.knowing import KNOWING
 from backend.plans.members import PARTS, tally, things_behind
 from backend.plans.members import members as list_members
+from backend.plans.pool_history import CANDIDATE_STAGES
 from backend.plans.queries import plan_report, region_of_plan, revisions_of, titles_of
 from backend.plans.schemas import (
     BadQuestion,
@@ -184,7 +186,18 @@ class ForecastQuestion(Question):
     """The same, with what the reader assumes instead of what the past says."""
 
     renewal: float | None = Field(default=None, ge=0, le=1, description="the share of ending titles that come back")
-    newcomers: float | None = Field(default=None, ge=0, description="new holders a year")
+    newcomers: float | None = Field(default=None, ge=0, description="new holders a year from outside the pool")
+    discovered: float | None = Field(
+        default=None, ge=0, le=1, description="the share that comes within a year, by stage"
+    )
+    cultivated: float | None = Field(default=None, ge=0, le=1)
+    recommended: float | None = Field(default=None, ge=0, le=1)
+
+    @property
+    def conversion(self) -> dict[Stage, float]:
+        """What is assumed of the pool's stages."""
+        given = {stage: getattr(self, stage.value) for stage in CANDIDATE_STAGES}
+        return {stage: share for stage, share in given.items() if share is not None}
 
 
 @router.get("/targets/{target}/forecast")
@@ -197,7 +210,7 @@ async def target_forecast(
     region_of_plan(plan, region)
     outlook = await work_out(
         session, found, day, region=region, known_at=moment_of(question.known_at, "known_at "),
-        renewal=question.renewal, newcomers_a_year=question.newcomers,
+        renewal=question.renewal, newcomers_a_year=question.newcomers, conversion=question.conversion,
     )  # fmt: skip
     if outlook is None:
         raise NotFound(f"{found.id} {found.name}不能预测：只预测按有效认定统计、{day} 尚未到期的目标。")

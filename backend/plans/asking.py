@@ -11,7 +11,9 @@ from pydantic import BaseModel, BeforeValidator, Field
 
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
+from backend.cultivation.stages import Stage
 from backend.plans.documents import plan_named, target_named
+from backend.plans.pool_history import CANDIDATE_STAGES
 from backend.plans.queries import concerns
 from backend.plans.schemas import day_of, moment_of
 from backend.plans.territory import Division, division_named, territory_of
@@ -60,9 +62,19 @@ class Asked(BaseModel):
     #: then or now: by the districts of the day, or by today's.
     territory: str = ""
     page: int = 1
-    #: What a reader assumes in the forecast: percent of ending titles that come back, newcomers a year.
+    #: What a reader assumes in the forecast: percent of ending titles that come back, newcomers a year, and percent of
+    #: the pool's candidates at each stage that come within a year.
     renewal: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None
     newcomers: Annotated[float | None, Field(ge=0), BeforeValidator(_or_none)] = None
+    discovered: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None
+    cultivated: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None
+    recommended: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None
+
+    @property
+    def conversion(self) -> dict[Stage, float]:
+        """What a reader assumes of the stages, as shares."""
+        given = {stage: getattr(self, stage.value) for stage in CANDIDATE_STAGES}
+        return {stage: percent / 100 for stage, percent in given.items() if percent is not None}
 
 
 Asking = Annotated[Asked, Query()]

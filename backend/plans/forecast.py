@@ -1,87 +1,36 @@
 """Where a count of holders will be on the day its target is due, as an interval, with a back-test beside it.
 
-From today's holders take those whose titles end before the day; of them the share comes back that came back in the
-registry's own past; add as many new ones a year as came in the past. The past is three years, year by year. What the
-same method would have said a year ago stands beside what came, so that everybody sees how far to trust it.
+The arithmetic is in `outlook.py`; here the database is asked for what it rests on. What the same method would have said
+a year ago stands beside what came, so that everybody sees how far to trust it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from math import sqrt
-from statistics import fmean, variance
 from typing import Any
 
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.cultivation.stages import Stage
 from backend.database.session import reckons
-from backend.plans.cohorts import Found, Look, Year, look_back
-from backend.plans.progress import months_gone
+from backend.plans.cohorts import Found, Look, look_back
+from backend.plans.outlook import (
+    USUAL_CONVERSION,
+    USUAL_RENEWAL,
+    Assumptions,
+    BackTest,
+    Candidates,
+    Outlook,
+    Step,
+    expect,
+    outlook_of,
+    tested,
+    years_before,
+    years_of_history,
+)
+from backend.plans.pool_history import CANDIDATE_STAGES, PoolDay, pool_days
 from backend.plans.territory import territory_of
 from rules.plan import CountHolders, Mode, Target, Window
-
-YEARS_OF_HISTORY = 3
-#: A thin history is drawn towards three quarters, as if twenty titles had been seen besides.
-USUAL_RENEWAL, SEEN_BESIDES = 0.75, 20
-#: Eight times out of ten the count should come to lie in the interval.
-WIDTH = 1.2816
-
-
-@dataclass(frozen=True)
-class Title:
-    """The days a title counts, and the day it was granted."""
-
-    granted_on: date
-    first: date
-    last: date
-
-
-@dataclass(frozen=True)
-class Step:
-    """One year of history: who could have dropped out, who came back, who came new."""
-
-    until: date
-    ending: int
-    renewed: int
-    newcomers: int
-
-
-@dataclass(frozen=True)
-class Assumptions:
-    """What a forecast rests on; a reader may set either number."""
-
-    renewal: float
-    newcomers_a_year: float
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """The count expected on a day: eight times out of ten between low and high."""
-
-    on: date
-    due_on: date
-    today: int
-    #: Holders whose titles reach beyond the day, and those whose titles end before it.
-    lasting: int
-    ending: int
-    assumptions: Assumptions
-    history: tuple[Step, ...]
-    low: int
-    middle: int
-    high: int
-
-
-@dataclass(frozen=True)
-class BackTest:
-    """What the same method would have said a year ago, and what came."""
-
-    said: Outlook
-    came: int
-
-    @property
-    def is_within(self) -> bool:
-        """Whether what came lay in the interval."""
-        return self.said.low <= self.came <= self.said.high
 
 
 @dataclass(frozen=True)
@@ -126,124 +75,67 @@ async def forecast(
     known_at: datetime | None = None,
     renewal: float | None = None,
     newcomers_a_year: float | None = None,
+    conversion: Mapping[Stage, float] | None = None,
 ) -> Forecast | None:
     """Where the count will be on the target's day; None where the method does not fit the target.
 
     Args:
         renewal: the share of ending titles that come back, instead of the past's.
-        newcomers_a_year: new holders a year, instead of the past's.
+        newcomers_a_year: new holders a year from outside the pool, instead of the past's.
+        conversion: the share of a stage's candidates that comes within a year, instead of the past's.
     """
     if not can_be_forecast(target, on) or target.due_on is None:
         return None
     assert isinstance(target.count, CountHolders)
     year_ago = years_before(on, 1)
-    looks = (Look(on, target.due_on, _years(on)), Look(year_ago, on, _years(year_ago), granted_by=year_ago))
+    looks = (
+        Look(on, target.due_on, years_of_history(on)),
+        Look(year_ago, on, years_of_history(year_ago), granted_by=year_ago),
+    )
     territory = territory_of(region or target.region)
     now, then = await look_back(session, target.count.holds, on, territory, known_at, looks)
-    found = _seen(looks[0], now)
+    days = [
+        (one, years_before(one, -1), by) for by, of in ((date.max, on), (year_ago, year_ago)) for one in _starts(of)
+    ]
+    pools = await pool_days(session, target.count.holds, on, days, territory, known_at)
+    found = _seen(looks[0], now, pools[: len(pools) // 2])
     chosen = Assumptions(
         found.assumptions.renewal if renewal is None else renewal,
         found.assumptions.newcomers_a_year if newcomers_a_year is None else newcomers_a_year,
+        {stage: (conversion or {}).get(stage, rate) for stage, rate in found.assumptions.conversion.items()},
     )
     if chosen != found.assumptions:
-        found = _expect(replace(found, assumptions=chosen))
-    return Forecast(target, found, _tested(_seen(looks[1], then), now.counting))
+        found = expect(replace(found, assumptions=chosen))
+    return Forecast(target, found, tested(_seen(looks[1], then, pools[len(pools) // 2 :]), now.counting))
 
 
-def _years(on: date) -> tuple[Year, ...]:
-    """The years of history before a day, the earliest first."""
-    ends = [years_before(on, years) for years in range(YEARS_OF_HISTORY - 1, -1, -1)]
-    return tuple(Year(years_before(until, 1), until) for until in ends)
+def _starts(on: date) -> list[date]:
+    """The day itself, and the days on which the years of its history began, the latest first."""
+    return [on, *(year.start for year in reversed(years_of_history(on)))]
 
 
-def _seen(look: Look, found: Found) -> Outlook:
-    steps = [Step(year.until, *counts) for year, counts in zip(look.years, found.years, strict=True)]
-    return _outlook(look.on, look.reaching, found.counting, found.reaching, steps)
+def _seen(look: Look, found: Found, pools: Sequence[PoolDay]) -> Outlook:
+    """`pools` are those of `_starts`."""
+    before = list(reversed(pools[1:]))
+    steps = [
+        Step(year.until, *counts, sum(pool.came.values()) if pool.is_kept else None)
+        for year, counts, pool in zip(look.years, found.years, before, strict=True)
+    ]
+    return outlook_of(look.on, look.reaching, found.counting, found.reaching, steps, _candidates(pools[0], before))
 
 
-def back_test(holders: Sequence[Sequence[Title]], on: date) -> BackTest | None:
-    """The method, a year ago, with only the titles granted by then."""
-    year_ago = years_before(on, 1)
-    known = [[title for title in titles if title.granted_on <= year_ago] for titles in holders]
-    return _tested(outlook(known, year_ago, on), count_on(holders, on))
-
-
-def _tested(said: Outlook, came: int) -> BackTest | None:
-    if not said.today or not any(step.ending for step in said.history):
-        return None
-    return BackTest(said, came)
-
-
-def outlook(holders: Sequence[Sequence[Title]], on: date, due_on: date) -> Outlook:
-    """The forecast from what is known of each enterprise's titles."""
-    standing = [titles for titles in holders if _counts(titles, on)]
-    lasting = sum(1 for titles in standing if max(title.last for title in titles) >= due_on)
-    return _outlook(on, due_on, len(standing), lasting, [_step(holders, year) for year in _years(on)])
-
-
-def _outlook(on: date, due_on: date, count: int, lasting: int, steps: Sequence[Step]) -> Outlook:
-    ending = sum(step.ending for step in steps)
-    renewed = sum(step.renewed for step in steps)
-    assumptions = Assumptions(
-        (renewed + USUAL_RENEWAL * SEEN_BESIDES) / (ending + SEEN_BESIDES), fmean(step.newcomers for step in steps)
+def _candidates(now: PoolDay, before: Sequence[PoolDay]) -> tuple[Candidates, ...]:
+    if not now.is_kept:
+        return ()
+    return tuple(
+        Candidates(
+            stage,
+            now.standing.get(stage, 0),
+            sum(pool.standing.get(stage, 0) for pool in before),
+            sum(pool.came.get(stage, 0) for pool in before),
+        )
+        for stage in CANDIDATE_STAGES
     )
-    return _expect(Outlook(on, due_on, count, lasting, count - lasting, assumptions, tuple(steps), 0, 0, 0))
-
-
-def _expect(given: Outlook) -> Outlook:
-    years = float(months_gone(given.due_on) - months_gone(given.on)) / 12
-    rate, pace = given.assumptions.renewal, given.assumptions.newcomers_a_year
-    middle = given.lasting + given.ending * rate + pace * years
-    spread = WIDTH * sqrt(_variance_of_renewal(given, rate) + _variance_of_newcomers(given, pace, years))
-    return replace(
-        given, low=max(given.lasting, round(middle - spread)), middle=round(middle), high=round(middle + spread)
-    )
-
-
-def _variance_of_renewal(given: Outlook, rate: float) -> float:
-    """By chance for each title, and because years differ."""
-    rates = [step.renewed / step.ending for step in given.history if step.ending]
-    between = variance(rates) / len(rates) if len(rates) > 1 else 0.0
-    return given.ending * rate * (1 - rate) + given.ending**2 * between
-
-
-def _variance_of_newcomers(given: Outlook, pace: float, years: float) -> float:
-    """By chance for each newcomer, because years differ, and because three years tell the pace only roughly."""
-    between = variance([step.newcomers for step in given.history])
-    return max(pace * years, between * years) + years**2 * between / len(given.history)
-
-
-def _step(holders: Sequence[Sequence[Title]], year: Year) -> Step:
-    """What happened in a year."""
-    start, until = year.start, year.until
-    ending = renewed = newcomers = 0
-    for titles in holders:
-        known = [title for title in titles if title.granted_on <= start]
-        counts_now = _counts(titles, until)
-        if _counts(known, start):
-            if max(title.last for title in known) < until:
-                ending += 1
-                renewed += counts_now
-        elif counts_now:
-            newcomers += 1
-    return Step(until, ending, renewed, newcomers)
-
-
-def count_on(holders: Iterable[Sequence[Title]], day: date) -> int:
-    """How many enterprises count on a day."""
-    return sum(1 for titles in holders if _counts(titles, day))
-
-
-def _counts(titles: Sequence[Title], day: date) -> bool:
-    return any(title.first <= day <= title.last for title in titles)
-
-
-def years_before(day: date, years: int) -> date:
-    """The same day some years earlier; 29 February becomes the 28th."""
-    try:
-        return day.replace(year=day.year - years)
-    except ValueError:
-        return day.replace(year=day.year - years, day=28)
 
 
 def _sentences(given: Forecast) -> tuple[str, ...]:
@@ -259,7 +151,9 @@ def _sentences(given: Forecast) -> tuple[str, ...]:
         f"{found.due_on} 预计 {found.middle:,} {unit}，八成把握在 {found.low:,} 到 {found.high:,} {unit}之间{verdict}。",
         f"{found.on} 有 {found.today:,} {unit}：{found.lasting:,} {unit}的认定到期日在目标日或以后，"
         f"{found.ending:,} {unit}在此之前到期。",
-        f"假定到期的有 {found.assumptions.renewal:.1%} 续上，每年新增 {found.assumptions.newcomers_a_year:,.1f} {unit}。",
+        f"假定到期的有 {found.assumptions.renewal:.1%} 续上，{'培育库以外' if found.candidates else ''}"
+        f"每年新增 {found.assumptions.newcomers_a_year:,.1f} {unit}。",
+        *_of_the_pool(found, unit),
         f"依据（{history}）；历史单薄时续上比例向 {USUAL_RENEWAL:.0%} 靠拢。不含政策和申报组织的变化。",
     ]
     if given.back_test is not None:
@@ -271,6 +165,27 @@ def _sentences(given: Forecast) -> tuple[str, ...]:
     else:
         told.append("登记的历史不足，无法回测，请谨慎使用。")
     return tuple(told)
+
+
+def _of_the_pool(found: Outlook, unit: str) -> list[str]:
+    """What is expected of the pool, and where that is taken from."""
+    if not found.candidates:
+        return ["培育库里没有尚未取得认定的候选企业，新增全部按历年情况推算。"]
+    rates = found.assumptions.conversion
+    by_stage = "、".join(
+        f"{one.name} {one.standing:,} 家（一年内 {rates[one.stage]:.1%} 取得认定）" for one in found.candidates
+    )
+    usual = "、".join(f"{one.name} {USUAL_CONVERSION[one.stage]:.0%}" for one in found.candidates)
+    followed, came = sum(one.followed for one in found.candidates), sum(one.recognised for one in found.candidates)
+    told = [
+        f"培育库候选企业：{by_stage}，到期约 {found.from_pool:,.0f} {unit}。",
+        f"比例依据：近三年在库满一年的 {followed:,} 家次中 {came:,} 家次取得认定；历史单薄时向 {usual} 靠拢（假定值）。",
+    ]
+    if any(step.from_pool is None for step in found.history):
+        told.append(
+            "没有建库的年份分不出哪些新增来自库内，库外新增按当年新增减去现有候选企业一年的预计数计，不重复计算。"
+        )
+    return told
 
 
 def as_json(given: Forecast) -> dict[str, Any]:
@@ -289,8 +204,25 @@ def as_json(given: Forecast) -> dict[str, Any]:
         "ending": found.ending,
         "renewal": round(found.assumptions.renewal, 4),
         "newcomers_a_year": round(found.assumptions.newcomers_a_year, 2),
+        "from_pool": round(found.from_pool, 1),
+        "pool": [
+            {
+                "stage": one.stage.value,
+                "standing": one.standing,
+                "followed": one.followed,
+                "recognised": one.recognised,
+                "rate": round(found.assumptions.conversion[one.stage], 4),
+            }
+            for one in found.candidates
+        ],
         "history": [
-            {"until": one.until.isoformat(), "ending": one.ending, "renewed": one.renewed, "newcomers": one.newcomers}
+            {
+                "until": one.until.isoformat(),
+                "ending": one.ending,
+                "renewed": one.renewed,
+                "newcomers": one.newcomers,
+                "from_pool": one.from_pool,
+            }
             for one in found.history
         ],
         "back_test": None

@@ -140,6 +140,7 @@ async def forecast(
     outlook = await work_out(
         session, wanted, question.on, region=question.region, known_at=question.known_at,
         renewal=None if asked.renewal is None else asked.renewal / 100, newcomers_a_year=asked.newcomers,
+        conversion=asked.conversion,
     )  # fmt: skip
     if outlook is None:
         raise NotFound(f"{wanted.id} {wanted.name}不能预测：只预测按有效认定统计、{question.on} 尚未到期的目标。")

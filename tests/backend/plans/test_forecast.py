@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.cultivation.stages import Stage
 from backend.plans.documents import target_named
-from backend.plans.forecast import Title, back_test, can_be_forecast, forecast, outlook, years_before
+from backend.plans.forecast import can_be_forecast, forecast
+from backend.plans.outlook import USUAL_CONVERSION, Candidates, Title, back_test, outlook, years_before
 from tests.backend.plans.conftest import MakeEnterprise, MakeTitle
 
 TODAY = date(2026, 6, 30)
@@ -152,3 +154,76 @@ async def test_a_title_taken_up_late_is_not_known_before(
     before = await forecast(session, target, TODAY, known_at=datetime(2026, 5, 1, tzinfo=UTC))
     assert before is not None
     assert before.outlook.today == 1
+
+
+# --- The pool's candidates --------------------------------------------------------------------------------
+
+
+def test_candidates_come_at_the_rate_of_those_before_them():
+    followed = Candidates(Stage.CULTIVATED, standing=100, followed=980, recognised=495)
+    found = outlook([[title(date(2026, 1, 1))]], TODAY, date(2027, 6, 30), [followed])
+    assert found.assumptions.conversion == {Stage.CULTIVATED: 0.5}
+    assert found.from_pool == pytest.approx(50)
+    assert found.middle == (1 + 50)
+
+
+def test_a_stage_without_a_past_is_taken_as_usual():
+    assert Candidates(Stage.RECOMMENDED, 10, followed=0, recognised=0).rate == USUAL_CONVERSION[Stage.RECOMMENDED]
+
+
+def test_nobody_is_expected_twice_while_the_pool_is_young():
+    newcomers = [[title(date(2025, 9, 1))] for _ in range(30)]
+    alone = outlook(newcomers, TODAY, DUE)
+    young = outlook(newcomers, TODAY, DUE, [Candidates(Stage.RECOMMENDED, 10, 0, 0)])
+    assert alone.assumptions.newcomers_a_year == 10
+    assert young.assumptions.newcomers_a_year == pytest.approx((30 - 6) / 3)
+
+
+async def put_into_pool(session: AsyncSession, enterprise: int, *stages: tuple[str, datetime], year: int) -> None:
+    values: dict[str, Any] = {"enterprise": enterprise, "year": year, "stage": stages[-1][0]}
+    found = await session.execute(
+        text(
+            "INSERT INTO pool_entry (enterprise_id, programme, year, stage, note, revision)"
+            " VALUES (:enterprise, 'hnte', :year, :stage, '', 1) RETURNING id"
+        ),
+        values,
+    )
+    entry = found.scalar_one()
+    for stage, moment in stages:
+        await session.execute(
+            text(
+                "INSERT INTO pool_move (entry_id, enterprise_id, from_stage, to_stage, reason, moved_at)"
+                " VALUES (:entry, :enterprise, '', :stage, '', :moment)"
+            ),
+            {"entry": entry, "enterprise": enterprise, "stage": stage, "moment": moment},
+        )
+
+
+async def test_the_pool_is_read_as_it_stood_on_each_day(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    came, waits, left, new = [await make_enterprise() for _ in range(4)]
+    last_year, now = datetime(2025, 3, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
+    await put_into_pool(session, came, ("cultivated", last_year), ("recognised", now), year=2025)
+    await make_title(came, granted_on=date(2025, 11, 6), valid_to=date(2028, 11, 5))
+    await put_into_pool(session, waits, ("cultivated", last_year), ("recommended", now), year=2025)
+    await put_into_pool(session, left, ("cultivated", last_year), ("out", now), year=2025)
+    await put_into_pool(session, new, ("discovered", now), year=2026)
+    given = await forecast(session, target_named("T000-01")[1], TODAY)
+    assert given is not None
+    told = {one.stage: (one.standing, one.followed, one.recognised) for one in given.outlook.candidates}
+    assert told == {Stage.DISCOVERED: (1, 0, 0), Stage.CULTIVATED: (0, 3, 1), Stage.RECOMMENDED: (1, 0, 0)}
+    last = given.outlook.history[-1]
+    assert (last.newcomers, last.from_pool, given.outlook.history[0].from_pool) == (1, 1, None)
+
+
+async def test_what_is_assumed_of_the_pool_can_be_changed(session: AsyncSession, make_enterprise: MakeEnterprise):
+    for _ in range(10):
+        await put_into_pool(
+            session, await make_enterprise(), ("recommended", datetime(2026, 3, 1, tzinfo=UTC)), year=2026
+        )
+    _, target = target_named("T000-01")
+    given = await forecast(session, target, TODAY, conversion={Stage.RECOMMENDED: 1.0})
+    assert given is not None
+    assert (given.outlook.from_pool, given.outlook.middle) == (10, 10)
+    assert any("推荐 10 家（一年内 100.0% 取得认定）" in one for one in given.sentences)
