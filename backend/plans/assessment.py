@@ -135,6 +135,7 @@ async def assessment(
     if not 2000 <= year < today.year:
         raise YearRefused(f"{year} 年还没有结束，或年份有误；年度考核在次年 1 月 1 日以后生成。可先看季度通报。")
     content = await bulletin(session, plan, Quarter(year, 4), today=today, known_at=known_at)
+    plan = content.plan
     targets = [one for one in plan.targets if one.has_number]
     shares = await breakdowns(session, plan, targets, year, Kind.DISTRICT, content.known_at)
     items = await work_items(session, plan, content.known_at)

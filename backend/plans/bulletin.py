@@ -16,11 +16,12 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import CHINA
-from backend.plans.documents import findings_on
+from backend.plans.documents import findings_on, plan_named
 from backend.plans.progress import Light, Progress, end_of_quarter, last_quarter_end, quarter_ends
 from backend.plans.queries import QUARTERS_A_YEAR, Report, Row, plan_report
 from backend.plans.rollup import roll_up
 from backend.plans.schemas import counting_in_words, number
+from backend.plans.versions import Held, held_at, know_plans
 from backend.web.errors import Refusal
 from backend.web.filters import number as shown
 from backend.web.filters import percent
@@ -130,6 +131,8 @@ class Bulletin:
     corrections: tuple[Correction, ...]
     findings: tuple[Finding, ...]
     texts: Mapping[str, str]
+    #: Which version of the plan held at the moment.
+    held: Held
 
     @property
     def title(self) -> str:
@@ -173,6 +176,9 @@ async def bulletin(
     if on >= today:
         raise QuarterRefused(f"{quarter.name}到 {on} 结束，现在还不能通报。可先看截至今天的规划页面。")
     moment = await _knowledge(session, known_at or quarter.known_at)
+    # A plan revised since is held against what it asked for then.
+    await know_plans(session, moment)
+    plan = plan_named(plan.id)
     report = await plan_report(session, plan, on, region, moment)
     return Bulletin(
         plan,
@@ -183,6 +189,7 @@ async def bulletin(
         await _corrections(session, report, quarter),
         tuple(one for one in findings_on(plan) if one.agrees is False),
         await texts_of(session, report, quarter),
+        await held_at(session, plan.id, moment),
     )
 
 
@@ -276,6 +283,7 @@ def _notes(content: Bulletin) -> tuple[str, ...]:
     counted = dict.fromkeys(words for line in content.lines if (words := counting_in_words(line.target, line.row.mode)))
     return (
         known,
+        *((content.held.in_words,) if content.held.in_words else ()),
         *counted,
         "序时进度只用于年度类和印有起算日的累计类目标，第 m 月末为 m/12；有效数、比重、位次、增速直接与目标值比较。",
         "位次按数值排列，相同的并列；没有数值的只列不排。",
@@ -392,6 +400,7 @@ def as_json(content: Bulletin) -> dict[str, Any]:
         "quarter": content.quarter.code,
         "on": content.report.on.isoformat(),
         "known_at": None if content.known_at is None else content.known_at.isoformat(),
+        "plan_version": content.held.number,
         "region": content.report.territory.code,
         "sentences": list(content.sentences),
         "targets": [dict(zip(TARGET_HEADS, row, strict=True)) | {"id": line.target.id, "value": number(line.progress.value)}

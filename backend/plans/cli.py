@@ -60,7 +60,9 @@ def plan(
         return
     division = division_named(territory)
     report = knowing(
-        context, lambda session: plan_report(session, plan_named(plan), day, region, moment, division=division)
+        context,
+        lambda session: plan_report(session, plan_named(plan), day, region, moment, division=division),
+        moment,
     )
     if as_json:
         print_json(targets_as_json(report))
@@ -109,7 +111,7 @@ def members(
         titles = await titles_of(session, [row.id for row in listed.rows], found, day, moment, chosen)
         return found, members_as_json(listed.rows, titles)
 
-    found, rows = knowing(context, read)
+    found, rows = knowing(context, read, moment)
     if as_json:
         print_json(rows)
         return
@@ -159,28 +161,37 @@ def forecast(
     known_at: KnownAt = None,
     region: RegionCode = None,
     renewal: Annotated[float | None, typer.Option(help="假定到期认定续上的比例，如 0.8。", min=0, max=1)] = None,
-    newcomers: Annotated[float | None, typer.Option(help="假定每年新增的企业数。", min=0)] = None,
+    newcomers: Annotated[float | None, typer.Option(help="假定培育库以外每年新增的企业数。", min=0)] = None,
+    discovered: Annotated[float | None, typer.Option(help="假定“发现”阶段一年内取得认定的比例。", min=0, max=1)] = None,
+    cultivated: Annotated[float | None, typer.Option(help="假定“培育”阶段一年内取得认定的比例。", min=0, max=1)] = None,
+    recommended: Annotated[
+        float | None, typer.Option(help="假定“推荐”阶段一年内取得认定的比例。", min=0, max=1)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """预测有效数类目标到期时的数：区间、假定和回测。"""
     from backend.plans.documents import target_named
     from backend.plans.forecast import as_json as forecast_as_json
     from backend.plans.forecast import forecast as work_out
+    from backend.plans.pool_history import CANDIDATE_STAGES
     from backend.plans.queries import region_of_plan
 
     day, moment = _when(on, known_at)
+    rates = zip(CANDIDATE_STAGES, (discovered, cultivated, recommended), strict=True)
+    assumed = {stage: rate for stage, rate in rates if rate is not None}
 
     async def read(session: "AsyncSession") -> "Forecast":
         of_plan, found = target_named(target)
         region_of_plan(of_plan, region)
         given = await work_out(
-            session, found, day, region=region, known_at=moment, renewal=renewal, newcomers_a_year=newcomers
-        )
+            session, found, day, region=region, known_at=moment, renewal=renewal, newcomers_a_year=newcomers,
+            conversion=assumed,
+        )  # fmt: skip
         if given is None:
             raise Refused(f"{found.id} {found.name}不能预测：只预测按有效认定统计、{day} 尚未到期的目标。")
         return given
 
-    given = knowing(context, read)
+    given = knowing(context, read, moment)
     if as_json:
         print_json(forecast_as_json(given))
         return

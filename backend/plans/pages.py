@@ -25,6 +25,7 @@ from backend.plans.schemas import amount_in_words, counting_in_words, mode_of, n
 from backend.plans.sets import is_countable
 from backend.plans.shortfall import can_be_worked_on
 from backend.plans.territory import Division, territory_of
+from backend.plans.versions import held_at
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.responses import download
@@ -77,7 +78,7 @@ async def plan(request: Request, session: Work, person: SignedIn, plan_id: str, 
         shown=[row for row in report.rows if not _is_empty(row)], unset=[row for row in report.rows if _is_empty(row)],
         regions=regions_of(found, person), by_district=[row for row in report.rows if row.districts],
         is_future=question.on > today(), chains=None if question.region is not None else await chain_rows(session, found, question.on, question.known_at),
-        may_edit=person.role.may_write and not person.region_code,
+        may_edit=person.role.may_write and not person.region_code, held=await held_at(session, found.id, question.known_at),
     )  # fmt: skip
 
 

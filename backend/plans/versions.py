@@ -23,16 +23,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.plans.documents import know_written, plans, plans_of_files, slugs
 from backend.web.errors import NotFound, Refusal
 from rules.library import library
-from rules.plan import (
-    Plan,
-)
-from rules.plan_files import (
-    PLANS_FOLDER,
-    check_references,
-    programmes_counted,
-    read_document,
-    read_plan,
-)
+from rules.plan import Plan
+from rules.plan_files import PLANS_FOLDER, check_references, programmes_counted, read_document, read_plan
 from rules.plan_problems import PlanError
 
 #: New plans are numbered from here, so that they never meet those of the program.
@@ -72,15 +64,47 @@ class Version:
     number: int
     note: str
     recorded_at: datetime | None
+    #: Who wrote it, by name; empty for the program's own and for what came over the command line.
     recorded_by: str
 
 
-async def know_plans(session: AsyncSession) -> None:
-    """Let the rest of the request know the plans in their latest versions."""
-    found = await session.execute(
-        text("SELECT DISTINCT ON (plan) plan, document FROM plan_version ORDER BY plan, number DESC")
+async def know_plans(session: AsyncSession, known_at: datetime | None = None) -> None:
+    """Let the rest of the request know the plans in their latest versions, or in those that held at a moment.
+
+    A plan that staff wrote only later is known in its first version: something must be said of what is asked about it.
+    """
+    latest = "SELECT DISTINCT ON (plan) plan, document FROM plan_version ORDER BY plan, number DESC"
+    at_a_moment = (
+        "SELECT DISTINCT ON (plan) plan, document FROM plan_version WHERE recorded_at <= :known_at"
+        " OR (number = 1 AND plan <> ALL(CAST(:of_files AS text[]))) ORDER BY plan, number DESC"
     )
+    asked: dict[str, Any] = {} if known_at is None else {"known_at": known_at, "of_files": list(plans_of_files())}
+    found = await session.execute(text(latest if known_at is None else at_a_moment), asked)
     know_written({name: _parsed(name, document) for name, document in found})
+
+
+@dataclass(frozen=True)
+class Held:
+    """Which version of a plan held at a moment, and the latest there is."""
+
+    number: int
+    latest: int
+
+    @property
+    def in_words(self) -> str:
+        """That the targets are those of an older version; empty where they are today's."""
+        if self.number == self.latest:
+            return ""
+        which = f"第 {self.number} 版" if self.number else "程序自带的一版"
+        return f"目标按数据时点时的规划{which}；其后修订（现行第 {self.latest} 版）不影响这里的数。"
+
+
+async def held_at(session: AsyncSession, plan_id: str, known_at: datetime | None) -> Held:
+    """Which version of a plan held at a moment; None is now."""
+    known = await versions_of(session, plan_id)
+    first = known[-1].number
+    held = (one.number for one in known if known_at is None or one.recorded_at is None or one.recorded_at <= known_at)
+    return Held(next(held, first), known[0].number)
 
 
 @lru_cache(maxsize=64)
@@ -91,10 +115,13 @@ def _parsed(name: str, document: str) -> Plan:
 async def versions_of(session: AsyncSession, plan_id: str) -> list[Version]:
     """All versions of a plan, the latest first."""
     found = await session.execute(
-        text("SELECT number, note, recorded_at, recorded_by FROM plan_version WHERE plan = :plan ORDER BY number DESC"),
+        text(
+            "SELECT v.number, v.note, v.recorded_at, o.name FROM plan_version v LEFT JOIN officers() o"
+            " ON o.id = v.recorded_by WHERE v.plan = :plan ORDER BY v.number DESC"
+        ),
         {"plan": plan_id},
     )
-    written = [Version(plan_id, number, note, at, str(by or "")) for number, note, at, by in found]
+    written = [Version(plan_id, number, note, at, by or "") for number, note, at, by in found]
     return [*written, Version(plan_id, 0, "程序自带", None, "")] if plan_id in plans_of_files() else written
 
 
@@ -201,7 +228,7 @@ async def keep(
         {"plan": plan.id, "number": number, "document": written(document), "note": note.strip(), "by": recorded_by},
     )
     await know_plans(session)
-    return Version(plan.id, number, note.strip(), None, str(recorded_by or ""))
+    return (await versions_of(session, plan.id))[0]
 
 
 class _Dumper(yaml.SafeDumper):
@@ -223,6 +250,7 @@ def as_json(version: Version) -> dict[str, Any]:
     return {
         "plan": version.plan, "number": version.number, "note": version.note,
         "recorded_at": None if version.recorded_at is None else version.recorded_at.isoformat(),
+        "recorded_by": version.recorded_by,
     }  # fmt: skip
 
 

@@ -4,7 +4,7 @@ Both speak the language of the pages: the same reading, the same refusals, the s
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -35,8 +35,10 @@ def register(app: typer.Typer) -> None:
     app.add_typer(figures_app, name="figures")
 
 
-def knowing(context: typer.Context, work: "Callable[[AsyncSession], Awaitable[T]]") -> T:
-    """Run `work` in one unit of work that knows the plans in their latest versions.
+def knowing(
+    context: typer.Context, work: "Callable[[AsyncSession], Awaitable[T]]", known_at: datetime | None = None
+) -> T:
+    """Run `work` in one unit of work that knows the plans in their latest versions, or in those of a moment.
 
     Raises:
         Refused: what a page would have refused, in the same words.
@@ -44,7 +46,7 @@ def knowing(context: typer.Context, work: "Callable[[AsyncSession], Awaitable[T]
     from backend.plans.versions import know_plans
 
     async def run(session: "AsyncSession") -> T:
-        await know_plans(session)
+        await know_plans(session, known_at)
         return await work(session)
 
     return in_unit_of_work(context, run)

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.clock import end_of_day
 from backend.plans import plan_book, versions
+from backend.plans.bulletin import bulletin, quarter_of
 from backend.plans.documents import plan_named, plans, plans_of_files, target_named
 from backend.plans.rollup import roll_up
 from backend.subregisters.sheets import write_sheet
@@ -103,6 +106,35 @@ async def test_a_plan_of_the_program_is_revised_without_touching_its_file(sessio
     await versions.keep(session, {**before, "status": "issued", "number": "泰政发〔2026〕1号"}, based_on=number)
     assert (plan_named("P000").status.value, plans_of_files()["P000"].status.value) == ("issued", "draft")
     assert [one.number for one in await versions.versions_of(session, "P000")] == [1, 0]
+
+
+async def revised(session: AsyncSession) -> None:
+    """P000 asks for 3,000 instead of 2,700 high-tech enterprises since May 2026."""
+    number, before = await versions.document_of(session, "P000")
+    first, *rest = before["targets"]
+    await versions.keep(session, {**before, "targets": [{**first, "value": 3000}, *rest]}, based_on=number)
+    await session.execute(text("UPDATE plan_version SET recorded_at = '2026-05-06T08:00Z' WHERE plan = 'P000'"))
+
+
+async def test_a_plan_is_known_as_it_stood_at_a_moment(session: AsyncSession):
+    await revised(session)
+    await keep(session, LINE)
+    for day, wanted in ((date(2026, 5, 5), 2700), (date(2026, 5, 6), 3000)):
+        await versions.know_plans(session, end_of_day(day))
+        assert plan_named("P000").by_id["T000-01"].value == wanted
+        assert "P100" in plans()
+
+
+async def test_a_revision_in_may_leaves_the_march_bulletin_as_it_was(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    await make_title(await make_enterprise())
+    await revised(session)
+    march = await bulletin(session, plan_named("P000"), quarter_of("2026Q1"), today=date(2026, 8, 1))
+    june = await bulletin(session, plan_named("P000"), quarter_of("2026Q2"), today=date(2026, 8, 1))
+    assert [one.lines[0].target.value for one in (march, june)] == [2700, 3000]
+    assert "其后修订（现行第 1 版）不影响这里的数" in "".join(march.notes)
+    assert not any("现行第 1 版" in one for one in june.notes)
 
 
 async def test_who_revises_an_old_version_is_told_that_another_came_first(session: AsyncSession):
