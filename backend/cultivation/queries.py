@@ -160,6 +160,17 @@ async def moves_since(
     return [dict(row) for row in found.mappings()]
 
 
+async def moves_by_id(
+    session: AsyncSession, since: datetime, programme: str, region: str, after: int, limit: int
+) -> list[Mapping[str, Any]]:
+    """What moved since a moment in the order in which it did, after an id."""
+    found = await session.execute(
+        text(f"{_MOVES}{_SINCE} AND m.id > :after ORDER BY m.id LIMIT :limit"),
+        {"since": since, "programme": programme, "region": region, "after": after, "limit": limit},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
 async def gained_since(
     session: AsyncSession, since: datetime, programme: str = "", region: str = ""
 ) -> dict[Stage, int]:

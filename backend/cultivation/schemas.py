@@ -1,9 +1,10 @@
 """What the forms of the pool and the service file hold, as typed; and what crosses their REST."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from backend.cultivation.service import Seen
 
@@ -132,71 +133,94 @@ def _is_number(written: str) -> bool:
 # REST ----------------------------------------------------------------------------------------------------------------
 
 
-class Body(BaseModel):
+_CODE = "91321202MAWD852R8M"
+
+
+def _like(**example: JsonValue) -> ConfigDict:
     """What a program sends; a name that is not known is refused."""
+    examples: list[JsonValue] = [example]
+    return ConfigDict(extra="forbid", json_schema_extra={"examples": examples})
 
-    model_config = ConfigDict(extra="forbid")
 
-
-class EntryBody(Body):
+class EntryBody(BaseModel):
     """An enterprise to enter a pool."""
 
+    model_config = _like(enterprise=_CODE, programme="hnte", year=2026, reason="测评发现")
+
     enterprise: str = Field(description="Credit code, or the registry's number.")
-    programme: str = Field(examples=["hnte"])
+    programme: str
     year: int = Field(ge=2000, le=2100)
-    officer_id: int | None = None
+    officer_id: int | None = Field(default=None, ge=1, le=2_147_483_647)
     reason: str = Field(default="", max_length=200)
 
 
-class EntryChange(Body):
+class EntryChange(BaseModel):
     """A move, another officer, or both; what is left out stays as it is."""
+
+    model_config = _like(stage="out", reason="已迁往外市")
 
     stage: Literal["discovered", "cultivated", "recommended", "recognised", "out"] | None = None
     reason: str = Field(default="", max_length=200)
-    #: 0 stands for nobody.
-    officer_id: int | None = Field(default=None, ge=0)
+    officer_id: int | None = Field(default=None, ge=0, le=2_147_483_647, description="0 stands for nobody.")
 
 
-class ActionBody(Body):
+class ActionBody(BaseModel):
     """A need or a problem."""
+
+    model_config = _like(
+        kind="problem", topic="rd_accounts", content="研发费用归集口径与税务不一致", raised_on="2026-03-02",
+        owner="科技局规划科", due_on="2026-04-30",
+    )  # fmt: skip
 
     kind: Literal["need", "problem"]
     topic: str = "other"
     content: str = Field(min_length=1, max_length=2000)
     raised_on: date
-    owner: str = Field(min_length=1, max_length=100)
+    owner: str = Field(min_length=1, max_length=100, description="The body that answers for it.")
     due_on: date | None = None
 
 
-class ActionChange(Body):
+class ActionChange(BaseModel):
     """What became of a need or a problem; what is left out stays as it is."""
 
+    model_config = _like(status="solved", answer="税务局已到企业辅导，归集口径一致。")
+
     owner: str | None = Field(default=None, min_length=1, max_length=100)
-    due_on: date | None = None
+    due_on: date | None = Field(default=None, description="null takes the day away.")
     status: Literal["open", "in_progress", "referred", "solved", "unsolvable"] | None = None
     answer: str | None = Field(default=None, max_length=2000)
 
 
-class StepBody(Body):
+class StepBody(BaseModel):
     """A step of the plan."""
+
+    model_config = _like(title="申请与主导产品相关的发明专利 1 项", due_on="2026-12-31", programme="hnte")
 
     title: str = Field(min_length=1, max_length=300)
     due_on: date
     programme: str = Field(default="", max_length=60)
-    officer_id: int | None = None
+    officer_id: int | None = Field(default=None, ge=1, le=2_147_483_647)
 
 
-class StepChange(Body):
+class StepChange(BaseModel):
     """What became of a step; what is left out stays as it is."""
+
+    model_config = _like(status="done", result="专利已受理。")
 
     title: str | None = Field(default=None, min_length=1, max_length=300)
     due_on: date | None = None
     status: Literal["open", "done", "dropped"] | None = None
     result: str | None = Field(default=None, max_length=2000)
+    officer_id: int | None = Field(default=None, ge=0, le=2_147_483_647, description="0 stands for nobody.")
 
 
-class VisitBody(Body):
+class VisitBody(BaseModel):
     """A visit."""
+
+    model_config = _like(
+        visited_on="2026-03-02", form="on_site", visitors="王敏", met="财务负责人", content="核对研发费用辅助账。",
+        follow_up="两周内回访",
+    )  # fmt: skip
 
     visited_on: date
     form: Literal["on_site", "phone", "meeting"] = "on_site"
@@ -204,4 +228,18 @@ class VisitBody(Body):
     met: str = Field(default="", max_length=200)
     content: str = Field(min_length=1, max_length=4000)
     follow_up: str = Field(default="", max_length=500)
-    corrects_id: int | None = None
+    corrects_id: int | None = Field(default=None, ge=1, le=2**63 - 1, description="The visit that this one puts right.")
+
+
+class PolicyBody(BaseModel):
+    """A policy that an enterprise has enjoyed."""
+
+    model_config = _like(policy="研发投入奖补", document="泰政发〔2026〕1号", enjoyed_on="2026-02-01", amount=20.5)
+
+    policy: str = Field(min_length=1, max_length=200)
+    document: str = Field(default="", max_length=200)
+    enjoyed_on: date
+    amount: Decimal | None = Field(
+        default=None, ge=0, lt=10**10, decimal_places=6, description="万元, up to six decimals."
+    )
+    note: str = Field(default="", max_length=300)

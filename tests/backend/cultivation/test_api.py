@@ -121,6 +121,86 @@ async def test_steps_and_visits_stand_in_the_service_file(city: AsyncClient):
     assert [one["programme"] for one in file["entries"]] == ["hnte"]
 
 
+@pytest.mark.parametrize(
+    "asked", ["stage=founded", "year=1899", "officer=somebody", "limit=0", "limit=1001", "cursor=WyJ4IiwgImEiXQ"]
+)
+async def test_a_filter_that_is_not_understood_is_refused_and_not_left_out(city: AsyncClient, asked: str):
+    answer = await city.get(f"{POOL}?programme=hnte&{asked}")
+    assert answer.status_code == (400 if asked.startswith("cursor") else 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (await city.get(f"/api/v1/service-steps?{asked}&status=lost")).status_code in (400, 422)
+
+
+async def test_a_cursor_goes_on_rightly_while_entries_move_and_others_enter(city: AsyncClient, engine: AsyncEngine):
+    first = await city.get(f"{POOL}?programme=hnte&year={YEAR}&limit=2")
+    path, etag = await first_entry(city)
+    await city.patch(path, json={"stage": "cultivated"}, headers={"If-Match": etag})
+    await city.post(POOL, json={"enterprise": ELSEWHERE, "programme": "hnte", "year": YEAR})
+    rest = await city.get(first.links["next"]["url"].replace("limit=2", "limit=100"))
+    read = [one["id"] for page in (first, rest) for one in page.json()["items"]]
+    assert (len(read), read) == (6, sorted(set(read)))
+
+
+async def test_what_moved_is_read_by_cursor_in_its_order(city: AsyncClient):
+    path, etag = await first_entry(city)
+    await city.patch(path, json={"stage": "cultivated"}, headers={"If-Match": etag})
+    answer = await city.get("/api/v1/pool/moves?programme=hnte&limit=5")
+    last = (await city.get(answer.links["next"]["url"])).json()["items"]
+    assert [one["to_stage"] for one in answer.json()["items"]] == ["discovered"] * 5
+    assert [(one["from_stage"], one["to_stage"]) for one in last] == [("discovered", "cultivated")]
+    assert (await city.get("/api/v1/pool/moves?since=2099-01-01")).json()["items"] == []
+
+
+async def test_every_field_that_cannot_be_is_named_and_nothing_is_written(city: AsyncClient):
+    step = {"title": " ", "due_on": "2206-12-31", "officer_id": 99999, "programme": "nope"}
+    answer = await city.post(f"/api/v1/enterprises/{CODE}/service-steps", json=step)
+    assert answer.status_code == 422
+    assert [one["pointer"] for one in answer.json()["errors"]] == ["/title", "/due_on", "/programme", "/officer_id"]
+    assert (await city.get("/api/v1/service-steps")).json()["items"] == []
+
+
+async def test_a_step_is_given_to_an_officer_and_taken_from_them(city: AsyncClient, engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as session:
+        (officer,) = await column(session, "SELECT max(id) FROM person")
+    made = await city.post(f"/api/v1/enterprises/{CODE}/service-steps", json={"title": "补报", "due_on": "2026-12-31"})
+    given = await city.patch(
+        made.headers["location"], json={"officer_id": officer}, headers={"If-Match": made.headers["etag"]}
+    )
+    assert given.json()["officer_id"] == officer
+    taken = await city.patch(
+        made.headers["location"], json={"officer_id": 0}, headers={"If-Match": given.headers["etag"]}
+    )
+    assert taken.json()["officer_id"] is None
+
+
+async def test_a_policy_is_noted_in_whole_fen_and_taken_back_once(city: AsyncClient, engine: AsyncEngine):
+    here = f"/api/v1/enterprises/{CODE}/policies"
+    body = {"policy": "研发奖补", "enjoyed_on": "2026-02-01", "amount": 20.000001}
+    made = await city.post(here, json=body, headers={"Idempotency-Key": "p-1"})
+    again = await city.post(here, json=body, headers={"Idempotency-Key": "p-1"})
+    assert (made.status_code, again.json()["id"]) == (201, made.json()["id"])
+    async with owner_unit_of_work(engine) as session:
+        assert await column(session, "SELECT amount_fen FROM policy_enjoyed") == [20_000_001]
+    assert (await city.post(here, json=body | {"amount": 0.0000001})).status_code == 422
+    assert (await city.delete(f"{here}/{made.json()['id']}")).status_code == 204
+    assert (await city.delete(f"{here}/{made.json()['id']}")).status_code == 404
+    file = (await city.get(f"/api/v1/enterprises/{CODE}/service-file")).json()
+    assert file["policies"] == []
+
+
+async def test_what_the_openapi_gives_as_examples_is_accepted(city: AsyncClient):
+    described = (await city.get("/api/v1/openapi.json")).json()
+    for path, operation in described["paths"].items():
+        body = operation.get("post", {}).get("requestBody")
+        if "cultivation" not in operation.get("post", {}).get("tags", []) or body is None:
+            continue
+        name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        (example,) = described["components"]["schemas"][name]["examples"]
+        example |= {"enterprise": ELSEWHERE} if "enterprise" in example else {}
+        answer = await city.post(path.replace("{code}", CODE), json=example)
+        assert answer.status_code == 201, (path, answer.text)
+
+
 async def test_another_district_finds_nothing_of_it(city: AsyncClient, client_as: ClientAs):
     other = await client_as("district_officer", "321283")
     assert (await other.get(f"{POOL}?programme=hnte&year={YEAR}")).json()["items"] == []
