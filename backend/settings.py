@@ -12,7 +12,8 @@ from rules.translation import marked
 
 #: Acts that wait for a second person, as `backend.access.proposals` knows them.
 FourEyesKind = Literal[
-    "recognition.grant", "recognition.revoke", "recognition.extend", "conflict.settle", "plan.change", "import.undo",
+    "recognition.grant", "recognition.revoke", "recognition.extend", "recognition.correct", "recognition.withdraw",
+    "conflict.settle", "plan.change", "import.undo",
     "plan.shares_moved",
     "enterprise.merge", "enterprise.unmerge", "enterprise.split", "enterprise.end", "enterprise.revive",
     "enterprise.move",

@@ -13,15 +13,35 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.proposals import WAITS, accepted, needs_second_person
-from backend.clock import today
+from backend.clock import end_of_day, today
+from backend.database.session import because
 from backend.eligibility.service import evaluate
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.queries import find
+from backend.recognitions.correcting import Correction, check_extension, correct, withdraw
 from backend.recognitions.pages import titles_to_grant
-from backend.recognitions.proposing import EXTEND, GRANT, REVOKE, propose_extension, propose_grant, propose_revocation
-from backend.recognitions.queries import Listed, list_by_id, title_now
-from backend.recognitions.schemas import ExtensionBody, RecognitionBody, RevocationBody
+from backend.recognitions.proposing import (
+    CORRECT,
+    EXTEND,
+    GRANT,
+    REVOKE,
+    WITHDRAW,
+    propose_correction,
+    propose_extension,
+    propose_grant,
+    propose_revocation,
+    propose_withdrawal,
+)
+from backend.recognitions.queries import Held, Listed, held_by, is_held, list_by_id, title_now
+from backend.recognitions.schemas import (
+    CorrectionBody,
+    ExtensionBody,
+    RecognitionBody,
+    RevocationBody,
+    WithdrawalBody,
+)
 from backend.recognitions.service import RecognitionDraft, RecognitionRefused, extend, grant, revoke
+from backend.recognitions.tax_years import tax_years_of
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.idempotency import Once
@@ -40,15 +60,20 @@ async def recognitions(
     region: str = "",
     enterprise: str = "",
     in_force_on: date | None = None,
+    known_at: date | None = None,
     cursor: str = "",
     limit: int = USUAL_LIMIT,
 ) -> Response:
     """Titles in the order in which they were entered, a page at a time; those in force on a day, where one is given.
 
-    `next` and the Link header lead on; `enterprise` is a credit code.
+    `known_at` asks for what was known at the end of a day: titles entered later are not there, corrections and revocations
+    entered later are undone. `next` and the Link header lead on; `enterprise` is a credit code.
     """
     place = read_cursor(request, 1)
-    asked = Listed(programme, region, normalise(enterprise), in_force_on=in_force_on, after=place[0] if place else 0)
+    asked = Listed(
+        await _programme(session, programme), region, normalise(enterprise), in_force_on=in_force_on, after=place[0] if place else 0,
+        known_at=end_of_day(known_at) if known_at is not None else None,
+    )  # fmt: skip
     most = limit_of(limit)
     rows = await list_by_id(session, asked, library(), most + 1)
     shown = rows[:most]
@@ -59,7 +84,7 @@ async def recognitions(
 @router.get("/recognitions/{recognition_id}")
 async def recognition(request: Request, session: Work, person: SignedIn, recognition_id: int) -> Response:
     """One title as it holds now, under any id that it ever had; its ETag names the state for If-Match."""
-    return _stated(request, await _title(session, recognition_id))
+    return await _stated(request, session, await _title(session, recognition_id))
 
 
 @router.post("/recognitions", status_code=201, responses=WAITS)
@@ -80,7 +105,7 @@ async def grant_recognition(
         await evaluate(session, [row["id"]], library(), today())
         asked = Listed(body.programme, enterprise_id=row["id"])
         title = (await list_by_id(session, asked, library(), 1, newest_first=True))[0]
-        return _stated(request, title, 201)
+        return await _stated(request, session, title, 201)
 
     return await once.answer(work)
 
@@ -110,6 +135,7 @@ async def extend_recognition(
 
     async def work() -> Response:
         title = await _unchanged(request, session, recognition_id)
+        check_extension(title["held"], body.valid_to, library())
         if needs_second_person(request, EXTEND):
             which, until = title["id"], body.valid_to
             return accepted(
@@ -120,6 +146,65 @@ async def extend_recognition(
         return await _after(request, session, title)
 
     return await once.answer(work)
+
+
+async def _programme(session: AsyncSession, asked: str) -> str:
+    """The programme meant by its id or another of its names. Raises RecognitionRefused: a slip is no empty list."""
+    if (held := library().by_name.get(asked)) is not None:
+        return held.source.programme
+    # Plans count titles that have no rules of their own.
+    if asked and not await is_held(session, asked):
+        raise RecognitionRefused(f"没有认定项目“{asked[:60]}”，可用的见 /api/v1/rules")
+    return asked
+
+
+@router.post("/recognitions/{recognition_id}/correction", responses=WAITS)
+async def correct_recognition(
+    request: Request, session: Work, person: Officer, once: Once, recognition_id: int, body: CorrectionBody
+) -> Response:
+    """Put right what was entered wrongly; what is not given stays. If-Match as for a revocation.
+
+    What was known before stays known under `known_at`. A change of the title itself is a revocation, an extension or a
+    new grant.
+    """
+
+    async def work() -> Response:
+        title = await _unchanged(request, session, recognition_id)
+        as_it_is = _corrected(title["held"], body)
+        if needs_second_person(request, CORRECT):
+            return accepted(await propose_correction(session, title["enterprise_id"], title["id"], as_it_is, person.id))
+        await because(session, as_it_is.reason)
+        if not await correct(session, title["id"], as_it_is, library(), recorded_by=person.id):
+            raise RecognitionRefused("给出的各项与登记的相同，没有可更正的，请核对")
+        return await _after(request, session, title)
+
+    return await once.answer(work)
+
+
+@router.post("/recognitions/{recognition_id}/withdrawal", status_code=204, responses=WAITS)
+async def withdraw_recognition(
+    request: Request, session: Work, person: Officer, once: Once, recognition_id: int, body: WithdrawalBody
+) -> Response:
+    """Take out a title that was never granted. If-Match as for a revocation; afterwards there is none under its id."""
+
+    async def work() -> Response:
+        title = await _unchanged(request, session, recognition_id)
+        if needs_second_person(request, WITHDRAW):
+            return accepted(
+                await propose_withdrawal(session, title["enterprise_id"], title["id"], body.reason, person.id)
+            )
+        await because(session, body.reason)
+        await evaluate(session, [await withdraw(session, title["id"])], library(), today())
+        return Response(status_code=204)
+
+    return await once.answer(work)
+
+
+def _corrected(title: Held, body: CorrectionBody) -> Correction:
+    """The title with what the body gives; a last day that is not given stays as it is printed."""
+    given = body.model_dump(exclude_unset=True, exclude_none=True)
+    now = {name: getattr(title, name) for name in ("number", "batch", "granted_on", "valid_from", "valid_to", "notice")}
+    return Correction(**(now | given))
 
 
 async def _title(session: AsyncSession, recognition_id: int) -> Mapping[str, Any]:
@@ -137,12 +222,17 @@ async def _unchanged(request: Request, session: AsyncSession, recognition_id: in
 
 async def _after(request: Request, session: AsyncSession, title: Mapping[str, Any]) -> Response:
     await evaluate(session, [title["enterprise_id"]], library(), today())
-    return _stated(request, await _title(session, title["id"]))
+    return await _stated(request, session, await _title(session, title["id"]))
 
 
-def _stated(request: Request, title: Mapping[str, Any], status_code: int = 200) -> Response:
+async def _stated(
+    request: Request, session: AsyncSession, title: Mapping[str, Any], status_code: int = 200
+) -> Response:
     location = f"/api/v1/recognitions/{title['id']}"
-    return stated(request, _as_json(title, today()), etag_of("recognition", title["id"]), status_code, location)
+    others = (await held_by(session, [title["enterprise_id"]]))[title["enterprise_id"]]
+    tax_years = tax_years_of(title["held"], others, today())
+    told = _as_json(title, today()) | {"tax_years": tax_years.as_json() if tax_years is not None else None}
+    return stated(request, told, etag_of("recognition", title["id"]), status_code, location)
 
 
 def _draft(body: RecognitionBody, row: Mapping[str, Any]) -> RecognitionDraft:

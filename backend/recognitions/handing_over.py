@@ -14,7 +14,7 @@ from backend.recognitions.service import RecognitionRefused, keys_of_title, revo
 
 _KEPT = (
     "programme, level, edition, number, batch, kind, granted_on, valid_from, valid_to, revoked_on, revocation_reason,"
-    " notice, printed_name, source, import_id, recorded_by"
+    " correction, notice, printed_name, source, import_id, recorded_by"
 )
 #: What became of a title: the row that holds now, if any does.
 _LATEST = (

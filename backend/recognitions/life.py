@@ -109,7 +109,7 @@ async def life_of(
     """What happened to a title and its holder from its first day to its end, and what is ahead; the earliest first."""
     events = [Event(title.granted_on, _GRANTED.get(title.kind, "认定"), _granted(title)), *_ends(title, others, window)]
     versions = await _versions(session, title.id)
-    events += _extensions(versions)
+    events += [*_extensions(versions), *_corrections(versions)]
     last = title.revoked_on or title.valid_to or date.max
     happened = [*await _renamings(session, title.enterprise_id), *await _moves(session, title.enterprise_id)]
     happened += await _merges(session, title.enterprise_id)
@@ -172,7 +172,8 @@ async def _versions(session: AsyncSession, recognition_id: int) -> list[Mapping[
     found = await session.execute(
         text(
             "WITH RECURSIVE before AS (SELECT r.* FROM recognition r WHERE r.id = :id UNION ALL SELECT r.* FROM before b"
-            " JOIN recognition r ON r.id = b.supersedes_id) SELECT id, kind, valid_to, notice, recorded_at FROM before ORDER BY id"
+            " JOIN recognition r ON r.id = b.supersedes_id) SELECT id, kind, number, granted_on, valid_from, valid_to, notice, correction,"
+            " CAST(recorded_at AT TIME ZONE 'Asia/Shanghai' AS date) AS recorded_on FROM before ORDER BY id"
         ),
         {"id": recognition_id},
     )
@@ -184,7 +185,31 @@ def _extensions(versions: Sequence[Mapping[str, Any]]) -> list[Event]:
     return [
         Event(before["valid_to"], "复核通过，有效期延续", f"至 {after['valid_to']}，{after['notice']}".rstrip("，"))
         for before, after in pairwise(versions)
-        if before["valid_to"] is not None and after["valid_to"] is not None and after["valid_to"] > before["valid_to"]
+        if not after["correction"] and before["valid_to"] is not None and after["valid_to"] is not None
+        and after["valid_to"] > before["valid_to"]
+    ]  # fmt: skip
+
+
+_CORRECTED: Final = {
+    "number": "编号", "granted_on": "认定日", "valid_from": "有效期起", "valid_to": "有效期止", "notice": "依据",
+}  # fmt: skip
+
+
+def _corrections(versions: Sequence[Mapping[str, Any]]) -> list[Event]:
+    """Entries put right: on the day they were, what they said before, and why."""
+    return [
+        Event(after["recorded_on"], "更正登记", "，".join([*differences, f"原因：{after['correction']}"]))
+        for before, after in pairwise(versions)
+        # A title that passed to another file keeps the words, and was not put right again.
+        if after["correction"] and (differences := _differences(before, after))
+    ]
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{label}由“{before[name] or '空'}”改为“{after[name] or '空'}”"
+        for name, label in _CORRECTED.items()
+        if before[name] != after[name]
     ]
 
 

@@ -16,6 +16,7 @@ from backend.recognitions.life import follower_of, life_of, state_of
 from backend.recognitions.never_applied import Wanted, never_applied
 from backend.recognitions.queries import held_by, title_now
 from backend.recognitions.renewal import BEGINS, RenewalWindow, default_for, renewal_windows, set_renewal_window
+from backend.recognitions.tax_years import DOCUMENT, tax_years_of
 from backend.web.dependencies import Work
 from backend.web.errors import Forbidden, NotFound
 from backend.web.responses import redirect
@@ -24,6 +25,10 @@ from rules.catalogue import Certainty
 from rules.library import library
 
 router = APIRouter()
+_DONE = {
+    "extended": "已登记复核通过，并重新测评了这家企业。",
+    "corrected": "已更正登记，并重新测评了这家企业。",
+}
 CERTAINTIES = {
     "confirmed": "已核实", "single_source": "单一来源", "memory": "凭经验", "inferred": "推断", "conflict": "说法不一",
     "not_found": "默认，待核实",
@@ -133,7 +138,9 @@ async def _windows_page(
 
 
 @router.get("/recognitions/{recognition_id}", response_class=HTMLResponse)
-async def one_title(request: Request, session: Work, person: SignedIn, recognition_id: int) -> HTMLResponse:
+async def one_title(
+    request: Request, session: Work, person: SignedIn, recognition_id: int, done: str = ""
+) -> HTMLResponse:
     """The life of one title, under any id that it ever had."""
     row = await title_now(session, recognition_id, library())
     if row is None:
@@ -143,9 +150,12 @@ async def one_title(request: Request, session: Work, person: SignedIn, recogniti
     known = await renewal_windows(session, library())
     programme = library().programmes.get(title.programme)
     window = known.get(title.programme) or default_for(title.programme, programme.source.validity if programme else "")
-    names = Names(library())
+    names, tax_years = Names(library()), tax_years_of(title, others, on)
     return render(
-        request, "recognitions/title.html", page_title=names.programme(title.programme),
+        request, "recognitions/title.html", tax_years=tax_years, tax_document=DOCUMENT, may_write=person.role.may_write,
+        may_extend=window.how == "复核" and title.revoked_on is None and title.valid_to is not None,
+        address=f"/enterprises/{row['credit_code'] or row['enterprise_id']}",
+        messages=[("good", _DONE[done])] if done in _DONE else [], page_title=names.programme(title.programme),
         breadcrumb=[("认定", "/recognitions"), (row["name"], f"/enterprises/{row['credit_code'] or row['enterprise_id']}"), (names.programme(title.programme), None)],
         row=row, title=title, state=state_of(title, on, window, others), follower=follower_of(title, others), window=window,
         events=await life_of(session, title, others, window, on), on=on, names=names, begins_on=window.begins_on(title.valid_to),

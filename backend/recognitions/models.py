@@ -43,6 +43,8 @@ class Recognition(SQLModel, table=True):
     #: From this day on it counts no more.
     revoked_on: date | None = None
     revocation_reason: str = ""
+    #: Why the row before it was put right, where it had been entered wrongly; empty where the title's life went on.
+    correction: str = Field(default="", sa_column_kwargs={"server_default": ""})
     #: The list or notice it stands in.
     notice: str = ""
     #: The name as printed there.

@@ -14,15 +14,14 @@ from backend.eligibility.service import evaluate
 from backend.enterprises.asking import query_of
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
 from backend.enterprises.labels import Names, is_open_here, programme_choices, region_choices
-from backend.recognitions import life_pages
+from backend.recognitions import change_pages, life_pages
+from backend.recognitions.change_pages import title_of
 from backend.recognitions.proposing import GRANT, REVOKE, propose_grant, propose_revocation
-from backend.recognitions.queries import Held, held_by
 from backend.recognitions.renewal import renewal_windows
 from backend.recognitions.schemas import RecognitionForm, RevocationForm
 from backend.recognitions.service import RecognitionDraft, RecognitionRefused, grant, revoke
 from backend.recognitions.worklists import DAYS_AHEAD, VIEWS, Asked, list_titles
 from backend.web.dependencies import Work
-from backend.web.errors import NotFound
 from backend.web.memory import memory_of
 from backend.web.responses import piece_for, redirect
 from backend.web.templates import render
@@ -30,6 +29,7 @@ from rules.library import library
 
 router = APIRouter()
 router.include_router(life_pages.router)
+router.include_router(change_pages.router)
 
 
 @router.get("/recognitions", response_class=HTMLResponse)
@@ -147,7 +147,7 @@ async def revoke_recognition(
         errors.setdefault("revoked_on", "请填写自哪一天起取消。")
     if not form.reason.strip():
         errors["reason"] = "请写明原因和依据的文件。"
-    title = await _title_of(session, row, recognition_id)
+    title = await title_of(session, row, recognition_id)
     if revoked_on is not None and not errors:
         try:
             if needs_second_person(request, REVOKE):
@@ -162,14 +162,6 @@ async def revoke_recognition(
     return redirect(request, f"{address_of(row)}?done=revoked")
 
 
-async def _title_of(session: AsyncSession, row: Mapping[str, Any], recognition_id: int) -> Held:
-    titles = (await held_by(session, [row["id"]]))[row["id"]]
-    title = next((one for one in titles if one.id == recognition_id), None)
-    if title is None:
-        raise NotFound("这家企业没有这项认定，或者它刚被修改过。请回到企业档案核对。")
-    return title
-
-
 async def _revocation_page(
     request: Request,
     session: AsyncSession,
@@ -178,5 +170,5 @@ async def _revocation_page(
     form: RevocationForm,
     errors: Errors,
 ) -> HTMLResponse:
-    title = await _title_of(session, row, recognition_id)
+    title = await title_of(session, row, recognition_id)
     return form_page(request, "recognitions/revoke.html", "取消资格", row, errors, form=form, title=title)

@@ -12,13 +12,22 @@ from backend.access.proposals import Change, Proposed, propose, register_kind
 from backend.clock import today
 from backend.database.session import because
 from backend.eligibility.service import evaluate
+from backend.recognitions.correcting import Correction, correct, withdraw
 from backend.recognitions.service import RecognitionDraft, RecognitionRefused, extend, grant, last_day, revoke
 from rules.library import library
 
 GRANT: Final = "recognition.grant"
 REVOKE: Final = "recognition.revoke"
 EXTEND: Final = "recognition.extend"
-_DAYS: Final = {field.name for field in fields(RecognitionDraft) if "date" in str(field.type)}
+CORRECT: Final = "recognition.correct"
+WITHDRAW: Final = "recognition.withdraw"
+_DAYS: Final = {
+    field.name for kind in (RecognitionDraft, Correction) for field in fields(kind) if "date" in str(field.type)
+}
+_CORRECTED: Final = {
+    "number": "编号", "batch": "批次", "granted_on": "发证或公告日期", "valid_from": "有效期起", "valid_to": "有效期止",
+    "notice": "依据",
+}  # fmt: skip
 
 
 async def propose_grant(session: AsyncSession, draft: RecognitionDraft, person_id: int) -> int:
@@ -71,6 +80,35 @@ async def propose_extension(
     return await propose(session, proposed, person_id)
 
 
+async def propose_correction(
+    session: AsyncSession, enterprise_id: int, recognition_id: int, as_it_is: Correction, person_id: int
+) -> int:
+    """Propose that an entry be put right. Returns the proposal's id. Raises AlreadyProposed, RecognitionRefused."""
+    what, _ = await _standing(session, recognition_id)
+    found = await session.execute(text("SELECT * FROM recognition WHERE id = :id"), {"id": recognition_id})
+    row = found.mappings().one()
+    changes = tuple(
+        Change(f"{what}：{label}", str(row[name] or ""), str(getattr(as_it_is, name) or ""))
+        for name, label in _CORRECTED.items()
+        if row[name] != getattr(as_it_is, name)
+    )
+    payload = {"recognition_id": recognition_id, **asdict(as_it_is)}
+    proposed = Proposed(CORRECT, f"更正认定登记：{what}", payload, enterprise_id, as_it_is.reason, changes)
+    return await propose(session, proposed, person_id)
+
+
+async def propose_withdrawal(
+    session: AsyncSession, enterprise_id: int, recognition_id: int, reason: str, person_id: int
+) -> int:
+    """Propose that an entry be taken out. Returns the proposal's id. Raises AlreadyProposed, RecognitionRefused."""
+    what, was = await _standing(session, recognition_id)
+    payload = {"recognition_id": recognition_id, "reason": reason}
+    proposed = Proposed(
+        WITHDRAW, f"撤回认定登记：{what}", payload, enterprise_id, reason, (Change(what, was, "撤回，视为没有登记过"),)
+    )
+    return await propose(session, proposed, person_id)
+
+
 def _name_of(programme: str) -> str:
     named = library().by_name.get(programme)
     return named.source.name.zh if named is not None else programme
@@ -110,6 +148,19 @@ async def _extend(session: AsyncSession, payload: Mapping[str, Any], proposed_by
     await _evaluate_holder(session, which)
 
 
+async def _correct(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
+    await because(session, payload["reason"])
+    told = {name: _read(name, value) for name, value in payload.items() if name != "recognition_id"}
+    if not await correct(session, payload["recognition_id"], Correction(**told), library(), recorded_by=proposed_by):
+        raise RecognitionRefused("登记的内容已与更正后的相同，不用再更正")
+    await _evaluate_holder(session, payload["recognition_id"])
+
+
+async def _withdraw(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
+    await because(session, payload["reason"])
+    await evaluate(session, [await withdraw(session, payload["recognition_id"])], library(), today())
+
+
 async def _evaluate_holder(session: AsyncSession, recognition_id: int) -> None:
     holder = await session.scalar(text("SELECT enterprise_id FROM recognition WHERE id = :id"), {"id": recognition_id})
     if holder is not None:
@@ -127,3 +178,5 @@ def _read(name: str, value: Any) -> Any:
 register_kind(GRANT, "登记认定", _grant)
 register_kind(REVOKE, "取消资格", _revoke)
 register_kind(EXTEND, "延长有效期", _extend)
+register_kind(CORRECT, "更正认定登记", _correct)
+register_kind(WITHDRAW, "撤回认定登记", _withdraw)

@@ -190,13 +190,15 @@ class Listed:
     enterprise: str = ""
     enterprise_id: int = 0
     in_force_on: date | None = None
+    #: The moment whose knowledge answers; None is now.
+    known_at: datetime | None = None
     #: The id that the list begins after.
     after: int = 0
 
 
 _LISTED = (
     f"SELECT {HELD_FIELDS}, lists.next_from, e.name, e.credit_code, e.region_code FROM recognition r"
-    " JOIN enterprise e ON e.id = r.enterprise_id LEFT JOIN list_editions({editions}, NULL) AS lists"
+    " JOIN enterprise e ON e.id = r.enterprise_id LEFT JOIN list_editions({editions}, {known}) AS lists"
     " ON lists.programme = r.programme AND lists.edition = r.edition"
 )
 
@@ -204,9 +206,11 @@ _LISTED = (
 async def list_by_id(
     session: AsyncSession, asked: Listed, library: Library, limit: int, *, newest_first: bool = False
 ) -> list[dict[str, Any]]:
-    """Titles that hold now in the order of their ids, each with its enterprise and as `held`."""
-    conditions = ["r.superseded_at IS NULL", "r.id > :after"]
+    """Titles that hold now, or held by the knowledge of a moment, by their ids; each with its enterprise and as `held`."""
+    conditions = ["r.superseded_at IS NULL" if asked.known_at is None else KNOWN, "r.id > :after"]
     values: dict[str, Any] = {"after": asked.after, "limit": limit}
+    if asked.known_at is not None:
+        values["known_at"] = asked.known_at
     for name, condition in (
         ("programme", "r.programme = :programme"),
         ("region", "e.region_code = :region"),
@@ -217,10 +221,19 @@ async def list_by_id(
             conditions.append(condition)
             values[name] = getattr(asked, name)
     if asked.in_force_on is not None:
-        conditions.append(f"{IN_FORCE} AND (lists.next_from IS NULL OR lists.next_from > :on) AND {lives()}")
+        living = lives() if asked.known_at is None else lived("r.enterprise_id")
+        conditions.append(f"{IN_FORCE} AND (lists.next_from IS NULL OR lists.next_from > :on) AND {living}")
         values["on"] = asked.in_force_on
     order = "r.id DESC" if newest_first else "r.id"
     return await _listed(session, f"WHERE {' AND '.join(conditions)} ORDER BY {order} LIMIT :limit", values, library)
+
+
+async def is_held(session: AsyncSession, programme: str) -> bool:
+    """Whether anybody to be seen has, or had, a title of that name."""
+    found = await session.scalar(
+        text("SELECT EXISTS (SELECT FROM recognition WHERE programme = :id)"), {"id": programme}
+    )
+    return bool(found)
 
 
 async def title_now(session: AsyncSession, recognition_id: int, library: Library) -> dict[str, Any] | None:
@@ -236,7 +249,8 @@ async def title_now(session: AsyncSession, recognition_id: int, library: Library
 async def _listed(
     session: AsyncSession, condition: str, values: dict[str, Any], library: Library
 ) -> list[dict[str, Any]]:
-    listed = _LISTED.format(editions=edition_programmes(library))
+    known = "CAST(:known_at AS timestamptz)" if "known_at" in values else "NULL"
+    listed = _LISTED.format(editions=edition_programmes(library), known=known)
     found = await session.execute(text(f"{listed} {condition}"), values)
     # The columns of a title come first and in its order.
     names, parts = list(found.keys()), len(fields(Held))

@@ -23,6 +23,27 @@ class RecognitionForm(BaseModel):
     notice: str = ""
 
 
+class ExtensionForm(BaseModel):
+    """Until when a title counts after its review, as typed."""
+
+    valid_to: str = ""
+    notice: str = ""
+
+
+class CorrectionForm(BaseModel):
+    """A title as it should have been entered, as typed; or that it should not have been."""
+
+    number: str = ""
+    batch: str = ""
+    granted_on: str = ""
+    valid_from: str = ""
+    valid_to: str = ""
+    notice: str = ""
+    reason: str = ""
+    #: correct, or withdraw.
+    act: str = "correct"
+
+
 class RevocationForm(BaseModel):
     """From when on a title counts no more, and why."""
 
@@ -63,3 +84,21 @@ class ExtensionBody(_Body):
 
     valid_to: date
     notice: Said
+
+
+class CorrectionBody(_Body):
+    """What of a title was entered wrongly, as it should be, and why; what is not given stays."""
+
+    number: Short | None = None
+    batch: Annotated[str, StringConstraints(strip_whitespace=True, max_length=120)] | None = None
+    granted_on: date | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+    notice: Said | None = None
+    reason: Said
+
+
+class WithdrawalBody(_Body):
+    """Why a title should never have been entered."""
+
+    reason: Said

@@ -156,7 +156,7 @@ async def revoke(
     Raises:
         RecognitionRefused: the title did not count on the day before, or has been changed meanwhile.
     """
-    row = await _lock(session, recognition_id)
+    row = await lock_title(session, recognition_id)
     if row["revoked_on"] == revoked_on and row["revocation_reason"] == reason:
         return False
     if row["valid_to"] is not None and revoked_on > row["valid_to"]:
@@ -164,7 +164,7 @@ async def revoke(
     if revoked_on < row["valid_from"]:
         raise RecognitionRefused(f"该认定自 {row['valid_from']} 起有效，取消日 {revoked_on} 在其前，请核对")
     changes = {"revoked_on": revoked_on, "revocation_reason": reason}
-    await _supersede(session, row, {**changes, "import_id": import_id}, recorded_by, recorded_at)
+    await supersede(session, row, {**changes, "import_id": import_id}, recorded_by, recorded_at)
     return True
 
 
@@ -179,11 +179,11 @@ async def extend(
     import_id: int | None = None,
 ) -> bool:
     """Let a title count until a later day, because its review was passed. Returns whether anything changed."""
-    row = await _lock(session, recognition_id)
+    row = await lock_title(session, recognition_id)
     if row["valid_to"] is None or row["valid_to"] >= valid_to:
         return False
     changes = {"valid_to": valid_to, "kind": "extended", "notice": notice}
-    await _supersede(session, row, {**changes, "import_id": import_id}, recorded_by, recorded_at)
+    await supersede(session, row, {**changes, "import_id": import_id}, recorded_by, recorded_at)
     return True
 
 
@@ -225,7 +225,8 @@ async def _as_before(session: AsyncSession, closed: Sequence[int], import_id: in
     )
 
 
-async def _lock(session: AsyncSession, recognition_id: int) -> dict[str, Any]:
+async def lock_title(session: AsyncSession, recognition_id: int) -> dict[str, Any]:
+    """A title that holds now; nobody else changes it until this is done. Raises RecognitionRefused where it was changed."""
     found = await session.execute(
         text("SELECT * FROM recognition WHERE id = :id AND superseded_at IS NULL FOR UPDATE"), {"id": recognition_id}
     )
@@ -235,7 +236,7 @@ async def _lock(session: AsyncSession, recognition_id: int) -> dict[str, Any]:
     return dict(row)
 
 
-async def _supersede(
+async def supersede(
     session: AsyncSession,
     row: Mapping[str, Any],
     changes: Mapping[str, Any],
@@ -251,6 +252,13 @@ async def _supersede(
         {"id": row["id"], "moment": recorded_at},
     )
     new = {name: value for name, value in row.items() if name not in ("id", "superseded_at")}
-    new |= {**changes, "supersedes_id": row["id"], "recorded_by": recorded_by, "recorded_at": closed.scalar_one()}
+    # Only what puts an entry right is a correction; the next change of the title is none.
+    new |= {
+        "correction": "",
+        **changes,
+        "supersedes_id": row["id"],
+        "recorded_by": recorded_by,
+        "recorded_at": closed.scalar_one(),
+    }
     columns, values = ", ".join(new), ", ".join(f":{name}" for name in new)
     await session.execute(text(f"INSERT INTO recognition ({columns}) VALUES ({values})"), new)

@@ -79,6 +79,8 @@ NO_FIGURES: Final = frozenset(
         "/enterprises/{code}/edit",
         "/enterprises/{code}/filings/new",
         "/enterprises/{code}/recognitions/new",
+        "/enterprises/{code}/recognitions/{recognition_id}/correct",
+        "/enterprises/{code}/recognitions/{recognition_id}/extend",
         "/enterprises/{code}/recognitions/{recognition_id}/revoke",
     }
 )

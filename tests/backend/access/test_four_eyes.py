@@ -36,7 +36,7 @@ async def title(engine: AsyncEngine) -> int:
         number = await make_enterprise(session, credit_code=CODE, region_code="321281")
         await make_filing(session, number, {"sales_revenue": 1000})
         await make_filing(session, number, {"sales_revenue": 2000}, source="tax")
-        return await make_recognition(session, number)
+        return await make_recognition(session, number, "srdi_sme")
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ async def test_the_very_same_is_not_proposed_twice(officer: AsyncClient, title: 
     await extend(officer, title)
     again = await extend(officer, title)
     assert (again.status_code, "已经提交" in again.text) == (409, True)
-    assert (await extend(officer, title, "2031-12-31")).status_code == 202
+    assert (await extend(officer, title, "2030-12-30")).status_code == 202
 
 
 async def settle(officer: AsyncClient) -> Response:

@@ -177,7 +177,7 @@ async def test_a_revocation_needs_the_state_that_was_seen(city: AsyncClient):
 
 
 async def test_of_two_who_change_a_title_at_once_the_second_is_told(city: AsyncClient, client_as: ClientAs):
-    granted = await grant(city)
+    granted = await grant(city, programme="srdi_sme")
     title, seen = granted.headers["location"], {"If-Match": granted.headers["etag"]}
     other = await client_as("city_officer")
     later = {"valid_to": str(GRANTED_ON.replace(year=GRANTED_ON.year + 5)), "notice": "复核通过"}
