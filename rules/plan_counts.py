@@ -13,7 +13,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import Discriminator, Field, Tag, ValidationInfo, field_validator, model_validator
 
 from rules.catalogue import Record
-from rules.plan_words import Board, Level, Mode, ZoneLevel
+from rules.plan_words import Board, Level, Mode, Numerator, ZoneLevel
 
 
 class CountHolders(Record):
@@ -89,7 +89,7 @@ class ShareOfEnterprises(Record):
     share_of: Population
     having: Institutions
     #: Whether an enterprise has one by the registers (recognised or filed) or by the statistics bureau.
-    numerator: Literal["registered", "statistical"] = "registered"
+    numerator: Numerator = Numerator.REGISTERED
     note: str = ""
 
 

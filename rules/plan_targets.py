@@ -84,6 +84,8 @@ class Target(Record):
     value: Decimal | None = None
     #: The upper end of a range; going beyond it is no failure.
     upper: Decimal | None = None
+    #: How far from a 左右 still counts, in the target's unit. No document prints one; whoever revises the plan may set it.
+    tolerance: Decimal | None = Field(default=None, ge=0)
     #: The plan prints X: not set.
     placeholder: bool = False
     #: The wording of a narrative: 基本覆盖.
@@ -156,6 +158,8 @@ class Target(Record):
         if self.op is Op.RANGE and self.upper is not None:
             number = f"{number}–{plain(self.upper)}"
         sign = {Op.AT_LEAST: "≥ ", Op.MORE_THAN: "> ", Op.ABOUT: "≈ "}.get(self.op, "")
+        if self.tolerance is not None:
+            return f"{sign}{number} {self.unit}（容差 ±{plain(self.tolerance)}）"
         each = f"（{'、'.join(self.each_of)}分别计）" if self.each_of else ""
         return f"{sign}{number} {self.unit}{each}"
 
@@ -164,8 +168,8 @@ class Target(Record):
 
         Args:
             value: in the target's unit.
-            tolerance: how far from a 左右 still counts, in the target's unit; none is printed anywhere, so
-                without one the answer is None.
+            tolerance: how far from a 左右 still counts, in the target's unit; the target's own unless given. None is
+                printed anywhere, so without one the answer is None.
         """
         if not self.has_number or self.value is None:
             return None
@@ -175,7 +179,8 @@ class Target(Record):
         if self.op is Op.RANK:
             return found <= wanted
         if self.op is Op.ABOUT:
-            return None if tolerance is None else abs(found - wanted) <= Fraction(tolerance)
+            within = self.tolerance if tolerance is None else tolerance
+            return None if within is None else abs(found - wanted) <= Fraction(within)
         return found >= wanted
 
     def share(self, value: Decimal | Fraction | int) -> Fraction | None:
@@ -196,6 +201,8 @@ class Target(Record):
             raise ValueError("缺少 value；原文没有数字的写 op: narrative，印 X 的写 placeholder: true")
         if (self.op is Op.RANGE) != (self.upper is not None):
             raise ValueError("区间目标（op: range）须写 upper，其他目标不写")
+        if self.tolerance is not None and self.op is not Op.ABOUT:
+            raise ValueError("容差（tolerance）只用于“左右”类目标（op: ~）")
         if self.upper is not None and self.value is not None and self.upper < self.value:
             raise ValueError(f"区间上限 {self.upper} 小于下限 {self.value}")
         return self

@@ -162,6 +162,18 @@ class Mode(StrEnum):
         }[self]
 
 
+class Numerator(StrEnum):
+    """Whose word says that an enterprise has an R&D institution, where the plan does not say."""
+
+    REGISTERED = "registered"  # recognised or filed, as the registers and the enterprises' own files have it
+    STATISTICAL = "statistical"  # as the statistics bureau's yearly return has it
+
+    @property
+    def label(self) -> str:
+        """The choice as it is shown beside the figure."""
+        return {Numerator.REGISTERED: "按台账和企业填报", Numerator.STATISTICAL: "按研发统计"}[self]
+
+
 def plain(number: Decimal) -> str:
     """A number as people write it: no exponent, no trailing zeros."""
     return format(number.normalize(), "f")

@@ -1,5 +1,6 @@
 """Pages on which staff add a plan or revise one: its head, its targets one by one or by workbook, its versions."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Any
 
@@ -159,15 +160,21 @@ async def _edit_page(
     typed: dict[str, str] | None = None,
     problems: list[str] | None = None,
     done: str = "",
+    status: int = 422,
 ) -> HTMLResponse:
     number, document = await versions.document_of(session, plan.id)
     return render(
-        request, "plans/editor.html", status_code=422 if problems else 200, page_title=f"修订：{plan.title}",
+        request, "plans/editor.html", status_code=status if problems else 200, page_title=f"修订：{plan.title}",
         breadcrumb=[("规划目标", "/plans"), (plan.id, f"/plans/{plan.id}"), ("修订", None)], plan=plan, number=number,
         typed=typed or _head_of(document), problems=problems or [], statuses=_STATUSES, territories=_territories(),
         known=await versions.versions_of(session, plan.id), countable=_countable(plan), findings=findings_on(plan),
         messages=[("good", _PROPOSED)] if done == "proposed" else [],
     )  # fmt: skip
+
+
+#: What shows the form again with what was typed, if a document is not kept: problems, and the status of the answer.
+Again = Callable[[list[str], int], Awaitable[Response]]
+_STILL_HERE = "您填的内容仍保留在下面；请先对照各版，再保存即以您的为准。"
 
 
 async def _keep(
@@ -177,8 +184,9 @@ async def _keep(
     plan: Plan,
     document: Document,
     typed: dict[str, str],
+    again: Again | None = None,
 ) -> Response:
-    """Keep a changed document, or show the editor with what is wrong."""
+    """Keep a changed document, or show what was typed again with what is wrong: by default in the editor."""
     try:
         based_on = int(typed.get("based_on", ""))
     except ValueError:
@@ -190,8 +198,14 @@ async def _keep(
             return redirect(request, f"/plans/{plan.id}/edit?done=proposed")
         await versions.keep(session, document, based_on=based_on, note=note, recorded_by=person.id)
     except versions.PlanInvalid as problem:
-        return await _edit_page(request, session, plan, problems=problem.problems)
-    return redirect(request, f"/plans/{plan.id}/edit")
+        problems, status = problem.problems, problem.status
+    except versions.PlanMeanwhile as problem:
+        problems, status = [f"{problem}{_STILL_HERE if again else ''}"], problem.status
+    else:
+        return redirect(request, f"/plans/{plan.id}/edit")
+    if again is not None:
+        return await again(problems, status)
+    return await _edit_page(request, session, plan, problems=problems, status=status)
 
 
 @router.post("/plans/{plan_id}/edit", response_class=HTMLResponse)
@@ -204,7 +218,11 @@ async def revise_head(request: Request, session: Work, person: CityOfficer, plan
         changed = _with_head(document, typed)
     except (HeadWrong, BadQuestion) as problem:
         return await _edit_page(request, session, plan, typed, [str(problem)])
-    return await _keep(request, session, person, plan, changed, typed)
+
+    async def again(problems: list[str], status: int) -> Response:
+        return await _edit_page(request, session, plan, typed, problems, status=status)
+
+    return await _keep(request, session, person, plan, changed, typed, again)
 
 
 @router.get("/plans/{plan_id}/targets.xlsx")
@@ -254,14 +272,20 @@ async def edit_target(
 
 
 async def _target_page(
-    request: Request, session: AsyncSession, plan: Plan, target_id: str, typed: dict[str, str], troubles: list[Trouble]
+    request: Request,
+    session: AsyncSession,
+    plan: Plan,
+    target_id: str,
+    typed: dict[str, str],
+    troubles: list[Trouble],
+    status: int = 422,
 ) -> HTMLResponse:
     number, _ = await versions.document_of(session, plan.id)
     return render(
-        request, "plans/target_form.html", status_code=422 if troubles else 200, page_title="新增目标" if target_id == "new" else f"修订目标 {target_id}",
+        request, "plans/target_form.html", status_code=status if troubles else 200, page_title="新增目标" if target_id == "new" else f"修订目标 {target_id}",
         breadcrumb=[("规划目标", "/plans"), (plan.id, f"/plans/{plan.id}"), ("修订", f"/plans/{plan.id}/edit"), (target_id, None)],
         plan=plan, target_id=target_id, typed=typed, number=typed.get("based_on", number), ops=list(plan_book.OPS.items()),
-        bases=list(plan_book.BASES.items()), soft_words=list(plan_book.SOFT_WORDS.items()),
+        bases=list(plan_book.BASES.items()), numerators=list(plan_book.NUMERATORS.items()), soft_words=list(plan_book.SOFT_WORDS.items()),
         errors=[{"field": one.column, "message": f"{one.value}{'：' if one.value else ''}{one.reason}"} for one in troubles],
         error_of={one.column: one.reason for one in troubles},
     )  # fmt: skip
@@ -289,7 +313,15 @@ async def revise_target(request: Request, session: Work, person: CityOfficer, pl
     if made["id"] not in standing:
         changed.append(made)
     note = {**typed, "version_note": typed.get("version_note") or f"修订目标 {made['id']}"}
-    return await _keep(request, session, person, plan, {**document, "targets": changed}, note)
+
+    async def again(problems: list[str], status: int) -> Response:
+        # Of a version that came in between the form now knows.
+        kept = {name: value for name, value in typed.items() if status == 422 or name != "based_on"}
+        return await _target_page(
+            request, session, plan, target_id, kept, [Trouble(0, "", "", one) for one in problems], status
+        )
+
+    return await _keep(request, session, person, plan, {**document, "targets": changed}, note, again)
 
 
 def _next_number(standing: dict[str, dict[str, Any]]) -> int:

@@ -23,6 +23,7 @@ from backend.plans.queries import Row, all_reports, plan_report, programmes_of, 
 from backend.plans.rollup import State
 from backend.plans.schemas import amount_in_words, counting_in_words, mode_of, number, region_name
 from backend.plans.sets import is_countable
+from backend.plans.settled import settled
 from backend.plans.shortfall import can_be_worked_on
 from backend.plans.territory import Division, territory_of
 from backend.plans.versions import held_at
@@ -115,14 +116,14 @@ async def target(
     return render(
         request, "plans/target.html", page_title=wanted.name,
         breadcrumb=[("规划目标", "/plans"), (found.id, f"/plans/{found.id}?{question.query()}"), (wanted.id, None)],
-        plan=found, report=report, row=row, asked=question, definition=_definition(wanted, mode), listed=listed, titles=titles,
+        plan=found, report=report, row=row, asked=question, definition=[*_definition(wanted, mode), *await settled(session, found, wanted)], listed=listed, titles=titles,
         page=page, pages=_pages(listed or behind), things=behind, parts=_parts(wanted), part=part, mode=asked.mode,
         region_name=region_name, programme_names=_programme_names(wanted), regions=regions_of(found, person), trend_chart=_chart(row),
         districts_chart=_districts_chart(row), findings=[one for one in findings() if wanted.id in one.targets],
         can_work_on=can_be_worked_on(wanted), can_forecast=mode is None and can_be_forecast(wanted, question.on),
         revisions=[] if is_countable(wanted) else await queries.revisions_of(session, wanted, kept_under(found, question.region)),
         can_report=person.role.may_write and not is_countable(wanted) and wanted.count is not None,
-        is_future=question.on > today(), within=within, by=by, kinds=list(By), told_apart=told_apart,
+        is_future=question.on > today(), within=within, may_edit=person.role.may_write and not person.region_code, by=by, kinds=list(By), told_apart=told_apart,
     )  # fmt: skip
 
 

@@ -7,14 +7,14 @@ that names none is a figure to be reported. So nobody has to write a counting ru
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from backend.plans.documents import plans
 from backend.plans.versions import Document
 from backend.spreadsheets.cells import CellProblem, read_number, read_text, read_year
 from backend.spreadsheets.workbook import Cell
 from backend.subregisters.sheets import Column, Line, Trouble, a_day, a_number, one_of, read_sheet, words, write_sheet
-from rules.plan import Basis, CountByFigure, Op, Plan, Target, TargetClass, plain
+from rules.plan import Basis, CountByFigure, Numerator, Op, Plan, ShareOfEnterprises, Target, TargetClass, plain
 
 NOT_SET = "not_set"
 #: How a target is compared, as people write it. A placeholder X is a way of comparing too: with nothing.
@@ -25,6 +25,7 @@ OPS: Mapping[str, str] = {
 _SPELLINGS = {">=": Op.AT_LEAST, "≥": Op.AT_LEAST, "以上": Op.AT_LEAST, "达到": Op.AT_LEAST, ">": Op.MORE_THAN, "超过": Op.MORE_THAN,
               "~": Op.ABOUT, "左右": Op.ABOUT, "X": NOT_SET, "x": NOT_SET, "未设": NOT_SET}  # fmt: skip
 BASES: Mapping[str, str] = {one.value: one.label for one in Basis}
+NUMERATORS: Mapping[str, str] = {one.value: one.label for one in Numerator}
 SOFT_WORDS = {"力争": "力争", "争创": "争创"}
 
 
@@ -48,13 +49,15 @@ NAME = Column("name", "指标", words, ("指标名称", "目标"), required=True
 PRINTED = Column("printed", "原文", words, ("原文表述",), required=True, width=44)
 VALUE = Column("value", "目标值", _value, ("数值",))
 INDICATOR = Column("indicator", "统计指标", words, ("指标代码",), width=26)
+NUMERATOR = Column("numerator", "分子口径", one_of(NUMERATORS), width=16)
+TOLERANCE = Column("tolerance", "容差", a_number, width=8)
 COLUMNS = (
     ID, NAME, PRINTED, Column("cite", "条款", words, ("章节", "出处"), required=True, width=20), INDICATOR,
     Column("op", "比较", _op, width=8), VALUE, Column("upper", "上限", a_number, width=8), Column("unit", "单位", words, width=8),
     Column("year", "目标年", read_year, ("年份", "年度"), width=8), Column("basis", "口径", one_of(BASES), required=True, width=10),
     Column("since", "累计起算日", a_day, width=12), Column("soft_word", "软词", one_of(SOFT_WORDS), width=8),
     Column("bodies", "责任单位", words, width=36), Column("reported_by", "发布单位", words, width=18),
-    Column("note", "备注", words, ("说明",), width=30),
+    NUMERATOR, TOLERANCE, Column("note", "备注", words, ("说明",), width=30),
 )  # fmt: skip
 _BY_NAME = {column.name: column for column in COLUMNS}
 
@@ -81,6 +84,8 @@ def _cell(target: Target, column: str) -> object:
             return "、".join(f"{'△' if body.lead else ''}{body.full_name}" for body in target.bodies)
         case "reported_by":
             return getattr(target.count, "reported_by", "")
+        case "numerator":
+            return target.count.numerator.label if isinstance(target.count, ShareOfEnterprises) else ""
         case _:
             return getattr(target, column)
 
@@ -144,7 +149,22 @@ def target_of(
     if said["bodies"] != _bodies_text(before):
         _set(made, "bodies", said["bodies"])
         made.pop("inherited_bodies", None)
-    return _counted(line, made, before, number)
+    counted = _counted(line, made, before, number)
+    return counted if isinstance(counted, Trouble) else _settled(line, counted)
+
+
+def _settled(line: Line, made: dict[str, Any]) -> dict[str, Any] | Trouble:
+    """What the print leaves open and staff settle: whose word the numerator takes, how near is 左右."""
+    numerator, tolerance = line.values[NUMERATOR.name], line.values[TOLERANCE.name]
+    count = made.get("count")
+    if numerator is not None:
+        if not isinstance(count, dict) or "share_of" not in count:
+            return line.trouble(NUMERATOR, "只用于研发机构覆盖率类目标，其他目标请留空。")
+        made["count"] = {**cast("dict[str, Any]", count), "numerator": numerator}
+    if tolerance is not None and made.get("op") not in (Op.ABOUT, Op.ABOUT.code):
+        return line.trouble(TOLERANCE, "只用于“左右”（≈）类目标，其他目标请留空。")
+    _set(made, "tolerance", tolerance)
+    return made
 
 
 def _set(made: dict[str, Any], name: str, value: Any) -> None:
@@ -252,6 +272,7 @@ def form_of(target: Target) -> dict[str, str]:
     found = {column.name: _cell(target, column.name) for column in COLUMNS}
     found["basis"] = target.basis.value
     found["op"] = NOT_SET if target.placeholder else target.op.value
+    found["numerator"] = target.count.numerator.value if isinstance(target.count, ShareOfEnterprises) else ""
     return {
         name: plain(value) if isinstance(value, Decimal) else "" if value is None else str(value)
         for name, value in found.items()

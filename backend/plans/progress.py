@@ -269,7 +269,7 @@ def _light(
     if figure.value is None:
         return Light.GREY, figure.reason
     if is_met is None:
-        why = "“左右”没有印容差，只列数和差距。" if target.op is Op.ABOUT else "没有可比的目标值，只列数。"
+        why = "“左右”没有印容差，也没有设定，只列数和差距。" if target.op is Op.ABOUT else "没有可比的目标值，只列数。"
         return Light.GREY, why
     if is_met:
         return Light.GREEN, "已达到目标值。"

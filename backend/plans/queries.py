@@ -71,6 +71,13 @@ class Row:
         return self.progress.target
 
     @property
+    def counted_by(self) -> str:
+        """The way of counting that was chosen where the plan leaves a choice, for a page; empty where it leaves none."""
+        if isinstance(self.target.count, ShareOfEnterprises):
+            return f"分子{self.target.count.numerator.label}"
+        return self.mode.label if self.mode is not None and self.offered else ""
+
+    @property
     def offered(self) -> tuple[Mode, ...]:
         """The ways of counting a reader may choose, where the plan does not say."""
         return self.target.count.modes if isinstance(self.target.count, CountHolders) else ()

@@ -13,7 +13,7 @@ from backend.plans.progress import Progress
 from backend.plans.queries import Report, Row
 from backend.plans.rollup import plain_fraction
 from backend.web.errors import Refusal
-from rules.plan import CountHolders, Mode, Plan, Target, Window
+from rules.plan import CountHolders, Mode, Plan, ShareOfEnterprises, Target, Window
 
 
 class BadQuestion(Refusal):
@@ -118,6 +118,8 @@ def _row_as_json(row: Row) -> dict[str, Any]:
         "soft_word": target.soft_word,
         "placeholder": target.placeholder,
         "mode": None if row.mode is None else row.mode.value,
+        "numerator": target.count.numerator.value if isinstance(target.count, ShareOfEnterprises) else None,
+        "tolerance": None if target.tolerance is None else number(Fraction(target.tolerance)),
         **_progress_as_json(progress),
         "districts": {
             district.code: {
@@ -186,7 +188,9 @@ def region_name(code: str) -> str:
 
 
 def counting_in_words(target: Target, mode: Mode | None) -> str:
-    """How a target's holders are counted, for the page and the bulletin."""
+    """How a target's holders (or a ratio's enterprises) are counted, for the page and the bulletin."""
+    if isinstance(target.count, ShareOfEnterprises):
+        return f"{target.name}：分子{target.count.numerator.label}计，分子分母都按企业计，一家企业只计一次。"
     used = mode or (target.count.mode if isinstance(target.count, CountHolders) else None)
     if used is None:
         return ""

@@ -1,6 +1,8 @@
 """Staff add a plan and revise one: versions, workbook, and what can be counted at once."""
 
+import re
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from backend.plans import plan_book, versions
 from backend.plans.bulletin import bulletin, quarter_of
 from backend.plans.documents import plan_named, plans, plans_of_files, target_named
 from backend.plans.rollup import roll_up
+from backend.plans.settled import settled
 from backend.subregisters.sheets import write_sheet
 from rules.plan import CountHolders, Plan, TargetClass
 from tests.backend.conftest import ClientAs
@@ -216,6 +219,9 @@ async def test_a_plan_is_added_revised_and_restored_on_pages(officer: AsyncClien
     assert (targets[0]["id"], targets[0]["target"]) == ("T100-01", 3000)
     stale = await officer.post("/plans/P100/edit/targets/T100-01", data=form)
     assert stale.status_code == 409
+    assert 'value="3200"' in stale.text
+    assert 'name="based_on" value="3"' in stale.text
+    assert "您填的内容仍保留在下面" in stale.text
 
 
 async def test_a_plan_without_a_year_is_refused_and_nothing_typed_is_lost(officer: AsyncClient):
@@ -246,6 +252,51 @@ async def test_the_head_and_all_targets_of_a_plan_are_revised(officer: AsyncClie
     )
     assert bad.status_code == 422
     assert "第 3 行" in bad.text
+
+
+async def test_a_target_that_does_not_fit_its_plan_is_shown_again_as_typed(officer: AsyncClient):
+    page = await officer.get("/plans/P000/edit/targets/T000-06")
+    assert page.status_code == 200
+    form = {"name": "累计招引重点科创项目", "printed": "四百五十个", "cite": "二", "op": "range", "value": "450", "basis": "cumulative",
+            "unit": "个", "year": "2027", "based_on": "0"}  # fmt: skip
+    answer = await officer.post("/plans/P000/edit/targets/T000-06", data=form)
+    assert answer.status_code == 422
+    assert "区间目标（op: range）须写 upper" in answer.text
+    assert "四百五十个" in answer.text
+
+
+async def test_whose_word_the_numerator_takes_is_settled_on_the_page(officer: AsyncClient):
+    page = "/plans/P000/targets/T000-07"
+    assert "按台账和企业填报（原文未说，默认" in (await officer.get(page)).text
+    asked = await officer.get("/plans/P000/edit/targets/T000-07")
+    assert "分子口径（原文未说）" in asked.text
+    form = {"name": "链内规模以上工业企业研发机构覆盖率", "printed": "链内规模以上工业企业研发机构覆盖率85%以上", "cite": "二、总体目标",
+            "indicator": "chain_rd_institution_coverage", "op": ">=", "value": "85", "unit": "%", "year": "2027",
+            "basis": "ratio", "numerator": "statistical", "based_on": "0"}  # fmt: skip
+    assert (await officer.post("/plans/P000/edit/targets/T000-07", data=form)).status_code == 303
+    shown = (await officer.get(page)).text
+    assert re.search(r"按研发统计（原文未说；\S+ \d{4}-\d\d-\d\d 第 1 版选定）", shown)
+    assert "分子按研发统计" in (await officer.get("/plans/P000")).text
+    targets = {one["id"]: one for one in (await officer.get("/api/v1/plans/P000/targets")).json()}
+    assert targets["T000-07"]["numerator"] == "statistical"
+
+
+def test_a_numerator_is_no_word_for_another_target():
+    read = plan_book.read_targets(book(LINE | {"numerator": "按研发统计"}), "目标.xlsx", "P100")
+    assert [(one.column, "覆盖率" in one.reason) for one in read.troubles] == [("分子口径", True)]
+
+
+async def test_how_near_is_about_can_be_settled(session: AsyncSession):
+    line = {"name": "研发投入占比", "printed": "研发投入占比2.85%左右", "cite": "二", "op": "≈", "value": "2.85", "unit": "%", "year": 2028,
+            "basis": "比重", "reported_by": "统计局"}  # fmt: skip
+    plan = await keep(session, line)
+    assert plan.targets[0].is_met(Decimal("2.85")) is None
+    plan = await keep(session, line | {"tolerance": "0.05"}, based_on=1)
+    (target,) = plan.targets
+    assert (target.is_met(Decimal("2.80")), target.is_met(Decimal("2.79"))) == (True, False)
+    assert target.target_text == "≈ 2.85 %（容差 ±0.05）"
+    ((name, told),) = await settled(session, plan, target)
+    assert (name, told[:7], "第 2 版选定" in told) == ("容差", "±0.05 %", True)
 
 
 async def test_a_district_does_not_edit_plans(client_as: ClientAs):
