@@ -12,8 +12,8 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.cultivation.stages import Stage
 from backend.plans import breakdown_api, service, tasks
-from backend.plans.bulletin import as_json as bulletin_as_json
 from backend.plans.bulletin import bulletin, quarter_of
+from backend.plans.bulletin_tables import as_json as bulletin_as_json
 from backend.plans.chain_table import as_json as chains_as_json
 from backend.plans.chain_table import chain_rows
 from backend.plans.documents import findings_on, plan_named, plans, target_named

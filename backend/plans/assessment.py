@@ -13,7 +13,8 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.breakdown import Breakdown, Kind, breakdowns
-from backend.plans.bulletin import Bulletin, Quarter, bulletin, target_table
+from backend.plans.bulletin import Bulletin, Quarter, bulletin
+from backend.plans.bulletin_tables import target_table
 from backend.plans.progress import ranks
 from backend.plans.tasks import Status, WorkItem, work_items
 from backend.web.errors import Refusal

@@ -15,7 +15,7 @@ from backend.plans.assessment import (
     district_table,
     summary_table,
 )
-from backend.plans.bulletin import TARGET_HEADS, target_table
+from backend.plans.bulletin_tables import TARGET_HEADS, target_table
 from backend.plans.paper import add_sheet, add_table, heading, paragraph, set_up
 
 

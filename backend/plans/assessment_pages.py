@@ -22,7 +22,7 @@ from backend.plans.assessment import (
     summary_table,
 )
 from backend.plans.assessment_files import as_word, as_workbook
-from backend.plans.bulletin import TARGET_HEADS, target_table
+from backend.plans.bulletin_tables import TARGET_HEADS, target_table
 from backend.plans.knowing import KNOWING
 from backend.plans.schemas import moment_of
 from backend.web.dependencies import Work

@@ -10,17 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from fractions import Fraction
-from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import CHINA
+from backend.plans.breakdown import Breakdown, Kind, breakdowns, can_be_split
 from backend.plans.documents import findings_on, plan_named
 from backend.plans.progress import Light, Progress, end_of_quarter, last_quarter_end, quarter_ends
 from backend.plans.queries import QUARTERS_A_YEAR, Report, Row, plan_report
 from backend.plans.rollup import roll_up
-from backend.plans.schemas import counting_in_words, number
+from backend.plans.schemas import counting_in_words
 from backend.plans.versions import Held, held_at, know_plans
 from backend.web.errors import Refusal
 from backend.web.filters import number as shown
@@ -133,6 +133,9 @@ class Bulletin:
     texts: Mapping[str, str]
     #: Which version of the plan held at the moment.
     held: Held
+    #: What the districts were asked for in the year of the quarter, and in that of the quarter before.
+    shares: Mapping[str, Breakdown]
+    last_shares: Mapping[str, Breakdown]
 
     @property
     def title(self) -> str:
@@ -190,7 +193,16 @@ async def bulletin(
         tuple(one for one in findings_on(plan) if one.agrees is False),
         await texts_of(session, report, quarter),
         await held_at(session, plan.id, moment),
+        await _shares(session, plan, on.year, moment),
+        await _shares(session, plan, last_quarter_end(on).year, moment),
     )
+
+
+async def _shares(session: AsyncSession, plan: Plan, year: int, moment: datetime | None) -> dict[str, Breakdown]:
+    """What was asked of the districts in a year, by target; targets that nobody split are left out."""
+    targets = [one for one in plan.targets if can_be_split(one)]
+    found = await breakdowns(session, plan, targets, year, Kind.DISTRICT, moment)
+    return {one.target.id: one for one in found if one.is_begun}
 
 
 async def _knowledge(session: AsyncSession, wanted: datetime) -> datetime | None:
@@ -286,9 +298,17 @@ def _notes(content: Bulletin) -> tuple[str, ...]:
         *((content.held.in_words,) if content.held.in_words else ()),
         *counted,
         "序时进度只用于年度类和印有起算日的累计类目标，第 m 月末为 m/12；有效数、比重、位次、增速直接与目标值比较。",
-        "位次按数值排列，相同的并列；没有数值的只列不排。",
+        "位次：有年度任务数的按完成率、没有的按数值排列，相同的并列；没有任务数或没有数值的只列不排。",
         "原文印作 X 的目标未设目标值，不计进度。",
+        *(_difference(one) for one in content.shares.values() if one.difference),
     )
+
+
+def _difference(given: Breakdown) -> str:
+    """That the shares of a target differ from the whole, and why."""
+    word = given.acknowledged
+    why = "尚未说明原因。" if word is None else f"说明：{word.reason}"
+    return f"任务分解：{given.target.name} {given.year} 年{given.in_words}{why}"
 
 
 # --- What people write -----------------------------------------------------------------------------------
@@ -331,88 +351,3 @@ async def write_texts(
 
 def _kept_under(report: Report) -> str:
     return "" if report.is_whole else report.territory.code
-
-
-# --- The tables, as text: alike in Word, Excel and on the page ---------------------------------------------
-
-TARGET_HEADS = (
-    "序号", "指标", "单位", "目标值", "现值", "本季变动", "完成率", "序时进度", "差距（百分点）", "同比", "状态", "责任单位", "备注",
-)  # fmt: skip
-DISTRICT_HEADS = ("市（区）", "现值", "本季变动", "同比", "位次", "上期位次")
-
-
-def target_table(content: Bulletin) -> list[tuple[str, ...]]:
-    """A row per target."""
-    return [
-        (
-            str(place), line.target.name, line.target.unit, line.target.target_text,
-            _value_in_words(line.progress), _signed(line.progress.change), percent(line.progress.share),
-            percent(line.progress.elapsed),
-            "—" if line.progress.schedule_gap is None else f"{float(line.progress.schedule_gap * 100):+.1f}",
-            percent(line.year_on_year), line.progress.word, _bodies(line.target), line.note,
-        )
-        for place, line in enumerate(content.lines, 1)
-    ]  # fmt: skip
-
-
-def district_tables(content: Bulletin) -> list[tuple[Target, list[tuple[str, ...]]]]:
-    """For each target that is known by district, a row per district, the first place on top."""
-    return [
-        (
-            line.target,
-            [
-                (
-                    one.name, shown(one.figure.value), _signed(one.change), percent(_growth(one.figure.value, one.year_ago)),
-                    str(one.rank or "—"), str(one.last_rank or "—"),
-                )
-                for one in sorted(line.row.districts, key=lambda one: one.rank or 99)
-            ],
-        )
-        for line in content.lines
-        if line.row.districts and any(one.figure.value for one in line.row.districts)
-    ]  # fmt: skip
-
-
-def _growth(value: Fraction | None, before: Fraction | None) -> Fraction | None:
-    return (value - before) / before if value is not None and before else None
-
-
-def _value_in_words(progress: Progress) -> str:
-    if progress.value is not None:
-        return shown(progress.value)
-    return "—" if progress.target.placeholder else progress.figure.state.label
-
-
-def _signed(value: Fraction | None) -> str:
-    return "—" if value is None else f"{'+' if value > 0 else ''}{shown(value)}"
-
-
-def _bodies(target: Target) -> str:
-    """Responsible bodies; the lead only where the document marks it."""
-    return "、".join(f"{'△' if body.lead else ''}{body.full_name}" for body in target.bodies)
-
-
-def as_json(content: Bulletin) -> dict[str, Any]:
-    """A bulletin for programs."""
-    return {
-        "plan": content.plan.id,
-        "title": content.title,
-        "quarter": content.quarter.code,
-        "on": content.report.on.isoformat(),
-        "known_at": None if content.known_at is None else content.known_at.isoformat(),
-        "plan_version": content.held.number,
-        "region": content.report.territory.code,
-        "sentences": list(content.sentences),
-        "targets": [dict(zip(TARGET_HEADS, row, strict=True)) | {"id": line.target.id, "value": number(line.progress.value)}
-                    for row, line in zip(target_table(content), content.lines, strict=True)],
-        "districts": {
-            target.id: [dict(zip(DISTRICT_HEADS, row, strict=True)) for row in rows]
-            for target, rows in district_tables(content)
-        },
-        "behind": [{"id": line.target.id, "name": line.target.name, "reason": line.progress.reason} for line in content.behind],
-        "corrections": [
-            {"id": one.target.id, "then": number(one.then), "now": number(one.now)} for one in content.corrections
-        ],
-        "notes": list(content.notes),
-        "texts": dict(content.texts),
-    }  # fmt: skip

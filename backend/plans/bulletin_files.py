@@ -6,11 +6,11 @@ from typing import Any
 import docx
 import xlsxwriter
 
-from backend.plans.bulletin import (
+from backend.plans.bulletin import SECTIONS, Bulletin
+from backend.plans.bulletin_tables import (
     DISTRICT_HEADS,
-    SECTIONS,
     TARGET_HEADS,
-    Bulletin,
+    behind_by_district,
     district_tables,
     target_table,
 )
@@ -66,6 +66,11 @@ def _behind(paper: Any, content: Bulletin) -> None:
         paragraph(paper, "本季度没有滞后的目标。", indent=True)
     for line in content.behind:
         paragraph(paper, f"{line.target.id} {line.target.name}：{line.progress.reason}", indent=True)
+    districts = behind_by_district(content)
+    if districts:
+        heading(paper, "滞后市（区）", 12)
+    for words in districts:
+        paragraph(paper, words, indent=True)
     if content.texts.get("causes"):
         paragraph(paper, content.texts["causes"], indent=True)
 
@@ -82,6 +87,7 @@ def as_workbook(content: Bulletin) -> bytes:
         add_sheet(book, "分市（区）", titled, ("指标", *DISTRICT_HEADS), districts)
         behind = [(line.target.id, line.target.name, line.progress.reason) for line in content.behind]
         add_sheet(book, "滞后", titled, ("编号", "指标", "原因"), behind)
+        add_sheet(book, "滞后市（区）", titled, ("情况",), [(words,) for words in behind_by_district(content)])
         corrections = [(one.target.name, number(one.then), number(one.now)) for one in content.corrections]
         add_sheet(book, "上期更正", titled, ("指标", "上期通报", "现为"), corrections)
         add_sheet(book, "说明", titled, ("说明",), [(words,) for words in (*content.sentences, *content.notes)])

@@ -12,21 +12,17 @@ from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.plans.asking import DOCX, XLSX, plan_asked, regions_of
-from backend.plans.bulletin import (
-    DISTRICT_HEADS,
-    SECTIONS,
-    TARGET_HEADS,
-    Bulletin,
-    Quarter,
-    district_tables,
-    last_quarter,
-    quarter_of,
-    target_table,
-    write_texts,
-)
+from backend.plans.bulletin import SECTIONS, Bulletin, Quarter, last_quarter, quarter_of, write_texts
 from backend.plans.bulletin import bulletin as read_bulletin
 from backend.plans.bulletin_files import as_word
 from backend.plans.bulletin_files import as_workbook as bulletin_workbook
+from backend.plans.bulletin_tables import (
+    DISTRICT_HEADS,
+    TARGET_HEADS,
+    behind_by_district,
+    district_tables,
+    target_table,
+)
 from backend.plans.knowing import KNOWING
 from backend.plans.progress import last_quarter_end
 from backend.plans.schemas import moment_of
@@ -71,7 +67,7 @@ async def bulletin(
         request, "plans/bulletin.html", page_title=content.title,
         breadcrumb=[("规划目标", "/plans"), (content.plan.id, f"/plans/{content.plan.id}"), ("季度通报", None)],
         content=content, sections=SECTIONS, target_heads=TARGET_HEADS, targets=target_table(content), district_heads=DISTRICT_HEADS,
-        districts=district_tables(content), quarters=quarters_to_choose(content.quarter), regions=regions_of(content.plan, person), asked=chosen,
+        districts=district_tables(content), behind_by_district=behind_by_district(content), quarters=quarters_to_choose(content.quarter), regions=regions_of(content.plan, person), asked=chosen,
         query=urlencode({name: value for name, value in chosen.items() if value}), may_write=person.role.may_write,
     )  # fmt: skip
 

@@ -134,8 +134,8 @@ def bulletin(
     """季度通报：生成 Word 和 Excel；同一季度任何时候生成都一样。"""
     from backend.clock import today
     from backend.plans.bulletin import QuarterRefused, quarter_of
-    from backend.plans.bulletin import as_json as content_as_json
     from backend.plans.bulletin import bulletin as write
+    from backend.plans.bulletin_tables import as_json as content_as_json
     from backend.plans.documents import plan_named
 
     try:

@@ -53,6 +53,8 @@ class District:
     #: The place at the end of the last quarter, and the value a year before the last quarter end.
     last_rank: int | None
     year_ago: Fraction | None
+    #: The value at the end of the last quarter.
+    last_value: Fraction | None = None
 
 
 @dataclass(frozen=True)
@@ -228,6 +230,7 @@ def _districts(target: Target, on: date, before: date, rolled: RolledUp, territo
             places.get(one.code),
             last_places.get(one.code),
             rolled.of(target, year_ago, one.code).value,
+            rolled.of(target, before, one.code).value,
         )
         for one in territory.districts
     )

@@ -1,17 +1,21 @@
 """The quarterly bulletin: its day, its knowledge, its words and its files."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from io import BytesIO
 from zipfile import ZipFile
 
 import docx
 import pytest
 from python_calamine import CalamineWorkbook
+from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.plans.breakdown import Kind, split
 from backend.plans.bulletin import Bulletin, Quarter, QuarterRefused, bulletin, last_quarter, quarter_of, write_texts
 from backend.plans.bulletin_files import as_word, as_workbook
-from backend.plans.documents import plan_named
+from backend.plans.bulletin_tables import DISTRICT_HEADS, behind_by_district, district_tables
+from backend.plans.documents import plan_named, target_named
 from tests.backend.plans.conftest import MakeEnterprise, MakeTitle
 
 TODAY = date(2026, 11, 20)
@@ -114,3 +118,56 @@ async def test_excel_holds_the_same_tables(
 async def test_word_sets_chinese_in_a_chinese_font(session: AsyncSession):
     parts = ZipFile(BytesIO(as_word(await written(session))))
     assert 'w:eastAsia="仿宋"' in parts.read("word/document.xml").decode()
+
+
+# --- What the districts were asked for --------------------------------------------------------------------
+
+HAILING, JIANGYAN, XINGHUA = "321202", "321204", "321281"
+
+
+@pytest.fixture
+async def asked_of_districts(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+) -> AsyncSession:
+    """Of two certificates each, one district was asked for 8, one for 4, a third for nothing; all known in time."""
+    plan, target = target_named("T000-01")
+    for district in (HAILING, JIANGYAN, XINGHUA):
+        for _ in range(2):
+            await make_title(await make_enterprise(district))
+    for year in (2025, 2026):
+        given = {HAILING: Decimal(8), JIANGYAN: Decimal(4)}
+        await split(session, plan, target, year, Kind.DISTRICT, given, whole=Decimal(20), reason="其余待定")
+    for table in ("breakdown_share", "breakdown_acknowledgement"):
+        await session.execute(text(f"UPDATE {table} SET recorded_at = '2025-03-01T00:00Z'"))
+    return session
+
+
+async def test_districts_are_placed_by_how_much_of_their_share_they_have(asked_of_districts: AsyncSession):
+    content = await written(asked_of_districts)
+    rows = dict(district_tables(content))[content.plan.by_id["T000-01"]]
+    told = [dict(zip(DISTRICT_HEADS, row, strict=True)) for row in rows]
+    assert [(one["市（区）"], one["任务数"], one["完成率"], one["位次"]) for one in told[:2]] == [
+        ("姜堰区", "4", "50.0%", "1"), ("海陵区", "8", "25.0%", "2"),
+    ]  # fmt: skip
+    assert all(one["位次"] == "—" for one in told[2:])
+    assert "兴化市" in {one["市（区）"] for one in told[2:]}
+
+
+async def test_a_difference_of_the_shares_stands_in_the_notes_with_its_reason(asked_of_districts: AsyncSession):
+    notes = (await written(asked_of_districts)).notes
+    assert "任务分解：国家高新技术企业 2026 年合计 12 家，总数 20 家，不足 8 家。说明：其余待定" in notes
+
+
+async def test_who_has_not_its_share_at_the_years_end_is_behind(asked_of_districts: AsyncSession):
+    assert behind_by_district(await written(asked_of_districts)) == []
+    content = await written(asked_of_districts, Quarter(2025, 4))
+    told = behind_by_district(content)
+    assert told[0] == "海陵区：国家高新技术企业 2 家，任务数 8 家，完成 25.0%，未达到年度任务。"
+    assert [one[:3] for one in told] == ["海陵区", "姜堰区"]
+    paper = docx.Document(BytesIO(as_word(content)))
+    assert told[0] in [paragraph.text for paragraph in paper.paragraphs]
+
+
+async def test_shares_set_after_the_quarters_knowledge_are_none_of_its_bulletin(asked_of_districts: AsyncSession):
+    await asked_of_districts.execute(text("UPDATE breakdown_share SET recorded_at = '2026-05-10T00:00Z'"))
+    assert (await written(asked_of_districts)).shares == {}
