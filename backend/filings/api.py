@@ -18,11 +18,11 @@ from backend.access.proposals import WAITS, accepted, needs_second_person
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.queries import find
-from backend.filings.attachments import attach, attachments_of
+from backend.filings.attachments import KINDS, attach, attachments_of
 from backend.filings.conflicts import conflict_of
 from backend.filings.papers import MOST_BYTES, PaperRefused
 from backend.filings.proposing import SETTLE, propose_settlement
-from backend.filings.service import FilingDraft, file
+from backend.filings.service import FilingDraft, FilingRefused, file
 from backend.filings.settling import OFFICER, Decision, settle
 from backend.filings.worklist import conflicts_after, filings_after
 from backend.web.dependencies import Work
@@ -37,6 +37,8 @@ from backend.web.rest import (
     read_cursor,
     stated,
 )
+from rules.catalogue import Indicator, Period
+from rules.facts import FactProblem
 from rules.library import library
 
 router = APIRouter(tags=["filings"])
@@ -76,6 +78,7 @@ async def filings(
 ) -> Response:  # fmt: skip
     """All that was ever filed of an enterprise, in the order in which it was recorded."""
     row = await _enterprise(session, code)
+    _demand_source(source)
     place, most = read_cursor(request, 1), limit_of(limit)
     found = await filings_after(session, row["id"], source, place[0] if place else 0, most + 1)
     shown = found[:most]
@@ -91,12 +94,29 @@ async def add_filing(
     async def work() -> Response:
         row = await _enterprise(session, code)
         values = {name: _exact(value) for name, value in body.values.items()}
-        draft = FilingDraft(row["id"], OFFICER, body.year, values, body.received_on or today(), body.note)
+        received_on = body.received_on or today()
+        if received_on > today():
+            late = f"received_on {received_on} 在今天之后，没有登记。请填实际收到的日期，或不填"
+            raise FilingRefused([FactProblem("received_on", late)])
+        draft = FilingDraft(row["id"], OFFICER, body.year, values, received_on, body.note)
         appended = await file(session, [draft], library().catalogue, recorded_by=person.id)
         await evaluate(session, [row["id"]], library(), today())
         return stated(request, {"appended": appended}, etag_of("filing", row["id"], appended, body.note), 201)
 
     return await once.answer(work)
+
+
+def _demand_source(source: str) -> None:
+    known = [one.id for one in library().catalogue.sources]
+    if source and source not in known:
+        raise NotFound(f"没有数据来源“{source[:60]}”，可用的有 {'、'.join(known)}。")
+
+
+def _indicator(name: str) -> Indicator:
+    found = library().catalogue.indicator(name)
+    if found is None:
+        raise NotFound(f"目录中没有指标“{name[:60]}”，请核对名称；可用的见 /api/v1/rules。")
+    return found
 
 
 def _exact(value: Any) -> Any:
@@ -109,6 +129,8 @@ async def conflicts(
     limit: int = USUAL_LIMIT,
 ) -> Response:  # fmt: skip
     """Figures on which sources disagree beyond the catalogue's tolerance, enterprise by enterprise."""
+    if indicator:
+        _indicator(indicator)
     place, most = read_cursor(request, 3), limit_of(limit)
     found = await conflicts_after(session, indicator, region, tuple(place) if place else None, most + 1)
     shown = found[:most]
@@ -150,7 +172,10 @@ async def decide(
 
 
 async def _found(session: AsyncSession, row: Mapping[str, Any], indicator: str, year: int | None) -> Mapping[str, Any]:
-    found = await conflict_of(session, row["id"], indicator, year)
+    meant = _indicator(indicator)
+    if meant.period is Period.YEARLY and year is None:
+        raise NotFound(f"“{meant.name}”分年度，请用 year 指明年度，如 ?year={today().year - 1}。")
+    found = await conflict_of(session, row["id"], meant.id, year)
     if found is None:
         raise NotFound("这一项没有待裁定的分歧：各来源相差在容许范围内，或已有人裁定。")
     return found
@@ -197,6 +222,8 @@ async def add_paper(
 
     async def work() -> Response:
         row = await _enterprise(session, code)
+        if kind not in KINDS:
+            raise PaperRefused(f"没有材料种类“{kind[:40]}”，没有保存。请用 {'、'.join(KINDS)} 之一。")
         content = await request.body()
         if len(content) > MOST_BYTES:
             raise PaperRefused(f"材料超过 {MOST_BYTES // 1024 // 1024} MB，没有保存。请压缩或拆分后上传。")

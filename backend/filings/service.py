@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from json import JSONDecoder
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -20,6 +20,9 @@ from backend.filings.projection_tables import CURRENT_TABLE, NONE_TEXT, YEARLY_T
 from backend.filings.standing import filings, stands
 from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import FEN_PER_WAN, FactError, FactProblem, read_facts, read_value
+
+#: No figure of an earlier year is reported to anybody; who files one has mistyped the year.
+FIRST_YEAR: Final = 1978
 
 
 class FilingRefused(Exception):
@@ -154,9 +157,11 @@ def _canonical(draft: FilingDraft, catalogue: Catalogue, problems: list[FactProb
         else:
             raw[name] = {year: value} if indicator is not None and indicator.period is Period.YEARLY else value
     try:
-        problems += read_facts(raw, catalogue, draft.received_on).dropped
+        found = read_facts(raw, catalogue, draft.received_on).dropped
     except FactError as error:
-        problems += error.problems
+        found = error.problems
+    # A check goes on without what it cannot use; of a filing that is refused nothing counts as missing.
+    problems += [replace(one, message=one.on_page or one.message) for one in found]
     return {
         indicator.id: _plain(indicator, value)
         for name, value in given.items()
@@ -178,6 +183,8 @@ def _misplaced(indicator: Indicator, draft: FilingDraft, value: Any) -> str:
     """Why a value cannot be filed under its indicator at all; empty where it can."""
     if (indicator.period is Period.YEARLY) != (draft.year is not None):
         return f"指标“{indicator.name}”{'须写明年度' if indicator.period is Period.YEARLY else '不分年度'}"
+    if draft.year is not None and draft.year < FIRST_YEAR:
+        return f"“{indicator.name}”的年度 {draft.year} 早于 {FIRST_YEAR} 年，请核对年度"
     if value == "none" and not holds_none(indicator):
         return f"“{indicator.name}”没有时请填 0、否或空列表，不能填 none"
     return ""

@@ -20,6 +20,7 @@ from backend.enterprises.credit_code import normalise
 from backend.enterprises.queries import find
 from backend.recognitions.correcting import Correction, check_extension, correct, withdraw
 from backend.recognitions.pages import titles_to_grant
+from backend.recognitions.plausible import check_days, read_number
 from backend.recognitions.proposing import (
     CORRECT,
     EXTEND,
@@ -203,6 +204,8 @@ async def withdraw_recognition(
 def _corrected(title: Held, body: CorrectionBody) -> Correction:
     """The title with what the body gives; a last day that is not given stays as it is printed."""
     given = body.model_dump(exclude_unset=True, exclude_none=True)
+    if given.get("number", title.number) != title.number:
+        given["number"] = read_number(given["number"], title.programme)
     now = {name: getattr(title, name) for name in ("number", "batch", "granted_on", "valid_from", "valid_to", "notice")}
     return Correction(**(now | given))
 
@@ -238,10 +241,10 @@ async def _stated(
 def _draft(body: RecognitionBody, row: Mapping[str, Any]) -> RecognitionDraft:
     if body.programme not in dict(titles_to_grant()):
         raise RecognitionRefused(f"没有认定项目“{body.programme}”，可用的见 /api/v1/rules")
-    if body.granted_on > today():
-        raise RecognitionRefused(f"{body.granted_on} 在今天之后，请核对")
+    check_days(body.programme, body.granted_on, body.valid_from, body.valid_to, library())
+    number = read_number(body.number, body.programme)
     return RecognitionDraft(
-        row["id"], body.programme, body.granted_on, body.kind, number=body.number, batch=body.batch, level=body.level,
+        row["id"], body.programme, body.granted_on, body.kind, number=number, batch=body.batch, level=body.level,
         valid_from=body.valid_from, valid_to=body.valid_to, notice=body.notice, printed_name=row["name"], source="officer",
     )  # fmt: skip
 

@@ -14,6 +14,7 @@ from backend.database.session import because
 from backend.eligibility.service import evaluate
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
 from backend.recognitions.correcting import Correction, check_extension, correct, next_last_day, withdraw
+from backend.recognitions.plausible import read_number
 from backend.recognitions.proposing import (
     CORRECT,
     EXTEND,
@@ -131,7 +132,7 @@ async def _correct(
     form: CorrectionForm, errors: Errors,
 ) -> str:  # fmt: skip
     """Where to go on."""
-    as_it_is = _read(form, errors)
+    as_it_is = _read(form, title, errors)
     if as_it_is is None:
         return ""
     if needs_second_person(request, CORRECT):
@@ -160,7 +161,13 @@ async def _withdraw(
     return f"{address_of(row)}?done=withdrawn"
 
 
-def _read(form: CorrectionForm, errors: Errors) -> Correction | None:
+def _read(form: CorrectionForm, title: Held, errors: Errors) -> Correction | None:
+    number = form.number.strip()[:60]
+    if number != title.number:
+        try:
+            number = read_number(number, title.programme)
+        except RecognitionRefused as refusal:
+            errors["number"] = f"{refusal}。"
     granted_on = typed_day(form.granted_on, "granted_on", errors)
     valid_from = typed_day(form.valid_from, "valid_from", errors)
     valid_to = typed_day(form.valid_to, "valid_to", errors)
@@ -173,7 +180,7 @@ def _read(form: CorrectionForm, errors: Errors) -> Correction | None:
     if granted_on is None or errors:
         return None
     return Correction(
-        form.number.strip()[:60], form.batch.strip()[:120], granted_on, valid_from or granted_on, valid_to,
+        number, form.batch.strip()[:120], granted_on, valid_from or granted_on, valid_to,
         form.notice.strip(), form.reason.strip()[:500],
     )  # fmt: skip
 

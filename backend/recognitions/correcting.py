@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.clock import today
+from backend.recognitions.plausible import check_days
 from backend.recognitions.queries import Held
 from backend.recognitions.renewal import shipped
 from backend.recognitions.service import (
@@ -26,6 +26,8 @@ from rules.library import Library
 
 #: Ways to go on that are a new certificate, and no review of the one there is.
 _NEW_CERTIFICATE: Final = ("重新认定", "重新评价")
+#: What a review moved on, or what passed over from another enterprise, has days that follow from no term.
+_OF_ONE_TERM: Final = ("granted", "renewed")
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,10 @@ async def correct(
             changed meanwhile.
     """
     row = await lock_title(session, recognition_id)
-    valid_to = as_it_is.valid_to or last_day(row["programme"], as_it_is.valid_from, library)
-    _check_days(row, as_it_is, valid_to)
+    is_of_one_term = row["kind"] in _OF_ONE_TERM
+    worked_out = last_day(row["programme"], as_it_is.valid_from, library) if is_of_one_term else row["valid_to"]
+    valid_to = as_it_is.valid_to or worked_out
+    _check_days(row, as_it_is, valid_to, library)
     changes: dict[str, Any] = {
         "number": as_it_is.number, "batch": as_it_is.batch, "granted_on": as_it_is.granted_on,
         "valid_from": as_it_is.valid_from, "valid_to": valid_to, "notice": as_it_is.notice,
@@ -74,10 +78,10 @@ async def correct(
     return True
 
 
-def _check_days(row: Mapping[str, Any], as_it_is: Correction, valid_to: date | None) -> None:
-    if as_it_is.granted_on > today():
-        raise RecognitionRefused(f"发证或公告日期 {as_it_is.granted_on} 在今天之后，请核对")
-    if valid_to is not None and valid_to < as_it_is.valid_from:
+def _check_days(row: Mapping[str, Any], as_it_is: Correction, valid_to: date | None, library: Library) -> None:
+    if row["kind"] in _OF_ONE_TERM:
+        check_days(row["programme"], as_it_is.granted_on, as_it_is.valid_from, valid_to, library)
+    elif valid_to is not None and valid_to < as_it_is.valid_from:
         raise RecognitionRefused(f"有效期止 {valid_to} 早于有效期起 {as_it_is.valid_from}，请核对日期")
     revoked_on = row["revoked_on"]
     if revoked_on is not None and (

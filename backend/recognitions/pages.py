@@ -16,6 +16,7 @@ from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form
 from backend.enterprises.labels import Names, is_open_here, programme_choices, region_choices
 from backend.recognitions import change_pages, life_pages
 from backend.recognitions.change_pages import title_of
+from backend.recognitions.plausible import check_days, read_number
 from backend.recognitions.proposing import GRANT, REVOKE, propose_grant, propose_revocation
 from backend.recognitions.renewal import renewal_windows
 from backend.recognitions.schemas import RecognitionForm, RevocationForm
@@ -96,12 +97,19 @@ def _read_title(form: RecognitionForm, row: Mapping[str, Any], errors: Errors) -
     if granted_on is None:
         errors.setdefault("granted_on", "请填写发证或公告日期。")
         return None
-    if granted_on > today():
-        errors["granted_on"] = f"{granted_on} 在今天之后，请核对。"
+    number = ""
+    try:
+        number = read_number(form.number, form.programme)
+    except RecognitionRefused as refusal:
+        errors["number"] = f"{refusal}。"
+    try:
+        check_days(form.programme, granted_on, days["valid_from"], days["valid_to"], library())
+    except RecognitionRefused as refusal:
+        errors.setdefault("granted_on", f"{refusal}。")
     if not form.notice.strip():
         errors["notice"] = "请写明依据的文件或名单。"
     return RecognitionDraft(
-        row["id"], form.programme, granted_on, "renewed" if form.kind == "renewed" else "granted", number=form.number.strip(),
+        row["id"], form.programme, granted_on, "renewed" if form.kind == "renewed" else "granted", number=number,
         batch=form.batch.strip(), valid_from=days["valid_from"], valid_to=days["valid_to"], notice=form.notice.strip(),
         printed_name=row["name"], source="officer",
     )  # fmt: skip

@@ -1,5 +1,7 @@
 """Filings, conflicts and decisions over REST."""
 
+from typing import Any
+
 import pytest
 from httpx import AsyncClient
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -164,3 +166,33 @@ async def test_a_figure_is_filed_without_papers_as_before(officer: AsyncClient):
     assert answer.status_code == 303
     assert (await officer.post(f"/enterprises/{CODE}/filings", data=FIGURE | {"value": "1600"})).status_code == 303
     assert (await officer.get(HERE)).json()["yearly"]["sales_revenue"] == {"2025": 1600}
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"received_on": "2999-01-01"}, "received_on 2999-01-01 在今天之后"),
+        ({"year": 1025}, "年度 1025 早于 1978 年"),
+        ({"values": {"sales_revenue": "约3000"}}, "没有采用，请更正"),
+        ({"values": {"industry_code": "A3484"}, "year": None}, "请改为“C3484”"),
+    ],
+)
+async def test_a_filing_that_cannot_be_is_refused_with_what_to_do(
+    officer: AsyncClient, given: dict[str, Any], told: str
+):
+    body = {"year": 2025, "values": {"sales_revenue": 3000}, "note": "看过审计报告"} | given
+    answer = await officer.post(f"/api/v1/enterprises/{CODE}/filings", json=body)
+    assert (answer.status_code, told in answer.json()["detail"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("conflicts/sales_revenue", "请用 year 指明年度"),
+        ("conflicts/nope?year=2025", "目录中没有指标“nope”"),
+        ("filings?source=hearsay", "没有数据来源“hearsay”"),
+    ],
+)
+async def test_a_question_about_nothing_is_told_apart_from_an_empty_answer(officer: AsyncClient, path: str, told: str):
+    answer = await officer.get(f"/api/v1/enterprises/{CODE}/{path}")
+    assert (answer.status_code, told in answer.json()["detail"]) == (404, True)

@@ -12,6 +12,7 @@ from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from backend.recognitions.correcting import Correction, check_extension, correct, next_last_day, withdraw
 from backend.recognitions.life import life_of
+from backend.recognitions.plausible import check_days, read_number
 from backend.recognitions.queries import Held, held_by
 from backend.recognitions.renewal import shipped
 from backend.recognitions.service import RecognitionRefused, extend, revoke
@@ -83,13 +84,13 @@ async def test_an_entry_that_is_right_already_is_left_alone(session: AsyncSessio
     [
         ({"valid_to": date(2023, 1, 1)}, "早于有效期起"),
         ({"granted_on": today() + timedelta(days=1)}, "在今天之后"),
-        ({"valid_from": date(2020, 11, 18), "valid_to": date(2026, 1, 1)}, "已有同一项目"),
+        ({"valid_from": date(2023, 5, 18)}, "已有同一项目"),
         ({"valid_to": date(2025, 4, 1)}, "自 2025-05-01 起取消"),
     ],
 )
 async def test_what_cannot_have_been_is_refused(session: AsyncSession, given: dict[str, Any], told: str):
     number = await make_enterprise(session)
-    await make_recognition(session, number, "hnte", date(2020, 11, 18))
+    await make_recognition(session, number, "hnte", date(2023, 5, 18))
     title = await make_recognition(session, number, "hnte", GRANTED)
     await revoke(session, title, date(2025, 5, 1), "处罚")
     with pytest.raises(RecognitionRefused, match=told):
@@ -103,6 +104,30 @@ async def test_a_title_that_was_never_granted_is_taken_out_and_was_known_before(
     assert await withdraw(session, title) == number
     assert await titles(session, number) == []
     assert len(await titles(session, number, march + timedelta(days=1))) == 1
+
+
+@pytest.mark.parametrize(
+    ("programme", "days", "told"),
+    [
+        ("hnte", (date(1023, 11, 18), None, None), "早于 1988 年"),
+        ("hnte", (GRANTED, date(2031, 1, 1), None), "相差一年以上"),
+        ("tech_sme", (date(2025, 6, 1), None, date(2029, 1, 1)), "比按有效期算出的 2025-12-31 还晚一年以上"),
+        ("hnte", (GRANTED, None, date(2023, 11, 1)), "早于有效期起"),
+    ],
+)
+def test_days_that_are_years_off_are_slips(programme: str, days: tuple[date, date | None, date | None], told: str):
+    with pytest.raises(RecognitionRefused, match=told):
+        check_days(programme, *days, library())
+
+
+def test_days_that_a_notice_prints_may_differ_from_the_term():
+    check_days("hnte", GRANTED, date(2023, 12, 1), date(2026, 12, 31), library())
+
+
+def test_a_number_typed_by_hand_is_spelt_as_in_lists():
+    assert read_number(" 证书编号：gr202332000001 ", "hnte") == "GR202332000001"
+    with pytest.raises(RecognitionRefused, match="编号“GR20243299”不是高新技术企业证书编号，编号为 GR 加 12 位数字"):
+        read_number("GR20243299", "hnte")
 
 
 # Reviews ---------------------------------------------------------------------------------------------
