@@ -3,6 +3,7 @@
 Works without JavaScript; a telephone shows the stages one under the other.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 from typing import Annotated, Any
 
@@ -15,10 +16,10 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import CHINA, today
 from backend.cultivation import action_pages, file_pages, queries, step_pages, visit_pages, window_pages
 from backend.cultivation.candidates import MOST, NEARNESS, candidates
-from backend.cultivation.queries import PoolFilters
+from backend.cultivation.queries import USUAL, PoolFilters
 from backend.cultivation.schemas import EnterForm, PoolForm
-from backend.cultivation.service import Done, assign, enter, move, take_over_recognised
-from backend.cultivation.service_file import due_items
+from backend.cultivation.service import Done, PoolRefused, Seen, assign, enter, move, take_over_recognised
+from backend.cultivation.service_file import due_ids, due_items
 from backend.cultivation.stages import ACTION_KINDS, STAGES, Stage
 from backend.cultivation.windows import windows_of
 from backend.eligibility.service import evaluate
@@ -37,8 +38,8 @@ router.include_router(file_pages.router)
 router.include_router(step_pages.router)
 router.include_router(action_pages.router)
 router.include_router(visit_pages.router)
-#: The pool that is shown when none is asked for: the one with most work.
-USUAL = "hnte"
+#: Items that are due, shown at once.
+DUE_SHOWN = 100
 #: Entries that are checked anew in one request.
 MOST_CHECKED = 200
 
@@ -89,7 +90,7 @@ async def pool(
 
 async def _pool_page(
     request: Request, session: AsyncSession, person: PersonSignedIn, settings: CurrentSettings, asked: PoolFilters, view: str,
-    messages: list[tuple[str, str]], status: int = 200,
+    messages: list[tuple[str, str]], status: int = 200, form: PoolForm | None = None,
 ) -> HTMLResponse:  # fmt: skip
     on, is_board = today(), view != "list"
     shown: dict[str, Any] = (
@@ -104,7 +105,8 @@ async def _pool_page(
         got_title=await queries.recognised_meanwhile(session, asked.programme, asked.year, on), most=queries.CARDS_A_STAGE,
         officers=await officers(session, person.region_code, person.park or None), programmes=programme_choices(library()),
         regions=region_choices(person), names=Names(library()), may_write=person.role.may_write, messages=messages,
-        years=_years(asked.year), query=query_of(request), check_days=settings.pool_check_days, **shown,
+        years=_years(asked.year), query=query_of(request), check_days=settings.pool_check_days, form=form or PoolForm(),
+        picked={one.entry_id for one in form.seen()} if form else set[int](), here=asked.address(), **shown,
     )  # fmt: skip
 
 
@@ -118,28 +120,37 @@ async def act(
     request: Request, session: Work, person: Officer, settings: CurrentSettings, form: Annotated[PoolForm, Form()]
 ) -> Response:
     """Move entries, give them to an officer, or check them anew; those that cannot be are named with the reason."""
-    seen = form.seen()
-    if not seen:
-        raise NothingPicked
-    on = today()
-    asked = read_filters(form.programme, form.year)
+    asked = read_filters(form.programme, form.year, form.region, form.stage, form.whose, form.page)
+    if form.action not in (*STAGES, "assign", "check"):
+        raise NothingChosen
+    seen, on = await _meant(session, asked, form), today()
     if form.action == "check":
-        checked = await _check(session, [one.entry_id for one in seen[:MOST_CHECKED]])
-        return redirect(request, _address(asked, f"&view=list&done={checked}"))
+        return redirect(request, f"{asked.address()}&view=list&done={await _check(session, seen)}")
     if form.action == "assign":
         outcome = await assign(session, seen, form.officer_id, by=person.id, on=on)
-    elif form.action in STAGES:
+    else:
         outcome = await move(
             session, seen, Stage(form.action), form.reason, by=person.id, on=on, most_days=settings.pool_check_days
         )
-    else:
-        raise NothingChosen
     if not outcome.refused:
-        return redirect(request, _address(asked, f"&view=list&done={len(outcome.saved)}"))
+        return redirect(request, f"{asked.address()}&view=list&done={len(outcome.saved)}")
     # What was saved is saved; if nothing was, the answer says so to programs too.
-    return await _pool_page(
-        request, session, person, settings, asked, "list", told(outcome), 200 if outcome.saved else 409
-    )
+    status = 200 if outcome.saved else 409
+    return await _pool_page(request, session, person, settings, asked, "list", told(outcome), status, form)
+
+
+async def _meant(session: AsyncSession, asked: PoolFilters, form: PoolForm) -> list[Seen]:
+    """The entries that a form speaks of. Raises NothingPicked, PoolRefused: the list is another by now."""
+    if form.whom == "ticked":
+        if not (seen := form.seen()):
+            raise NothingPicked
+        return seen
+    everybody = await queries.all_seen(session, asked)
+    if len(everybody) != form.total:
+        raise PoolRefused(
+            f"名单已有变化：打开时 {form.total:,} 家，现在 {len(everybody):,} 家。本次没有改动，请刷新名单，核对后再操作。"
+        )
+    return everybody
 
 
 def told(outcome: Done) -> list[tuple[str, str]]:
@@ -150,8 +161,10 @@ def told(outcome: Done) -> list[tuple[str, str]]:
     return [*saved, *shown, *([("open", f"另有 {more} 家没有处理，原因类似。")] if more > 0 else [])]
 
 
-async def _check(session: AsyncSession, entries: list[int]) -> int:
-    enterprises = await queries.enterprises_of(session, entries)
+async def _check(session: AsyncSession, seen: Sequence[Seen]) -> int:
+    if len(seen) > MOST_CHECKED:
+        raise PoolRefused(f"选了 {len(seen):,} 家，一次最多重新测评 {MOST_CHECKED} 家。本次没有改动，请分批勾选。")
+    enterprises = await queries.enterprises_of(session, [one.entry_id for one in seen])
     await evaluate(session, enterprises, library(), today())
     return len(enterprises)
 
@@ -215,6 +228,7 @@ async def moved(
         request, "cultivation/moves.html", page_title="近期变动", breadcrumb=[("培育库", "/pool"), ("近期变动", None)],
         moves=moves, since=first, gained=gained, total=sum(gained.values()), stages=STAGES, programme=programme, region=region,
         programmes=programme_choices(library()), regions=region_choices(person), names=Names(library()),
+        query=query_of(request),
     )  # fmt: skip
 
 
@@ -222,9 +236,11 @@ async def moved(
 async def due(request: Request, session: Work, person: SignedIn, whose: str = "mine", days: int = 14) -> HTMLResponse:
     """Steps, needs and problems that are overdue or due soon: those of one's own enterprises, or all one may see."""
     ahead = max(0, min(days, 365))
-    items = await due_items(session, today() + timedelta(days=ahead), person.id if whose != "all" else None)
+    until, officer = today() + timedelta(days=ahead), person.id if whose != "all" else None
+    items = await due_items(session, until, officer, DUE_SHOWN)
+    total = len(items) if len(items) < DUE_SHOWN else len(await due_ids(session, until, officer))
     return render(
         request, "cultivation/due.html", page_title="待办事项", breadcrumb=[("培育库", "/pool"), ("待办事项", None)],
-        items=items, on=today(), days=ahead, whose="all" if whose == "all" else "mine", names=Names(library()),
+        items=items, total=total, on=today(), days=ahead, whose="all" if whose == "all" else "mine", names=Names(library()),
         kinds={"step": "步骤"} | ACTION_KINDS,
     )  # fmt: skip

@@ -1,18 +1,21 @@
 """Reading the pool: the board, the list, one enterprise's entries, what moved."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.cultivation.service import is_recognised
+from backend.cultivation.service import Seen, is_recognised
 from backend.cultivation.stages import STAGES, Stage
 from backend.eligibility.queries import checked_on
 from backend.web.found import Found, page_within
 
+#: The pool that is shown when none is asked for: the one with most work.
+USUAL = "hnte"
 ROWS_A_PAGE = 50
 CARDS_A_STAGE = 20
 MOVES_SHOWN = 300
@@ -29,6 +32,14 @@ class PoolFilters:
     #: Digits of an officer's id, `none` for entries without one, empty for all.
     officer: str = ""
     page: int = 1
+
+    def address(self) -> str:
+        """The list with these filters."""
+        asked = {
+            "programme": self.programme, "year": self.year, "region": self.region, "stage": self.stage,
+            "officer": self.officer, "page": self.page if self.page > 1 else "",
+        }  # fmt: skip
+        return f"/pool?{urlencode({name: value for name, value in asked.items() if value})}"
 
     def where(self) -> tuple[str, dict[str, Any]]:
         """The condition on an entry `p` and its enterprise `e`, and its values."""
@@ -90,6 +101,13 @@ async def board(session: AsyncSession, asked: PoolFilters, on: date) -> dict[Sta
     return cards
 
 
+#: The order of the list: by stage, then who waits longest.
+_IN_ORDER = (
+    " ORDER BY array_position(ARRAY['discovered', 'cultivated', 'recommended', 'recognised', 'out'], p.stage::text),"
+    " p.moved_at, p.id"
+)
+
+
 async def list_entries(session: AsyncSession, asked: PoolFilters, on: date) -> Found:
     """One page of the list, in the order of stages, then who waits longest."""
     where, values = asked.where()
@@ -99,15 +117,38 @@ async def list_entries(session: AsyncSession, asked: PoolFilters, on: date) -> F
         )
     ).scalar_one()
     page = page_within(asked.page, total, ROWS_A_PAGE)
-    order = "array_position(ARRAY['discovered', 'cultivated', 'recommended', 'recognised', 'out'], p.stage::text)"
     found = await session.execute(
         text(
-            f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE {where}"
-            f" ORDER BY {order}, p.moved_at, p.id LIMIT :limit OFFSET :offset"
+            f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE {where}{_IN_ORDER}"
+            " LIMIT :limit OFFSET :offset"
         ),
         values | {"on": on, "limit": ROWS_A_PAGE, "offset": (page - 1) * ROWS_A_PAGE},
     )
     return Found([dict(row) for row in found.mappings()], total, page, ROWS_A_PAGE)
+
+
+async def all_seen(session: AsyncSession, asked: PoolFilters) -> list[Seen]:
+    """All entries of the list as they are now, in its order."""
+    where, values = asked.where()
+    found = await session.execute(
+        text(
+            f"SELECT p.id, p.revision FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id WHERE {where}{_IN_ORDER}"
+        ),
+        values,
+    )
+    return [Seen(row[0], row[1]) for row in found]
+
+
+async def entries_by_id(session: AsyncSession, ids: Sequence[int], on: date) -> list[dict[str, Any]]:
+    """Some entries, in the order of their ids as given; who went meanwhile is left out."""
+    found = await session.execute(
+        text(
+            f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE p.id = ANY(:ids)"
+            " ORDER BY array_position(CAST(:ids AS bigint[]), p.id)"
+        ),
+        {"ids": list(ids), "on": on},
+    )
+    return [dict(row) for row in found.mappings()]
 
 
 async def entries_of(session: AsyncSession, enterprise_id: int, on: date) -> list[dict[str, Any]]:
@@ -156,6 +197,26 @@ async def moves_since(
     found = await session.execute(
         text(f"{_MOVES}{_SINCE} ORDER BY m.moved_at DESC, m.id DESC LIMIT :limit"),
         {"since": since, "programme": programme, "region": region, "limit": limit},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def move_ids(session: AsyncSession, since: datetime, programme: str, region: str) -> list[int]:
+    """All moves since a moment, the latest first."""
+    found = await session.execute(
+        text(
+            "SELECT m.id FROM pool_move m JOIN pool_entry p ON p.id = m.entry_id JOIN enterprise e ON e.id = m.enterprise_id"
+            f"{_SINCE} ORDER BY m.moved_at DESC, m.id DESC"
+        ),
+        {"since": since, "programme": programme, "region": region},
+    )
+    return list(found.scalars())
+
+
+async def moves_by_ids(session: AsyncSession, ids: Sequence[int]) -> list[Mapping[str, Any]]:
+    """Some moves, the latest first."""
+    found = await session.execute(
+        text(f"{_MOVES} WHERE m.id = ANY(:ids) ORDER BY m.moved_at DESC, m.id DESC"), {"ids": list(ids)}
     )
     return [dict(row) for row in found.mappings()]
 

@@ -18,8 +18,17 @@ class PoolForm(BaseModel):
     action: str = ""
     reason: str = ""
     officer: str = ""
+    #: Those ticked, or all that the list's filters leave.
+    whom: Literal["ticked", "all"] = "ticked"
+    #: How many the list said that there are; if it is another number by now, nothing is done to all.
+    total: int = 0
+    #: The list's own filters, which stay when it comes back.
     programme: str = ""
     year: int = 0
+    region: str = ""
+    stage: str = ""
+    whose: str = ""
+    page: int = 1
 
     def seen(self) -> list[Seen]:
         """The entries picked, as the page showed them; what is no entry is left out."""

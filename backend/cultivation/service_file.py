@@ -1,6 +1,6 @@
 """The service file of one enterprise (一企一策), read: what is planned, said, asked for, answered, enjoyed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -93,6 +93,19 @@ async def _rows(session: AsyncSession, query: str, values: Mapping[str, Any]) ->
     return [dict(row) for row in (await session.execute(text(query), dict(values))).mappings()]
 
 
+#: Open steps and actions `d` due by `:until` and their enterprises `e`, of an officer or all, the most urgent first.
+_DUE = (
+    "FROM (SELECT 'step' AS thing, id, enterprise_id, title AS words, due_on, officer_id FROM service_step"
+    " WHERE status = 'open' AND due_on <= :until UNION ALL"
+    " SELECT kind, id, enterprise_id, content, due_on, NULL FROM service_action"
+    " WHERE status NOT IN ('solved', 'unsolvable') AND due_on <= :until) AS d"
+    " JOIN enterprise e ON e.id = d.enterprise_id AND e.status = 'active'"
+    " WHERE (:region = '' OR e.region_code = :region)"
+    " AND (CAST(:officer AS integer) IS NULL OR d.officer_id = :officer"
+    f" OR {answers_for('d.enterprise_id')}) ORDER BY d.due_on, d.enterprise_id, d.id"
+)
+
+
 async def due_items(
     session: AsyncSession, until: date, officer_id: int | None = None, limit: int = 100, region: str = ""
 ) -> list[Mapping[str, Any]]:
@@ -101,21 +114,32 @@ async def due_items(
     Of one officer: those given to them, and all of the enterprises and pool entries that they answer for.
     """
     found = await session.execute(
-        text(
-            "SELECT d.*, e.name, e.credit_code, e.region_code FROM ("
-            "SELECT 'step' AS thing, id, enterprise_id, title AS words, due_on, officer_id FROM service_step"
-            " WHERE status = 'open' AND due_on <= :until UNION ALL"
-            " SELECT kind, id, enterprise_id, content, due_on, NULL FROM service_action"
-            " WHERE status NOT IN ('solved', 'unsolvable') AND due_on <= :until) AS d"
-            " JOIN enterprise e ON e.id = d.enterprise_id AND e.status = 'active'"
-            " WHERE (:region = '' OR e.region_code = :region)"
-            " AND (CAST(:officer AS integer) IS NULL OR d.officer_id = :officer"
-            f" OR {answers_for('d.enterprise_id')})"
-            " ORDER BY d.due_on, d.enterprise_id, d.id LIMIT :limit"
-        ),
+        text(f"SELECT d.*, e.name, e.credit_code, e.region_code {_DUE} LIMIT :limit"),
         {"until": until, "officer": officer_id, "limit": limit, "region": region},
     )
     return [dict(row) for row in found.mappings()]
+
+
+async def due_ids(session: AsyncSession, until: date, officer_id: int | None = None) -> list[int]:
+    """All that `due_items` would show: steps by their ids, needs and problems by theirs below zero."""
+    found = await session.execute(
+        text(f"SELECT CASE WHEN d.thing = 'step' THEN d.id ELSE -d.id END {_DUE}"),
+        {"until": until, "officer": officer_id, "region": ""},
+    )
+    return list(found.scalars())
+
+
+async def due_by_ids(session: AsyncSession, ids: Sequence[int]) -> list[Mapping[str, Any]]:
+    """Some of what `due_ids` named, in its order, with who is to do it."""
+    return await _rows(
+        session,
+        "SELECT d.*, e.name, e.credit_code, e.region_code FROM ("
+        "SELECT 'step' AS thing, s.id AS number, s.enterprise_id, s.title AS words, s.due_on, o.name AS owner"
+        " FROM service_step s LEFT JOIN officers() o ON o.id = s.officer_id WHERE s.id = ANY(:ids) UNION ALL"
+        " SELECT kind, -id, enterprise_id, content, due_on, owner FROM service_action WHERE -id = ANY(:ids)) AS d"
+        " JOIN enterprise e ON e.id = d.enterprise_id ORDER BY array_position(CAST(:ids AS bigint[]), d.number)",
+        {"ids": list(ids)},
+    )
 
 
 async def thing_of(session: AsyncSession, thing: str, number: int) -> Mapping[str, Any] | None:

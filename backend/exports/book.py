@@ -14,6 +14,8 @@ from typing import Any, Final, Literal
 import xlsxwriter
 from xlsxwriter.worksheet import Worksheet
 
+from backend.clock import CHINA
+
 #: Rows of a sheet in Excel, the head among them.
 EXCEL_ROWS: Final = 1_048_576
 #: More digits a number in Excel does not keep.
@@ -139,8 +141,9 @@ class ListBook:
     def _write(self, sheet: Worksheet, place: int, head: Head, value: Any) -> None:
         form = self._formats[head.kind]
         if isinstance(value, datetime):
-            # Excel knows no time zones; the bureau's is the only one.
-            sheet.write_string(self._line, place, f"{value:%Y-%m-%d %H:%M}", self._formats["text"])
+            # Excel knows no time zones; the bureau's is the only one, and the database tells moments in another.
+            here = value.astimezone(CHINA) if value.tzinfo is not None else value
+            sheet.write_string(self._line, place, f"{here:%Y-%m-%d %H:%M}", self._formats["text"])
         elif isinstance(value, date):
             sheet.write_datetime(self._line, place, datetime.combine(value, time()), self._formats["day"])
         elif isinstance(value, bool):

@@ -5,7 +5,7 @@ Every portion is read under the owner's own row-level security at the time it is
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, quote
@@ -13,12 +13,15 @@ from urllib.parse import parse_qsl, quote
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.schemas import PersonSignedIn
-from backend.enterprises.asking import read_filters
+from backend.cultivation.queries import USUAL, PoolFilters
+from backend.enterprises.asking import read_day, read_filters
 from backend.enterprises.columns import USUAL_IN_WORKBOOK, Column, add_details, chosen_columns
 from backend.enterprises.export import cells_of, enterprises_book
-from backend.enterprises.labels import Names
+from backend.enterprises.labels import Names, programme_choices
 from backend.enterprises.search import Filters, all_found, ids_in_order
 from backend.exports.book import Head, Limits, ListBook
+from backend.exports.parts import Part, book_of, cells_of_parts, chosen_parts, held
+from backend.exports.pool_lists import DUE_PARTS, MOVE_PARTS, POOL_PARTS, Due, Moves, Pool
 from backend.recognitions.worklists import VIEWS, Asked, title_ids, titles_by_id
 from backend.web.filters import outcome
 from rules.library import library
@@ -68,11 +71,19 @@ class Enterprises:
         return [cells_of(row, self.columns, names) for row in await add_details(session, found, self.columns)]
 
 
-_TITLE_HEADS: Final = (
-    Head("统一社会信用代码", 22), Head("企业名称", 40), Head("市（区）", 12), Head("认定项目", 28), Head("证书或登记编号", 22),
-    Head("批次", 18), Head("名单年度", 10, "number"), Head("认定日", 12, "day"), Head("有效期起", 12, "day"),
-    Head("有效期止（含当天）", 12, "day"), Head("取消之日", 12, "day"), Head("取消原因", 30), Head("依据的名单", 40),
-    Head("按现行数据", 12),
+def _said(row: Mapping[str, Any], _: Names) -> str:
+    return outcome("likely" if row["is_likely"] else row["outcome"]) if row["outcome"] else "未测算"
+
+
+TITLE_PARTS: Final = (
+    Part("code", Head("统一社会信用代码", 22), held("credit_code")), Part("name", Head("企业名称", 40), held("name")),
+    Part("region", Head("市（区）", 12), lambda row, names: names.region(row["region_code"])),
+    Part("programme", Head("认定项目", 28), lambda row, names: names.programme(row["programme"])),
+    Part("number", Head("证书或登记编号", 22), held("number")), Part("batch", Head("批次", 18), held("batch")),
+    Part("edition", Head("名单年度", 10, "number"), held("edition")), Part("granted", Head("认定日", 12, "day"), held("granted_on")),
+    Part("from", Head("有效期起", 12, "day"), held("valid_from")), Part("to", Head("有效期止（含当天）", 12, "day"), held("valid_to")),
+    Part("revoked", Head("取消之日", 12, "day"), held("revoked_on")), Part("why", Head("取消原因", 30), held("revocation_reason")),
+    Part("notice", Head("依据的名单", 40), held("notice")), Part("outcome", Head("按现行数据", 12), _said),
 )  # fmt: skip
 
 
@@ -82,12 +93,11 @@ class Titles:
 
     asked: Asked
     on: date
+    parts: Sequence[Part] = TITLE_PARTS
 
     def book(self, folder: Path, limits: Limits) -> ListBook:
         """An empty list of titles."""
-        return ListBook(
-            folder, VIEWS[self.asked.view].label, _TITLE_HEADS, frozen=2, note=f"截至 {self.on}", limits=limits
-        )
+        return book_of(folder, VIEWS[self.asked.view].label, self.parts, self.on, limits)
 
     async def ids(self, session: AsyncSession) -> list[int]:
         """The titles of the view."""
@@ -95,27 +105,30 @@ class Titles:
 
     async def rows(self, session: AsyncSession, ids: Sequence[int]) -> Sequence[Sequence[Any]]:
         """The cells of some titles."""
-        names = Names(library())
-        return [_title_cells(row, names) for row in await titles_by_id(session, ids)]
-
-
-def _title_cells(row: Mapping[str, Any], names: Names) -> list[Any]:
-    said = outcome("likely" if row["is_likely"] else row["outcome"]) if row["outcome"] else "未测算"
-    return [
-        row["credit_code"], row["name"], names.region(row["region_code"]), names.programme(row["programme"]), row["number"],
-        row["batch"], row["edition"], row["granted_on"], row["valid_from"], row["valid_to"], row["revoked_on"],
-        row["revocation_reason"], row["notice"], said,
-    ]  # fmt: skip
+        return cells_of_parts(await titles_by_id(session, ids), self.parts)
 
 
 #: Kind → what its files are called.
-KINDS: Final[Mapping[str, str]] = {"enterprises": "企业名单", "recognitions": "认定清单"}
+KINDS: Final[Mapping[str, str]] = {
+    "enterprises": "企业名单", "recognitions": "认定清单", "pool": "培育库名单", "moves": "培育库变动", "due": "待办事项",
+}  # fmt: skip
+#: Kind → where the list itself is.
+ADDRESSES: Final[Mapping[str, str]] = {
+    "enterprises": "/enterprises", "recognitions": "/recognitions", "pool": "/pool", "moves": "/pool/moves", "due": "/pool/due",
+}  # fmt: skip
+#: Kind → the columns to choose from; those of enterprises are chosen on their list.
+PARTS: Final[Mapping[str, Sequence[Part]]] = {
+    "recognitions": TITLE_PARTS, "pool": POOL_PARTS, "moves": MOVE_PARTS, "due": DUE_PARTS,
+}  # fmt: skip
 
 
 def wanted(kind: str, query: str, person: PersonSignedIn, on: date) -> Wanted:
     """The list that a query string asks for, as the person may ask for it."""
     pairs = parse_qsl(query)
     asked = dict(pairs)
+    named = [value for name, value in pairs if name == "columns"]
+    if kind in ("pool", "moves", "due"):
+        return _of_the_pool(kind, asked, chosen_parts(PARTS[kind], named), person, on)
     if kind == "recognitions":
         days = asked.get("days", "")
         view = asked.get("view", "")
@@ -125,9 +138,31 @@ def wanted(kind: str, query: str, person: PersonSignedIn, on: date) -> Wanted:
                 int(days) if days.isascii() and days.isdecimal() and len(days) < 5 else None, person.region_code,
             ),
             on,
+            chosen_parts(TITLE_PARTS, named),
         )  # fmt: skip
-    columns = chosen_columns([value for name, value in pairs if name == "columns"], USUAL_IN_WORKBOOK)
+    columns = chosen_columns(named, USUAL_IN_WORKBOOK)
     return Enterprises(read_filters(asked, person), columns, on)
+
+
+def _of_the_pool(
+    kind: str, asked: Mapping[str, str], parts: Sequence[Part], person: PersonSignedIn, on: date
+) -> Wanted:
+    programme, region = asked.get("programme", ""), asked.get("region", "")
+    if kind == "pool":
+        year = int(written) if (written := asked.get("year", "")).isdecimal() and written.isascii() else 0
+        known = dict(programme_choices(library()))
+        return Pool(
+            PoolFilters(
+                programme if programme in known else USUAL, year if 2000 <= year <= 2100 else on.year, region,
+                asked.get("stage", ""), asked.get("officer", ""),
+            ),
+            on, parts,
+        )  # fmt: skip
+    if kind == "moves":
+        return Moves(read_day(asked.get("since", "")) or on - timedelta(days=7), programme, region, on, parts)
+    days = asked.get("days", "")
+    ahead = min(int(days), 365) if days.isascii() and days.isdecimal() and len(days) < 5 else 14
+    return Due(None if asked.get("whose") == "all" else person.id, ahead, on, parts)
 
 
 def address_of(kind: str, query: str) -> str:

@@ -1,10 +1,12 @@
 """Pages of exports: ask for a list as files, see how far it is, fetch the files, throw them away."""
 
 from collections.abc import AsyncGenerator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
-from fastapi import APIRouter, Form, Request, Response
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse, StreamingResponse
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,7 +15,8 @@ from backend.access.dependencies import SignedIn
 from backend.database.scope import Scope
 from backend.database.session import reached, unit_of_work
 from backend.enterprises.asking import asked_day
-from backend.exports.jobs import KINDS, wanted
+from backend.exports.book import Limits
+from backend.exports.jobs import ADDRESSES, KINDS, PARTS, portions, wanted
 from backend.exports.running import Job, begin
 from backend.exports.service import (
     KEPT_DAYS,
@@ -28,29 +31,64 @@ from backend.exports.service import (
 )
 from backend.web.dependencies import CurrentSettings, Engine, Work, scope_of
 from backend.web.errors import NotFound
-from backend.web.responses import is_htmx, redirect
+from backend.web.responses import download, is_htmx, redirect
 from backend.web.templates import render
 
 router = APIRouter()
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _BUSY: Final = ("waiting", "working")
+#: Rows of a list that one waits for.
+MOST_WHILE_WAITING: Final = 2_000
 
 
 class ExportForm(BaseModel):
-    """A list that is wanted: its kind and its own query string."""
+    """A list that is wanted: its kind, its own query string, and the columns chosen for it here."""
 
     kind: str = ""
     query: str = ""
+    columns: list[str] = []
+
+    @property
+    def whole(self) -> str:
+        """The query string with the columns in it."""
+        if not self.columns:
+            return self.query
+        kept = [one for one in parse_qsl(self.query) if one[0] != "columns"]
+        return urlencode([*kept, *(("columns", one) for one in self.columns)])
 
 
 @router.get("/exports", response_class=HTMLResponse)
-async def exports(request: Request, session: Work, person: SignedIn, kind: str = "", query: str = "") -> HTMLResponse:
-    """One's own exports; with a list named, the form to have it exported."""
+async def exports(
+    request: Request, session: Work, person: SignedIn, kind: str = "", query: str = "", too_long: int = 0
+) -> HTMLResponse:
+    """One's own exports; with a list named, the form to have it exported with the columns chosen."""
     found = await own_exports(session)
     return render(
         request, "exports/exports.html", page_title="导出", exports=found, kinds=KINDS, kept_days=KEPT_DAYS,
         kind=kind if kind in KINDS else "", query=query[:2000], is_busy=any(one["status"] in _BUSY for one in found),
+        parts=PARTS.get(kind, ()), chosen=[value for name, value in parse_qsl(query) if name == "columns"],
+        back=ADDRESSES.get(kind, ""), too_long=too_long, most=MOST_WHILE_WAITING,
     )  # fmt: skip
+
+
+@router.get("/exports/file")
+async def at_once(request: Request, session: Work, person: SignedIn, asked: Annotated[ExportForm, Query()]) -> Response:
+    """A list that is not long, while one waits; a long one is for the background, and the page says so."""
+    if asked.kind not in PARTS:
+        raise NotFound("没有这种名单可以导出。请从列表页导出。")
+    on = asked_day(_day(asked.query))
+    one = wanted(asked.kind, asked.whole, person, on)
+    ids = await one.ids(session)
+    if len(ids) > MOST_WHILE_WAITING:
+        where = {"kind": asked.kind, "query": asked.whole, "too_long": len(ids)}
+        return redirect(request, f"/exports?{urlencode(where)}")
+    with TemporaryDirectory(prefix="tidu-export-") as folder:
+        book = one.book(Path(folder), Limits(sheets_a_file=1_000))
+        async for rows in portions(session, one, ids):
+            for row in rows:
+                book.add(row)
+        content = book.close()[0].path.read_bytes()
+    return download(content, f"{KINDS[asked.kind]}-{on:%Y%m%d}.xlsx", _XLSX)
 
 
 @router.get("/exports/progress")
@@ -74,10 +112,10 @@ async def make(
     if form.kind not in KINDS:
         raise NotFound("没有这种名单可以导出。请从企业或认定的列表页导出。")
     scope, on = scope_of(person), asked_day(_day(form.query))
-    one = wanted(form.kind, form.query, person, on)
+    one = wanted(form.kind, form.whole, person, on)
     name = f"{KINDS[form.kind]}-{on:%Y%m%d}"
     async with reached(unit_of_work(engine, scope)) as own:
-        number = await ask(own, scope, form.kind, name, form.query, on, 0)
+        number = await ask(own, scope, form.kind, name, form.whole, on, 0)
     begin(engine, settings, Job(number, name, one, scope))
     return redirect(request, "/exports")
 

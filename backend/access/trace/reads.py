@@ -63,6 +63,7 @@ READS: Final = {
     "/me/enterprise/programmes/{programme}/report.pdf": ("export", "enterprise", ""),
     "/me/enterprise/receipts/{number}": ("read", "receipt", "number"),
     "/enterprises/export": ("export", "enterprise", ""),
+    "/exports/file": ("export", "enterprise", ""),
     "/exports/{export_id}/files/{number}": ("export", "export_job", "export_id"),
     "/enterprises/{code}/points": ("read", "enterprise", "code"),
     "/exchange/lists/{list_id}/export": ("export", "disclosure_consent", "list_id"),

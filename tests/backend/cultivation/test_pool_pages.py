@@ -8,6 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.clock import today
+from backend.cultivation import pages
+from backend.cultivation.actions import StepDraft, plan_steps
 from backend.cultivation.service import enter
 from backend.database.session import owner_unit_of_work
 from backend.eligibility.service import evaluate
@@ -118,6 +120,58 @@ async def test_the_second_of_two_officers_is_told_on_the_page(
     assert "已被他人修改" in answer.text
     async with owner_unit_of_work(engine) as session:
         assert set(await column(session, "SELECT stage FROM pool_entry")) == {"cultivated"}
+
+
+async def test_all_of_a_list_are_moved_if_it_is_still_the_list_that_was_shown(
+    client_as: ClientAs, engine: AsyncEngine, two_enterprises: list[int]
+):
+    await entered(engine, two_enterprises)
+    officer = await client_as("city_officer")
+    form = {"programme": "tech_sme", "year": str(YEAR), "region": "321282", "action": "cultivated", "whom": "all"}
+    refused = await officer.post("/pool", data=form | {"total": "2"})
+    assert (refused.status_code, "打开时 2 家，现在 1 家" in refused.text) == (422, True)
+    answer = await officer.post("/pool", data=form | {"total": "1"})
+    assert answer.headers["location"] == f"/pool?programme=tech_sme&year={YEAR}&region=321282&view=list&done=1"
+    async with owner_unit_of_work(engine) as session:
+        assert await column(session, "SELECT stage FROM pool_entry ORDER BY id") == ["cultivated", "discovered"]
+
+
+async def test_what_was_ticked_and_typed_stays_when_somebody_cannot_be_moved(
+    client_as: ClientAs, engine: AsyncEngine, two_enterprises: list[int]
+):
+    (picked, _) = await entered(engine, two_enterprises)
+    officer = await client_as("city_officer")
+    form = {
+        "programme": "tech_sme", "year": str(YEAR), "region": "321282", "action": "recommended", "pick": picked,
+        "reason": "局务会议定",
+    }  # fmt: skip
+    page = (await officer.post("/pool", data=form)).text
+    assert "不能推荐" in page
+    assert f'value="{picked}" aria-label="选择靖江试验有限公司" checked' in page
+    assert 'value="局务会议定"' in page
+    assert '<option value="recommended" selected>' in page
+    assert "泰兴试验有限公司" not in page
+
+
+async def test_more_than_can_be_checked_at_once_are_refused_and_not_cut_off(
+    client_as: ClientAs, engine: AsyncEngine, two_enterprises: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pages, "MOST_CHECKED", 1)
+    picked = await entered(engine, two_enterprises)
+    form = {"programme": "tech_sme", "year": str(YEAR), "action": "check", "pick": picked}
+    answer = await (await client_as("city_officer")).post("/pool", data=form)
+    assert (answer.status_code, "一次最多重新测评 1 家" in answer.text) == (422, True)
+
+
+async def test_what_is_due_says_how_much_more_there_is_than_it_shows(
+    client_as: ClientAs, engine: AsyncEngine, two_enterprises: list[int], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pages, "DUE_SHOWN", 2)
+    async with owner_unit_of_work(engine) as session:
+        steps = [StepDraft(f"第 {place} 步", today()) for place in range(3)]
+        await plan_steps(session, two_enterprises[0], steps, by=1)
+    page = (await (await client_as("city_officer")).get("/pool/due?whose=all")).text
+    assert "共 3 项，以下是最急的 2 项" in page
 
 
 async def test_an_action_without_entries_or_without_a_choice_is_refused(client_as: ClientAs):

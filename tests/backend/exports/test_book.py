@@ -82,8 +82,13 @@ def test_a_number_that_excel_would_round_is_text(tmp_path: Path):
     assert sheets["企业名单"][1][2] == "1234567890123456.78"
 
 
+def test_moments_are_those_of_the_bureaus_clock_whatever_the_databases(tmp_path: Path):
+    (sheets,) = written(tmp_path, [[datetime(2026, 11, 22, 16, 36, tzinfo=UTC), "", ""]])
+    assert sheets["企业名单"][1][0] == "2026-11-23 00:36"
+
+
 def test_days_moments_and_truths_are_what_people_read(tmp_path: Path):
-    row = [date(2026, 11, 17), datetime(2026, 11, 17, 8, 30, tzinfo=UTC), True]
+    row = [date(2026, 11, 17), datetime(2026, 11, 17, 0, 30, tzinfo=UTC), True]
     (sheets,) = written(tmp_path, [row], [Head("日", kind="day"), Head("时"), Head("是否")])
     assert sheets["企业名单"][1] == [date(2026, 11, 17), "2026-11-17 08:30", "是"]
 

@@ -12,6 +12,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.clock import today
+from backend.cultivation.actions import ActionDraft, StepDraft, open_action, plan_steps
+from backend.cultivation.service import Seen, enter, move
+from backend.cultivation.stages import Stage
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
 from backend.enterprises import pages as list_pages
@@ -24,7 +27,7 @@ from backend.exports.running import Job, begin
 from backend.exports.service import ask, own_exports
 from backend.settings import Settings
 from tests.backend.conftest import ClientAs
-from tests.factories import make_enterprise, make_filing, make_recognition
+from tests.factories import column, make_enterprise, make_filing, make_recognition
 
 
 @pytest.fixture
@@ -153,6 +156,74 @@ async def test_viewers_export_too_and_what_is_no_list_is_refused(
     await exported(viewer, in_time)
     assert (await viewer.get("/exports/1/files/0")).status_code == 200
     assert (await viewer.post("/exports", data={"kind": "people"})).status_code == 404
+
+
+@pytest.fixture
+async def pool(engine: AsyncEngine, registry: None) -> None:
+    """Two entries of 海陵 and one of 靖江, which was moved; and a step and a need that are due."""
+    async with owner_unit_of_work(engine) as work:
+        ids = list(await column(work, "SELECT id FROM enterprise ORDER BY region_code, id LIMIT 2"))
+        ids += await column(work, "SELECT id FROM enterprise WHERE region_code = '321282'")
+        entries = await enter(work, "hnte", today().year, ids, by=1, reason="测评发现")
+        await move(work, [Seen(entries[2], 1)], Stage.CULTIVATED, "=建档", by=1, on=today(), most_days=30)
+        await plan_steps(work, ids[2], [StepDraft("补报审计报告", today())], by=1)
+        need = ActionDraft("need", "talent", "缺工程师", today(), "人才科", today())
+        await open_action(work, ids[2], need, by=1)
+
+
+async def downloaded(client: AsyncClient, kind: str, query: str, columns: str = "") -> list[list[Any]]:
+    asked = {"kind": kind, "query": query, "columns": columns.split()}
+    answer = await client.get("/exports/file", params=asked)
+    assert answer.status_code == 200, answer.text
+    return CalamineWorkbook.from_filelike(BytesIO(answer.content)).get_sheet_by_index(0).to_python()
+
+
+async def test_the_pool_is_exported_in_the_lists_order_with_the_columns_chosen(client_as: ClientAs, pool: None):
+    city = await client_as("city_officer")
+    page = (await city.get("/exports?kind=pool&query=programme%3Dhnte")).text
+    assert page.count('name="columns"') == 15
+    rows = await downloaded(city, "pool", "programme=hnte", "stage name region")
+    assert rows[0] == ["企业名称", "市（区）", "阶段"]
+    assert [row[2] for row in rows[1:]] == ["发现", "发现", "培育"]
+    rows = await downloaded(city, "pool", "programme=hnte&stage=cultivated")
+    assert (len(rows), rows[1][1], rows[1][4]) == (2, "靖江某某有限公司", "国家高新技术企业")
+
+
+async def test_what_moved_and_what_is_due_are_exported(client_as: ClientAs, pool: None):
+    city = await client_as("city_officer")
+    moves = await downloaded(city, "moves", "programme=hnte", "name from to why")
+    assert moves[1] == ["靖江某某有限公司", "发现", "培育", "=建档"]
+    assert len(moves) == 5
+    due = await downloaded(city, "due", "whose=all&days=0", "kind words owner")
+    assert due[1:] == [["步骤", "补报审计报告", ""], ["需求", "缺工程师", "人才科"]]
+    assert len(await downloaded(city, "due", "whose=mine")) == 1
+
+
+async def test_a_district_downloads_its_own_entries_only(client_as: ClientAs, pool: None):
+    rows = await downloaded(await client_as("district_officer", "321282"), "pool", "programme=hnte", "name")
+    assert rows == [["企业名称"], ["靖江某某有限公司"]]
+
+
+async def test_a_long_list_is_for_the_background_with_the_same_columns(
+    client_as: ClientAs, pool: None, in_time: list[Any], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(pages, "MOST_WHILE_WAITING", 2)
+    city = await client_as("city_officer")
+    asked = {"kind": "pool", "query": "programme=hnte", "columns": ["name", "stage"]}
+    answer = await city.get("/exports/file", params=asked)
+    assert answer.status_code == 303
+    page = (await city.get(answer.headers["location"])).text
+    assert "这份名单有 3 行" in page
+    assert "直接下载" not in page
+    assert page.count('" checked><span') == 2
+    assert (await city.post("/exports", data=asked)).headers["location"] == "/exports"
+    await asyncio.wrap_future(in_time[-1])
+    assert (await rows_of(city, "/exports/1/files/0"))[0] == ["企业名称", "阶段"]
+
+
+async def test_titles_are_exported_with_the_columns_chosen(client_as: ClientAs, registry: None):
+    rows = await downloaded(await client_as("city_officer"), "recognitions", "view=in_force", "name number")
+    assert rows == [["企业名称", "证书或登记编号"], ["靖江某某有限公司", "GR202432000001"]]
 
 
 async def test_a_list_is_split_into_files_and_can_be_stopped(
