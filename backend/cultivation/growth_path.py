@@ -110,7 +110,7 @@ def proposed_steps(
             label = criteria.get(name) or name
             if advices:
                 steps.append(
-                    Proposed(_title(label, advices[0]), due_on(advices[0], file.on, windows), name[:80], label)
+                    Proposed(_title(label, advices[0], file.on), due_on(advices[0], file.on, windows), name[:80], label)
                 )
             else:
                 title = f"{label}：取得相应资格或等待下一年度数据"
@@ -123,8 +123,11 @@ def _ask(keys: frozenset[FactKey], on: date, names: Names) -> Proposed:
     return Proposed(f"请企业补报：{facts}"[:300], on + timedelta(days=DAYS_TO_ASK), "", "待补数据")
 
 
-def _title(label: str, advice: Advice) -> str:
-    return f"{label}：{advice.in_words()}"[:300]
+def _title(label: str, advice: Advice, on: date) -> str:
+    # The check speaks of years that are over; what has been reported of them is not to be changed for the plan.
+    is_yearly = advice.met_on is None and any(change.indicator.period is Period.YEARLY for change in advice.changes)
+    when = f"（已报年度不变，请在 {on.year} 年度做到）" if is_yearly else ""
+    return f"{f'{label}：{advice.in_words()}'[: 300 - len(when)]}{when}"
 
 
 def due_on(advice: Advice, on: date, windows: Sequence[Window]) -> date:

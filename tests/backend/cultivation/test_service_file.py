@@ -71,8 +71,9 @@ async def test_steps_come_out_of_the_remedies_with_a_date(session: AsyncSession)
     await make_firm(session, GOOD | {"employee_total": 520})
     proposed = proposed_steps(await file_of(session), library(), "tech_sme")
     step = next(one for one in proposed if "需减少 20" in one.title)
-    # Next year's check reads the figure of the year that runs.
+    # Next year's check reads the figure of the year that runs; the one already reported stays as it is.
     assert step.due_on == date(YEAR, 12, 31)
+    assert step.title.endswith(f"（已报年度不变，请在 {YEAR} 年度做到）")
     assert step.criterion
 
 
