@@ -1,11 +1,13 @@
 """Changing many enterprises at once, as one transaction: all of them or none."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.officers import those_outside
+from backend.enterprises.traits import TraitDayWrong, demand_no_day_ahead, holding_from
 
 
 class BulkRefused(Exception):
@@ -14,33 +16,65 @@ class BulkRefused(Exception):
     status_code = 422
 
 
-async def change_chain(session: AsyncSession, enterprise_ids: Sequence[int], chain: str, *, joins: bool) -> int:
+async def change_chain(
+    session: AsyncSession, enterprise_ids: Sequence[int], chain: str, *, joins: bool, on: date | None = None
+) -> int:
     """Let enterprises join a chain or leave it; who is in it already, or is not, stays as it is.
 
-    Whoever has the form of one of them open is told that it has changed. Returns how many changed.
+    From the day `on`; without one it had been wrong before. Whoever has the form of one of them open is told that it has
+    changed. Returns how many changed.
 
     Raises:
-        BulkRefused: one of them is not to be seen by the writer.
+        BulkRefused: one of them is not to be seen by the writer, or cannot have joined or left on that day.
     """
     ids = sorted(set(enterprise_ids))
     seen = await session.execute(
         text("SELECT id FROM enterprise WHERE id = ANY(:ids) ORDER BY id FOR UPDATE"), {"ids": ids}
     )
     _demand_all(len(ids) - len(list(seen)))
+    if on is not None:
+        await _demand_day(session, ids, chain, on, joins=joins)
     changed = (
         "INSERT INTO enterprise_chain (enterprise_id, chain) SELECT unnest(CAST(:ids AS bigint[])), :chain"
         " ON CONFLICT DO NOTHING RETURNING enterprise_id"
         if joins
         else "DELETE FROM enterprise_chain WHERE enterprise_id = ANY(:ids) AND chain = :chain RETURNING enterprise_id"
     )
+    async with holding_from(session, on):
+        found = await session.execute(
+            text(
+                f"WITH changed AS ({changed}) UPDATE enterprise SET revision = revision + 1, updated_at = now()"
+                " WHERE id IN (SELECT enterprise_id FROM changed) RETURNING id"
+            ),
+            {"ids": ids, "chain": chain},
+        )
+    return len(list(found))
+
+
+async def _demand_day(session: AsyncSession, ids: Sequence[int], chain: str, on: date, *, joins: bool) -> None:
+    """Those that change must have been founded by then, and not have joined or left later; all who cannot are counted."""
+    try:
+        demand_no_day_ahead(on)
+    except TraitDayWrong as problem:
+        raise BulkRefused(f"{problem}本次没有修改。") from problem
+    # Whom it changes nothing of may have any days.
     found = await session.execute(
         text(
-            f"WITH changed AS ({changed}) UPDATE enterprise SET revision = revision + 1, updated_at = now()"
-            " WHERE id IN (SELECT enterprise_id FROM changed) RETURNING id"
+            "WITH changing AS (SELECT e.id, e.established_on FROM enterprise e WHERE e.id = ANY(:ids) AND :joins <> EXISTS ("
+            "SELECT FROM enterprise_chain c WHERE c.enterprise_id = e.id AND c.chain = :chain))"
+            " SELECT count(*) FILTER (WHERE established_on > :on), count(*) FILTER (WHERE EXISTS (SELECT FROM enterprise_trait t"
+            " WHERE t.enterprise_id = changing.id AND t.kind = 'chain' AND t.value = :chain AND t.known_to = 'infinity'"
+            " AND (t.valid_from > :on OR t.valid_to >= :on))) FROM changing"
         ),
-        {"ids": ids, "chain": chain},
+        {"ids": list(ids), "chain": chain, "on": on, "joins": joins},
     )
-    return len(list(found))
+    unfounded, later = found.one()
+    if unfounded:
+        raise BulkRefused(f"有 {unfounded} 家企业在 {on} 尚未成立。本次没有修改，请核对日期，或把这些企业另行处理。")
+    if later:
+        raise BulkRefused(
+            f"有 {later} 家企业在 {on} 之后已登记过加入或移出“{chain}”。本次没有修改，请把这些企业另行处理。"
+        )
 
 
 async def assign_officer(session: AsyncSession, enterprise_ids: Sequence[int], officer_id: int | None) -> int:

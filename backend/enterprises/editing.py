@@ -20,6 +20,7 @@ from backend.enterprises.life_acts import MOVE
 from backend.enterprises.queries import chains_in_use, chains_of, parks_in_use
 from backend.enterprises.regions import Regions
 from backend.enterprises.schemas import CodeForm, EnterpriseForm
+from backend.enterprises.traits import TraitDayWrong
 from backend.web.dependencies import Work
 from backend.web.responses import redirect
 from rules.industries import Industries, IndustryError, parse_industry
@@ -46,12 +47,17 @@ async def edit(
     on = typed_day(form.on, "on", errors) or today()
     if on > today():
         errors["on"] = f"生效日期 {on} 在今天之后，请在当天再登记。"
+    traits_on = typed_day(form.traits_on, "traits_on", errors)
     if row["region_code"] not in ("", form.region_code) and needs_second_person(request, MOVE):
         errors["region_code"] = "更换市（区）须由另一人确认：请在企业页用“登记迁移”，写明依据。"
     if errors:
         return await _edit_page(request, session, row, form, errors)
     chains = parse_chains(form.chains).chains
-    await correcting.edit(session, row["id"], changes, form.revision, on, chains)
+    try:
+        await correcting.edit(session, row["id"], changes, form.revision, on, chains, traits_on)
+    except TraitDayWrong as problem:
+        # Asked before anything is written.
+        return await _edit_page(request, session, row, form, {"traits_on": str(problem)})
     await evaluate(session, [row["id"]], library(), today())
     return redirect(
         request, f"/enterprises/{changes.get('credit_code') or row['credit_code'] or row['id']}?done=edited"

@@ -15,8 +15,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.protection.masking import HIDDEN, Hiding
 from backend.eligibility.registry_facts import region_of, registry_facts
-from backend.enterprises.queries import NameUsed, chains_of, names_of
+from backend.enterprises.queries import NameUsed, names_of
 from backend.enterprises.schemas import LONG_AGO
+from backend.enterprises.traits import History, Trait, as_columns, history_of
+from backend.enterprises.traits import as_json as traits_as_json
 from backend.filings.queries import Said, all_said, hidden_facts
 from backend.recognitions.ladder import NO_RUNG, Rung
 from backend.recognitions.queries import Held, held_by, rung_on
@@ -61,12 +63,15 @@ class CurrentFact:
 class EnterpriseFile:
     """All that is known of one enterprise on a day."""
 
+    #: The enterprise; its industry, scale and board as they were on the day.
     row: Mapping[str, Any]
     on: date
     #: The moment whose knowledge answers; None is now.
     known_at: datetime | None
     names: list[NameUsed]
+    #: Of the day, as `history` has them.
     chains: list[str]
+    history: History
     identifiers: list[tuple[str, str]]
     regions: list[Mapping[str, Any]]
     titles: list[Held]
@@ -135,9 +140,13 @@ async def enterprise_file(
     titles = (await held_by(session, [number], known_at))[number]
     said = await all_said(session, number, known_at)
     hiding = Hiding(await hidden_facts(session, number, known_at), library.catalogue)
+    history = await history_of(session, number)
+    held = history.on(on, known_at)
+    row = {**row, **as_columns(held)}
     years = sorted({year for values in facts.yearly.values() for year in values}, reverse=True)
     return EnterpriseFile(
-        row=row, on=on, known_at=known_at, names=await names_of(session, number), chains=await chains_of(session, number),
+        row=row, on=on, known_at=known_at, names=await names_of(session, number),
+        chains=held[Trait.CHAIN], history=history,
         identifiers=await _identifiers(session, number), regions=await _regions(session, number), titles=titles,
         rung=NO_RUNG if _has_ended(row, on) else rung_on(titles, on, library, (row["listing_board"], row["listed_on"])), facts=facts, yearly=_yearly(facts, said, library, hiding),
         current=_current(facts, said, library, hiding), years=years, library=library, hiding=hiding,
@@ -226,7 +235,7 @@ def as_json(file: EnterpriseFile, library: Library) -> dict[str, Any]:
         "status": row["status"], "ended_on": _day(row["ended_on"]), "on": file.on.isoformat(),
         "known_at": file.known_at.isoformat() if file.known_at else None, "rung": file.rung.id,
         "former_names": [{"name": one.name, "used_to": known_day(one.used_to)} for one in file.names if one.used_to],
-        "chains": file.chains,
+        "chains": file.chains, "is_above_scale": row["is_above_scale"], "traits": traits_as_json(file.history),
         "recognitions": [_title(one, file.on) for one in file.titles],
         "yearly": {one.indicator.id: {str(year): value for year, value in sorted(one.values.items())} for one in file.yearly},
         "current": {one.indicator.id: None if one.value == HIDDEN else one.value for one in file.current},

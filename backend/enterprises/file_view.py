@@ -7,6 +7,7 @@ from typing import Any
 from backend.access.protection.masking import HIDDEN
 from backend.enterprises.enterprise_file import EnterpriseFile, known_day
 from backend.enterprises.labels import Names
+from backend.enterprises.traits import Change, Trait
 from backend.filings.queries import TAX
 from backend.recognitions.queries import Held
 from rules.evaluate import Answer, Outcome
@@ -122,7 +123,7 @@ class FileView:
 
     @cached_property
     def timeline(self) -> list[dict[str, Any]]:
-        """Titles, names and moves until the day asked about, the newest first."""
+        """Titles, names, moves, chains and industries until the day asked about, the newest first."""
         events = [event for held in self.file.titles for event in self._of_title(held)]
         for used in self.file.names:
             if used.used_to and known_day(used.used_to):
@@ -130,13 +131,36 @@ class FileView:
         for region in self.file.regions:
             if region["valid_from"]:
                 events.append(_event(region["valid_from"], f"迁入{self._names.region(region['region_code'])}"))
-        if self.file.row["listed_on"]:
+        events += [self._of_change(one) for one in self.file.history.changes(self.file.known_at)]
+        if self.file.row["listed_on"] and self.file.row["listing_board"]:
             board = self._names.board(self.file.row["listing_board"])
             events.append(_event(self.file.row["listed_on"], "上市" if self._is_listed else "挂牌", board))
         if self.file.row["established_on"]:
             events.append(_event(self.file.row["established_on"], "成立"))
         past = [event for event in events if event["day"] <= self.file.on]
         return sorted(past, key=lambda event: event["day"], reverse=True)
+
+    def _of_change(self, change: Change) -> dict[str, Any]:
+        match change.kind:
+            case Trait.CHAIN:
+                return _event(change.day, "加入产业链" if change.after else "移出产业链", change.after or change.before)
+            case Trait.ABOVE_SCALE:
+                return _event(change.day, "纳入规上工业" if change.after == "yes" else "退出规上工业")
+            case _:
+                words = [self.trait(change.kind, one) or "未登记" for one in (change.before, change.after)]
+                return _event(change.day, f"{change.kind.label}变更", " → ".join(words))
+
+    def trait(self, kind: Trait, value: str) -> str:
+        """A chain, an industry, a scale or a board in words."""
+        match kind:
+            case Trait.INDUSTRY:
+                return f"{self._names.industry(value)}（{value}）" if value else ""
+            case Trait.ABOVE_SCALE:
+                return {"yes": "是", "no": "否"}.get(value, "")
+            case Trait.LISTING:
+                return self._names.board(value)
+            case Trait.CHAIN:
+                return value
 
     @property
     def _is_listed(self) -> bool:

@@ -17,6 +17,7 @@ from backend.enterprises.asking import query_of, read_day, read_filters
 from backend.enterprises.bulk import BulkRefused, assign_officer, change_chain
 from backend.enterprises.chains import parse_chains
 from backend.enterprises.columns import figure_column
+from backend.enterprises.forms import Errors, typed_day
 from backend.enterprises.officers import officers
 from backend.enterprises.saved_views import delete_view, normal_query, save_view
 from backend.enterprises.search import Filters, all_ids, search
@@ -42,6 +43,8 @@ class BulkForm(BaseModel):
 
     query: str = ""
     chain: str = ""
+    #: The day from which they are in the chain, or no longer; empty where it had been wrong before.
+    chain_on: str = ""
     action: Literal["add_chain", "leave_chain", "assign"] = "add_chain"
     #: Whom they are given to: digits of an officer's id, `none` for nobody.
     officer: str = ""
@@ -87,7 +90,9 @@ async def change_many(request: Request, session: Work, person: Officer, form: An
         count = await assign_officer(session, await _meant(session, person, form), officer_id)
         return _back(request, form.query, f"{'released' if officer_id is None else 'assigned'}-{count}")
     chain, joins = _chain(form.chain), form.action == "add_chain"
-    count = await change_chain(session, await _meant(session, person, form), chain, joins=joins)
+    count = await change_chain(
+        session, await _meant(session, person, form), chain, joins=joins, on=_chain_day(form.chain_on)
+    )
     return _back(request, form.query, f"{'added' if joins else 'left'}-{count}")
 
 
@@ -100,7 +105,8 @@ async def _ask(request: Request, session: AsyncSession, person: PersonSignedIn, 
         known = dict(await officers(session, person.region_code, person.park or None))
         what = f"指定“{known.get(form.officer, form.officer)}”为责任人" if number is not None else "取消责任人"
     else:
-        what = f"{'加入' if form.action == 'add_chain' else '移出'}产业链“{_chain(form.chain)}”"
+        since = f"自 {day} 起" if (day := _chain_day(form.chain_on)) else ""
+        what = f"{since}{'加入' if form.action == 'add_chain' else '移出'}产业链“{_chain(form.chain)}”"
     return render(
         request, "enterprises/change_many.html", page_title="批量处理", form=form, total=total, what=what,
         back=f"/enterprises?{normal_query(form.query)}", breadcrumb=[("企业", "/enterprises"), ("批量处理", None)],
@@ -112,6 +118,14 @@ def _chain(written: str) -> str:
     if len(named) != 1:
         raise BulkRefused("请填写一条产业链的名称，如 高端装备。本次没有修改。")
     return named[0]
+
+
+def _chain_day(written: str) -> date | None:
+    errors: Errors = {}
+    day = typed_day(written, "chain_on", errors)
+    if errors:
+        raise BulkRefused(f"{errors['chain_on']}本次没有修改。")
+    return day
 
 
 def _asked(form: BulkForm, person: PersonSignedIn) -> tuple[Filters, date]:

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.naming import add_former_names
 from backend.enterprises.schemas import FORMER_CODE, FormerName
+from backend.enterprises.traits import Trait, history_of, keep_trait, standing
 from backend.enterprises.writing import set_many
 
 #: What the remaining file takes over where it does not know it; the days among them.
@@ -18,6 +19,10 @@ _FILLED: Final = ("town", "park", "address", "industry_code", "established_on")
 #: What is counted by: it stands in one of the two files only, or a past count would have it twice.
 _COUNTED: Final = ("is_above_scale", "listing_board", "listed_on")
 _DAYS: Final = ("established_on", "listed_on")
+#: What is kept with its days, by the column that says what holds now.
+_KINDS: Final = {
+    "industry_code": Trait.INDUSTRY, "is_above_scale": Trait.ABOVE_SCALE, "listing_board": Trait.LISTING,
+}  # fmt: skip
 
 
 @dataclass
@@ -35,6 +40,10 @@ class Identity:
     filled: dict[str, Any] = field(default_factory=dict[str, Any])
     #: Of `enterprise_region`, where the remaining file had none.
     region: int | None = None
+    #: (kind, value, its days) of the closed file's chains, industry, scale and board, as far as they were ever changed.
+    traits: list[list[Any]] = field(default_factory=list[list[Any]])
+    #: (kind, value, the remaining file's own days) of those whose days went over.
+    carried: list[list[Any]] = field(default_factory=list[list[Any]])
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Self:
@@ -49,6 +58,8 @@ class Identity:
 async def take_identity(session: AsyncSession, absorbed: Mapping[str, Any], survivor: Mapping[str, Any]) -> Identity:
     """Let the remaining file be found by all that the closed one was found by, and know what only that one knew."""
     got = Identity()
+    days, own_days = await standing(session, absorbed["id"]), await standing(session, survivor["id"])
+    own_chains = set(await _chains_of(session, survivor["id"]))
     await set_many(session, {absorbed["id"]: {"credit_code": None}})
     got.names = await _take_names(session, absorbed["id"], survivor["id"])
     await _take_identifiers(session, absorbed, survivor, got)
@@ -66,7 +77,21 @@ async def take_identity(session: AsyncSession, absorbed: Mapping[str, Any], surv
         await set_many(session, {absorbed["id"]: {name: nothing[name] for name in counted}})
     if got.filled:
         await set_many(session, {survivor["id"]: got.filled})
+    got.traits = [[*value, held] for value, held in days.items()]
+    taken = {kind for name, kind in _KINDS.items() if name in got.filled}
+    for value, held in days.items():
+        kind = Trait(value[0])
+        if value[1] not in own_chains if kind is Trait.CHAIN else kind in taken:
+            got.carried.append([*value, own_days.get(value, [])])
+            await keep_trait(session, survivor["id"], value, [*own_days.get(value, []), *held])
     return got
+
+
+async def _chains_of(session: AsyncSession, enterprise_id: int) -> list[str]:
+    found = await session.execute(
+        text("SELECT chain FROM enterprise_chain WHERE enterprise_id = :id"), {"id": enterprise_id}
+    )
+    return list(found.scalars())
 
 
 async def _take_names(session: AsyncSession, absorbed_id: int, survivor_id: int) -> list[int]:
@@ -161,6 +186,21 @@ async def give_back_identity(
         await set_many(session, {survivor["id"]: back})
     own = {name: _read(name, before["absorbed"][name]) for name in (*_COUNTED, "credit_code")}
     await set_many(session, {absorbed["id"]: own})
+    await _give_back_days(session, survivor["id"], got.carried)
+    await _give_back_days(session, absorbed["id"], got.traits)
+
+
+async def _give_back_days(session: AsyncSession, enterprise_id: int, days: list[list[Any]]) -> None:
+    """Let values have held when they did before the merge, unless the enterprise has got or lost one of them since."""
+    held = {(one.kind, one.value) for one in (await history_of(session, enterprise_id)).now}
+    for kind, value, stored in days:
+        stretches = [(_read_day(first), _read_day(last)) for first, last in stored]
+        if any(last is None for _, last in stretches) is ((kind, value) in held):
+            await keep_trait(session, enterprise_id, (kind, value), stretches)
+
+
+def _read_day(stored: Any) -> date | None:
+    return date.fromisoformat(stored) if isinstance(stored, str) else stored
 
 
 async def _give_back_identifiers(

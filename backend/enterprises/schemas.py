@@ -89,6 +89,8 @@ class EnterpriseForm(BaseModel):
     listed_on: str = ""
     #: The day from which a new name or region holds.
     on: str = ""
+    #: The day from which new chains, industry, scale and board hold; empty where the old ones had been wrong.
+    traits_on: str = ""
 
     @classmethod
     def of(cls, row: Mapping[str, Any], chains: Sequence[str], on: date) -> "EnterpriseForm":

@@ -22,6 +22,8 @@ class Asked:
     #: Where enterprises are counted: where they were on each day, or where they are today.
     division: Division = Division.THEN
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
+    #: Whether it is sure that chains, industries, scales and boards were all what they are now: a shorter question then.
+    is_as_now: bool = False
 
     def __post_init__(self) -> None:
         if list(self.days) != sorted(set(self.days)) or not 0 < len(self.days) <= MOST_DAYS:

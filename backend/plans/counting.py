@@ -113,7 +113,7 @@ async def _count_each(
     session: AsyncSession, targets: Sequence[Target], asked: Asked, modes: Mapping[str, Mode]
 ) -> dict[str, Tallies]:
     kept = {one.id for one in targets if programmes_kept(one, modes.get(one.id)) or population_kept(one)}
-    apart = await counted_apart(session) if kept else None
+    apart = await counted_apart(session, asked) if kept else None
     if apart is None:
         kept.clear()
     sets = {

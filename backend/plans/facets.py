@@ -1,7 +1,7 @@
 """A target's enterprises by park, chain or industry: the number behind each, and the list that is narrowed to it.
 
-Where an enterprise was on a day is kept with its days, so districts and parks are counted as they were; chain and industry
-are what the registry holds of it now. An enterprise of two chains counts in both, so chains do not add up to the whole.
+Where an enterprise was on a day, in which chains and which industry, is kept with its days, so all are counted as they
+were. An enterprise of two chains counts in both, so chains do not add up to the whole.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from backend.plans.asked_days import Asked
+from backend.plans.traits import chains_on_first_day, industry_on_first_day
 from backend.web.errors import Refusal
 from rules.industries import Industries, IndustryError, parse_industry
 
@@ -48,14 +50,15 @@ class By(StrEnum):
         """Whether the parts are the whole, each enterprise being in one."""
         return self is not By.CHAIN
 
-    @property
-    def key_sql(self) -> str:
-        """What an enterprise `e`, joined with its chains `c` where chains are asked for, belongs to."""
-        return {
-            "park": _PARK,
-            "chain": "coalesce(c.chain, '')",
-            "industry": "coalesce(left(e.industry_code, 2), '')",
-        }[self.value]
+    def key_sql(self, asked: Asked) -> str:
+        """What an enterprise `e`, joined with its chains `c` where chains are asked for, belonged to on the first day."""
+        return {"park": _PARK, "chain": "coalesce(c.chain, '')", "industry": _division(asked)}[self.value]
+
+    def joined(self, asked: Asked) -> str:
+        """What an enterprise `e` is joined with for `key_sql`."""
+        if self is not By.CHAIN:
+            return ""
+        return f" LEFT JOIN LATERAL ({chains_on_first_day(asked)}) c ON TRUE"
 
 
 def by_named(written: str) -> By | None:
@@ -126,24 +129,25 @@ class Within:
         ]  # fmt: skip
         return "、".join(told)
 
-    @property
-    def conditions(self) -> str:
+    def conditions(self, asked: Asked) -> str:
         """SQL on an enterprise `e`."""
         found: list[str] = []
         if self.park:
             found.append(f"{_PARK} = :in_park")
         if self.chain:
-            of_chain = "SELECT FROM enterprise_chain ec WHERE ec.enterprise_id = e.id"
+            chains = chains_on_first_day(asked)
             found.append(
-                f"NOT EXISTS ({of_chain})" if self.chain == NOTHING else f"EXISTS ({of_chain} AND ec.chain = :in_chain)"
+                f"NOT EXISTS ({chains})"
+                if self.chain == NOTHING
+                else f":in_chain IN (SELECT x.chain FROM ({chains}) x)"
             )
         if self.industry:
-            found.append(f"{By.INDUSTRY.key_sql} = ANY(CAST(:in_industries AS text[]))")
+            found.append(f"{By.INDUSTRY.key_sql(asked)} = ANY(CAST(:in_industries AS text[]))")
         return "".join(f" AND {one}" for one in found)
 
     @property
     def kept_conditions(self) -> str:
-        """SQL on a `{row}` of what is kept beforehand: of enterprises that never moved, by what they are now."""
+        """SQL on a `{row}` of what is kept beforehand: of enterprises that were then what they are now."""
         found: list[str] = []
         if self.park:
             found.append("{row}.park = :in_park")
@@ -169,6 +173,10 @@ class Within:
         if self.industry:
             found["in_industries"] = _divisions(self.industry)
         return found
+
+
+def _division(asked: Asked) -> str:
+    return f"left({industry_on_first_day(asked)}, 2)"
 
 
 EVERYWHERE = Within()

@@ -2,7 +2,8 @@
 
 `sets.holders` says what is counted. For titles in force it says the same as `title_span`, which the database keeps of
 each enterprise and programme, and adds up in `title_tally` by place and span. What those do not know is what becomes of
-enterprises: who ever ended, moved with a day, or proved to be another's file is counted apart, by the definition itself.
+enterprises: who ever ended, moved with a day, or proved to be another's file is counted apart, by the definition itself;
+and so is of whom another chain, industry or scale held on the days asked about, or was known, than holds now.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.asked_days import Asked, between, one_day
 from backend.plans.sets import either, is_plain, population
+from backend.plans.traits import otherwise
 from rules.plan import CountHolders, Mode, Population, ShareOfEnterprises, Target, Window
 
 #: More enterprises than this are not counted apart: all are then counted by the definition.
@@ -25,19 +27,25 @@ _APART = (
 )
 
 
-async def counted_apart(session: AsyncSession) -> list[int] | None:
+async def counted_apart(session: AsyncSession, asked: Asked) -> list[int] | None:
     """The enterprises that the counts made beforehand do not answer for; None where they answer for nobody.
 
-    They hang on a place, and an enterprise's own account sees by none.
+    They hang on a place, and an enterprise's own account sees by none. What is asked learns whether anything was other
+    than it is now.
     """
+    moment = Asked(asked.days, asked.known_at)
     found = await session.execute(
         text(
-            "SELECT coalesce(current_setting('tidu.enterprise_id', true), '') <> '' AS is_own,"
-            f" ARRAY(SELECT id FROM ({_APART}) apart LIMIT :most) AS ids"
+            f"WITH otherwise AS MATERIALIZED ({otherwise(moment)})"
+            " SELECT coalesce(current_setting('tidu.enterprise_id', true), '') <> '' AS is_own,"
+            " NOT EXISTS (SELECT FROM otherwise) AS is_as_now,"
+            f" ARRAY(SELECT id FROM ({_APART} UNION SELECT enterprise_id FROM otherwise WHERE kind <> 'listing') apart"
+            " LIMIT :most) AS ids"
         ),
-        {"most": MOST_APART + 1},
+        moment.parameters | {"most": MOST_APART + 1},
     )
     row = found.one()
+    asked.is_as_now = row.is_as_now
     return None if row.is_own or len(row.ids) > MOST_APART else list(row.ids)
 
 
@@ -64,7 +72,7 @@ async def kept_counts(
     session: AsyncSession, asked: Asked, programmes: Sequence[str], apart: Sequence[int]
 ) -> list[KeptCount]:
     """How many hold any of the programmes, by region, without those that are counted apart."""
-    parameters = Asked(asked.days, asked.known_at)
+    parameters = Asked(asked.days, asked.known_at, is_as_now=asked.is_as_now)
     statement = (_of_tallies if len(programmes) == 1 else _of_spans)(parameters, programmes, apart)
     found = await session.execute(text(statement), parameters.parameters)
     return [one for region, *counts in found for one in _told(region, counts)]
@@ -152,14 +160,14 @@ def mixed(wanted: Population) -> Mixed | None:
 
 async def kept_wholes(session: AsyncSession, asked: Asked, wanted: Population, apart: Sequence[int]) -> list[KeptCount]:
     """How many belong to a population, by region and day, without those that are counted apart."""
-    parameters = Asked(asked.days, asked.known_at)
+    parameters = Asked(asked.days, asked.known_at, is_as_now=asked.is_as_now)
     of_parts = mixed(wanted)
     if of_parts is None:
         statement = (
             f"SELECT r.region_code, sum(r.enterprises) FROM ({plain_rows(parameters, wanted, apart)}) r GROUP BY 1"
         )
         found = await session.execute(text(statement), parameters.parameters)
-        # Plain populations have no days.
+        # Whose plain traits have days is counted apart.
         return [one for region, enterprises in found for one in _told(region, [enterprises] * len(asked.days))]
     sums = ", ".join(f"count(*) FILTER (WHERE h.days >> {number} & 1 = 1)" for number in range(len(asked.days)))
     rows = mixed_rows(parameters, of_parts, apart)
@@ -201,7 +209,7 @@ def mixed_rows(asked: Asked, wanted: Mixed, apart: Sequence[int]) -> str:
     traits = TRAITS.replace("region_code", "s.region_code").replace(" ", " s.")
     return (
         f"WITH few AS MATERIALIZED ({few})"
-        f" SELECT {traits}, s.enterprise_id, {asked.all} AS days FROM few f"
+        f" SELECT {traits}, s.enterprise_id, f.days FROM few f"
         f" JOIN counted_enterprise s ON s.enterprise_id = f.enterprise_id WHERE TRUE{others}"
         f" UNION ALL SELECT {traits}, s.enterprise_id, {_days_of_spans(wanted)} AS days FROM title_span s"
         f" WHERE ({held}) AND s.enterprise_id NOT IN (SELECT enterprise_id FROM few){others}{_once(wanted, traits)}"
@@ -212,7 +220,8 @@ def few_of(asked: Asked, wanted: Mixed) -> str:
     """The part of a mixed population that the definition tells."""
     if not wanted.few:
         return "SELECT CAST(NULL AS bigint) AS enterprise_id, 0 AS days WHERE FALSE"
-    return either(*(population(asked, one) for one in wanted.few))
+    found = either(*(population(asked, one) for one in wanted.few))
+    return f"SELECT w.enterprise_id, w.days FROM ({found}) w WHERE w.days <> 0"
 
 
 def _programmes(wanted: Mixed) -> set[str]:

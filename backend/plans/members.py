@@ -96,7 +96,7 @@ async def members(
     that tells the list.
     """
     asked = Asked((on,), known_at, division)
-    if limit is not None and (apart := await counted_apart(session)) is not None:
+    if limit is not None and (apart := await counted_apart(session, asked)) is not None:
         kept = kept_list(asked, target, mode, part, within, apart)
         if kept is not None:
             defined = _listed(target, asked, region, mode, part, within, among=apart) if apart else None
@@ -197,7 +197,7 @@ async def tally(
 ) -> list[Part] | None:
     """The same list counted by park, chain or industry, the most first; None where no enterprises are counted."""
     asked = Asked((on,), known_at, division)
-    apart = await counted_apart(session)
+    apart = await counted_apart(session, asked)
     kept = None if apart is None else kept_list(asked, target, mode, part, within, apart, traits=by is not By.PARK)
     listed = _listed(target, asked, region, mode, part, within, by, None if kept is None else apart)
     if listed is None:
@@ -209,7 +209,7 @@ async def tally(
         counts.update(await told_apart(session, kept, by, here, {name: parameters[name] for name in ("codes", "like")}))
     if kept is None or apart:
         found = await session.execute(
-            text(f"SELECT {by.key_sql} AS key, count(*) AS enterprises{source} GROUP BY 1"), parameters
+            text(f"SELECT {by.key_sql(asked)} AS key, count(*) AS enterprises{source} GROUP BY 1"), parameters
         )
         counts.update({key: int(many) for key, many in found})
     return [Part(by, key, many) for key, many in sorted(counts.items(), key=lambda one: (-one[1], one[0]))]
@@ -230,12 +230,12 @@ def _listed(
     if sets is None:
         return None
     territory = territory_of(region or target.region, asked.placed_on)
-    chains = " LEFT JOIN enterprise_chain c ON c.enterprise_id = e.id" if by is By.CHAIN else ""
+    joined = "" if by is None else by.joined(asked)
     source = (
-        f" FROM ({living(_part(sets, part), asked)}) s JOIN enterprise e ON e.id = s.enterprise_id{chains}"
+        f" FROM ({living(_part(sets, part), asked)}) s JOIN enterprise e ON e.id = s.enterprise_id{joined}"
         f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
         " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
-        f" WHERE s.days <> 0 AND {_HERE.format('p.region_code')}{within.conditions}"
+        f" WHERE s.days <> 0 AND {_HERE.format('p.region_code')}{within.conditions(asked)}"
     )
     places = {"codes": list(territory.codes), "like": f"{territory.prefix}%"}
     return source, {**asked.parameters, **places, **within.parameters}

@@ -15,6 +15,7 @@ from backend.filings.service import trust
 from backend.filings.standing import filings, stands
 from backend.plans.asked_days import Asked, between, one_day
 from backend.plans.register_sets import all_answered, hosts
+from backend.plans.traits import above_scale, above_scale_of, in_chain, in_chain_of, industrial_of, listed_on
 from rules.plan import (
     CountByFigure,
     CountHolders,
@@ -117,15 +118,6 @@ def _held_at_end_of_year_before(asked: Asked) -> str:
 
 
 # --- Other facts of an enterprise ------------------------------------------------------------------------
-
-
-def listed(asked: Asked, boards: Sequence[str]) -> str:
-    """Enterprises listed or quoted on any of the boards; where the day is not known, since always."""
-    days = between("coalesce(e.listed_on, DATE '0001-01-02')", "CAST(NULL AS date)")
-    return (
-        f"SELECT e.id AS enterprise_id, {days} AS days FROM enterprise e"
-        f" WHERE e.listing_board <> '' AND e.listing_board = ANY(CAST({asked.add(list(boards))} AS text[]))"
-    )
 
 
 def reaching(asked: Asked, indicator: str, at_least: int) -> str:
@@ -262,7 +254,7 @@ def either(*sets: str) -> str:
 
 
 def is_plain(wanted: Population) -> bool:
-    """Whether a population is told by an enterprise's own row and chains alone, which have no days."""
+    """Whether a population is told by an enterprise's own row and chains alone: who never changed them has no days."""
     return not (wanted.large_medium_industrial or wanted.holds or wanted.any_of)
 
 
@@ -273,14 +265,13 @@ def lying_in(one: str, wanted: Population, asked: Asked) -> str:
 
 def _belonging(asked: Asked, wanted: Population, of: str) -> str:
     """The mask of the days on which the enterprise of a row belongs to a population."""
-    conditions: list[str] = []
+    found: list[str] = []
     if wanted.above_scale_industrial:
-        conditions.append(f"(SELECT e.is_above_scale FROM enterprise e WHERE e.id = {of})")
+        found.append(above_scale_of(asked, of))
     if wanted.in_chain:
-        conditions.append(f"(SELECT TRUE FROM enterprise_chain c WHERE c.enterprise_id = {of} LIMIT 1)")
+        found.append(in_chain_of(asked, of))
     if wanted.large_medium_industrial:
-        conditions.append(f"{_is_large_or_medium(of)} AND {_is_industry(of)}")
-    found = [f"CASE WHEN {' AND '.join(conditions)} THEN {asked.all} ELSE 0 END"] if conditions else []
+        found.append(f"CASE WHEN {_is_large_or_medium(of)} THEN {industrial_of(asked, of)} ELSE 0 END")
     if wanted.holds:
         found.append(f"coalesce((SELECT x.days FROM ({holders(asked, wanted.holds, of=of)}) x), 0)")
     if wanted.any_of:
@@ -296,11 +287,6 @@ def _is_large_or_medium(of: str) -> str:
     )
 
 
-def _is_industry(of: str) -> str:
-    # Mining, manufacturing and utilities.
-    return f"(SELECT left(e.industry_code, 2) BETWEEN '06' AND '46' FROM enterprise e WHERE e.id = {of})"
-
-
 #: Written as the index of 0057 has it.
 _LARGE = "('large', 'medium')"
 
@@ -310,11 +296,9 @@ def population(asked: Asked, wanted: Population, among: Sequence[int] | None = N
     conditions: list[str] = []
     ids = "" if among is None else f" = ANY(CAST({asked.add(list(among))} AS bigint[]))"
     if wanted.in_chain:
-        where = ids and f" WHERE c.enterprise_id{ids}"
-        conditions.append(f"SELECT DISTINCT c.enterprise_id, {asked.all} AS days FROM enterprise_chain c{where}")
+        conditions.append(in_chain(asked, ids))
     if wanted.above_scale_industrial:
-        where = f" WHERE e.is_above_scale{ids and f' AND e.id{ids}'}"
-        conditions.append(f"SELECT e.id AS enterprise_id, {asked.all} AS days FROM enterprise e{where}")
+        conditions.append(above_scale(asked, ids))
     if wanted.large_medium_industrial:
         conditions.append(_large_or_medium_industry(asked, ids))
     if wanted.holds:
@@ -327,9 +311,10 @@ def population(asked: Asked, wanted: Population, among: Sequence[int] | None = N
 def _large_or_medium_industry(asked: Asked, ids: str) -> str:
     """By the size stated for the latest year, asked of the few that ever were large or medium."""
     return (
-        f"SELECT l.enterprise_id, {asked.all} AS days FROM (SELECT DISTINCT y.enterprise_id FROM fact_yearly y"
+        f"SELECT l.enterprise_id, {industrial_of(asked, 'l.enterprise_id')} AS days"
+        f" FROM (SELECT DISTINCT y.enterprise_id FROM fact_yearly y"
         f" WHERE y.size_class IN {_LARGE}{ids and f' AND y.enterprise_id{ids}'}) l"
-        f" WHERE {_is_large_or_medium('l.enterprise_id')} AND {_is_industry('l.enterprise_id')}"
+        f" WHERE {_is_large_or_medium('l.enterprise_id')}"
     )
 
 
@@ -356,7 +341,7 @@ def sets_of(target: Target, asked: Asked, mode: Mode | None = None, among: Seque
         case CountHolders(holds=programmes, mode=printed):
             return Sets(holders(asked, programmes, mode or printed, target.window, target.since, among))
         case CountListed(listed_on=boards):
-            return Sets(listed(asked, boards))
+            return Sets(listed_on(asked, boards))
         case CountByFigure(figure=indicator, at_least=amount):
             return Sets(reaching(asked, indicator, amount))
         case ShareOfEnterprises() as share:

@@ -17,11 +17,13 @@ from backend.plans.sets import is_countable
 from backend.plans.territory import territory_of
 from backend.subregisters.schemas import registers
 from rules.plan import Basis, ShareOfEnterprises, Target
-from tests.backend.plans.conftest import MakeEnterprise, MakeTitle, insert
+from tests.backend.plans.changing import JOIN, LEAVE, SET, change, forget
+from tests.backend.plans.conftest import LONG_AGO, MakeEnterprise, MakeTitle, insert
 
 REGIONS = ("321202", "321203", "321204", "321281", "321282", "321283", "321200", "320706", "321284")
 BOARDS = ("", "", "main", "star", "neeq", "bse")
 LATE = datetime(2025, 6, 1, tzinfo=UTC)
+A_YEAR = timedelta(days=365)
 ALL = [target for plan in plans_of_files().values() for target in plan.targets]
 COUNTED = [target for target in ALL if is_countable(target) or wanted_of(target) is not None]
 PROGRAMMES = sorted({name for target in COUNTED for name in getattr(target.count, "holds", ())})
@@ -43,11 +45,12 @@ async def registry(
         enterprise = await make_enterprise(
             chance.choice(REGIONS), listing_board=board, listed_on=some_day(chance) if board else None,
             is_above_scale=chance.random() < 0.6, industry_code=chance.choice(("3450", "6513")),
-            park=chance.choice(("", "泰州医药高新区", "城北园区")),
+            park=chance.choice(("", "泰州医药高新区", "城北园区")), created_at=LONG_AGO,
         )  # fmt: skip
         ids.append(enterprise)
-        if chance.random() < 0.6:
+        if is_in_chain := chance.random() < 0.6:
             await insert(session, "enterprise_chain", {"enterprise_id": enterprise, "chain": "化学药"})
+        await _change(session, chance, enterprise, is_in_chain=is_in_chain)
         size = chance.choice(("large", "medium", "small", None))
         revenue = chance.choice((10**12, 10**12 - 1, 10**10))
         figures = {"enterprise_id": enterprise, "year": chance.randint(2019, 2025), "size_class": size}
@@ -64,6 +67,16 @@ async def registry(
     for number in range(120):
         await insert(session, "register_entry", _entry(chance, number, ids))
     return chance
+
+
+async def _change(session: AsyncSession, chance: Random, enterprise: int, *, is_in_chain: bool) -> None:
+    """Some were of another chain, industry or scale before a day, or until it was put right."""
+    await forget(session, enterprise)
+    said = {SET["industry"]: "2710", SET["above_scale"]: False, LEAVE if is_in_chain else JOIN: "化学药"}
+    for statement, at in zip(
+        chance.sample(list(said), chance.randrange(3)), (LATE - A_YEAR, LATE + A_YEAR), strict=False
+    ):
+        await change(session, enterprise, statement, at, chance.choice((None, some_day(chance))), value=said[statement])
 
 
 def _entry(chance: Random, number: int, enterprises: list[int]) -> dict[str, Any]:

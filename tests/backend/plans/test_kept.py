@@ -142,7 +142,7 @@ async def fill(engine: AsyncEngine, chance: Random) -> None:
 def by_definition(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As if nothing were kept."""
 
-    async def nobody(_: AsyncSession) -> None: ...
+    async def nobody(*_: object) -> None: ...
 
     with monkeypatch.context() as changed:
         changed.setattr(counting, "counted_apart", nobody)
