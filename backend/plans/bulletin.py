@@ -25,7 +25,7 @@ from backend.plans.versions import Held, held_at, know_plans
 from backend.web.errors import Refusal
 from backend.web.filters import number as shown
 from backend.web.filters import percent
-from rules.plan import Plan, Target
+from rules.plan import Op, Plan, Target
 from rules.plan_findings import Finding
 
 #: What people write themselves, in the order in which it stands.
@@ -97,6 +97,7 @@ class Line:
     """A target in the bulletin's first table."""
 
     row: Row
+    #: As a share of the value a year ago; of what is in percent itself the difference in percent points.
     year_on_year: Fraction | None
     note: str
 
@@ -216,11 +217,30 @@ async def _knowledge(session: AsyncSession, wanted: datetime) -> datetime | None
 def _line(row: Row, on: date) -> Line:
     year_ago = dict(row.progress.trend)[quarter_ends(on, QUARTERS_A_YEAR + 1)[0]]
     value = row.progress.value
-    growth = (value - year_ago) / year_ago if value is not None and year_ago else None
+    growth = year_on_year(row.target, value, year_ago)
     figure = row.progress.figure
     source = f"{figure.source}，{figure.period_end} 止" if figure.period_end is not None else ""
     parts = (source, figure.reason if figure.value is None and not row.target.placeholder else "", row.target.soft_word)
     return Line(row, growth, "；".join(part for part in parts if part))
+
+
+def in_points(target: Target) -> bool:
+    """Whether a target's changes are differences: a share grows by percent points, and a place is no amount."""
+    return "%" in target.unit or target.op is Op.RANK
+
+
+def year_on_year(target: Target, value: Fraction | None, before: Fraction | None) -> Fraction | None:
+    """How a value stands to that of a year before: by what share it grew, or by how many points; None if unknown."""
+    if value is None or before is None:
+        return None
+    if in_points(target):
+        return value - before
+    return (value - before) / before if before else None
+
+
+def change_unit(target: Target) -> str:
+    """What a change is counted in."""
+    return "个百分点" if "%" in target.unit else target.unit
 
 
 async def _corrections(session: AsyncSession, report: Report, quarter: Quarter) -> tuple[Correction, ...]:
@@ -278,11 +298,21 @@ def _highlights(content: Bulletin) -> list[str]:
             side = "快于" if progress.schedule_gap >= 0 else "慢于"
             words += f"，{side}序时 {abs(float(progress.schedule_gap * 100)):.1f} 个百分点"
         if progress.change:
-            words += f"，本季{'增加' if progress.change > 0 else '减少'} {shown(abs(progress.change))} {target.unit}"
+            words += (
+                f"，本季{'增加' if progress.change > 0 else '减少'} {shown(abs(progress.change))} {change_unit(target)}"
+            )
         if line.year_on_year is not None:
-            words += f"，同比{'增长' if line.year_on_year >= 0 else '下降'} {percent(abs(line.year_on_year))}"
+            words += f"，同比{_grown(target, line.year_on_year)}"
         found.append(words + "。")
     return found
+
+
+def _grown(target: Target, by: Fraction) -> str:
+    if not by:
+        return "持平"
+    if in_points(target):
+        return f"{'增加' if by > 0 else '减少'} {shown(abs(by))} {change_unit(target)}"
+    return f"{'增长' if by > 0 else '下降'} {percent(abs(by))}"
 
 
 def _notes(content: Bulletin) -> tuple[str, ...]:

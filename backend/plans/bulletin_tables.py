@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from backend.plans.breakdown import Breakdown
-from backend.plans.bulletin import Bulletin, Line
+from backend.plans.bulletin import Bulletin, Line, change_unit, in_points, year_on_year
 from backend.plans.progress import Progress, ranks
 from backend.plans.queries import QUARTERS_A_YEAR, District
 from backend.plans.schemas import number
@@ -28,7 +28,7 @@ def target_table(content: Bulletin) -> list[tuple[str, ...]]:
             _value_in_words(line.progress), _signed(line.progress.change), percent(line.progress.share),
             percent(line.progress.elapsed),
             "—" if line.progress.schedule_gap is None else f"{float(line.progress.schedule_gap * 100):+.1f}",
-            percent(line.year_on_year), line.progress.word, _bodies(line.target), line.note,
+            _year_on_year(line.target, line.year_on_year), line.progress.word, _bodies(line.target), line.note,
         )
         for place, line in enumerate(content.lines, 1)
     ]  # fmt: skip
@@ -75,18 +75,18 @@ def _shares(shares: Mapping[str, Breakdown], line: Line) -> dict[str, Fraction]:
 def district_tables(content: Bulletin) -> list[tuple[Target, list[tuple[str, ...]]]]:
     """For each target that is known by district, a row per district, the first place on top."""
     return [
-        (line.target, [_district_row(one) for one in district_lines(content, line)])
+        (line.target, [_district_row(line.target, one) for one in district_lines(content, line)])
         for line in content.lines
         if line.row.districts
         and (line.target.id in content.shares or any(one.figure.value for one in line.row.districts))
     ]
 
 
-def _district_row(one: DistrictLine) -> tuple[str, ...]:
+def _district_row(target: Target, one: DistrictLine) -> tuple[str, ...]:
     value = one.district.figure.value
     return (
         one.district.name, "—" if one.share is None else shown(one.share), shown(value), _signed(one.district.change),
-        percent(one.completion), percent(_growth(value, one.district.year_ago)), str(one.rank or "—"), str(one.last_rank or "—"),
+        percent(one.completion), _year_on_year(target, year_on_year(target, value, one.district.year_ago)), str(one.rank or "—"), str(one.last_rank or "—"),
     )  # fmt: skip
 
 
@@ -108,8 +108,10 @@ def behind_by_district(content: Bulletin) -> list[str]:
     return found
 
 
-def _growth(value: Fraction | None, before: Fraction | None) -> Fraction | None:
-    return (value - before) / before if value is not None and before else None
+def _year_on_year(target: Target, by: Fraction | None) -> str:
+    if by is None or not in_points(target):
+        return percent(by)
+    return f"{_signed(by)} {change_unit(target)}"
 
 
 def _value_in_words(progress: Progress) -> str:

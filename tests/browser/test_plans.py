@@ -102,3 +102,15 @@ async def test_no_page_complains_is_wider_than_the_screen_or_has_a_serious_barri
             faults += [f"{path}: {fault}" for fault in await barriers_on(page)]
     assert faults == []
     assert complaints_of(page) == []
+
+
+async def test_a_printed_bulletin_loses_no_column(page_as: PageAs) -> None:
+    # A4 across less its margins, in CSS pixels.
+    page = await page_as("shi", width=1047)
+    await page.goto("/plans/P000/bulletin")
+    await page.emulate_media(media="print")
+    tables = page.locator(".table-wrap")
+    assert await tables.count() > 5
+    widths = await tables.evaluate_all("found => found.map(one => one.scrollWidth - one.clientWidth)")
+    assert max(widths) <= 1
+    assert b"/MediaBox [0 0 841" in await page.pdf(prefer_css_page_size=True)

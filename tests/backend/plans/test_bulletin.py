@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from io import BytesIO
 from zipfile import ZipFile
 
@@ -12,10 +13,26 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.breakdown import Kind, split
-from backend.plans.bulletin import Bulletin, Quarter, QuarterRefused, bulletin, last_quarter, quarter_of, write_texts
+from backend.plans.bulletin import (
+    Bulletin,
+    Quarter,
+    QuarterRefused,
+    bulletin,
+    last_quarter,
+    quarter_of,
+    write_texts,
+    year_on_year,
+)
 from backend.plans.bulletin_files import as_word, as_workbook
-from backend.plans.bulletin_tables import DISTRICT_HEADS, behind_by_district, district_tables
+from backend.plans.bulletin_tables import (
+    DISTRICT_HEADS,
+    TARGET_HEADS,
+    behind_by_district,
+    district_tables,
+    target_table,
+)
 from backend.plans.documents import plan_named, target_named
+from backend.plans.service import FigureDraft, report_figure
 from tests.backend.plans.conftest import MakeEnterprise, MakeTitle
 
 TODAY = date(2026, 11, 20)
@@ -118,6 +135,24 @@ async def test_excel_holds_the_same_tables(
 async def test_word_sets_chinese_in_a_chinese_font(session: AsyncSession):
     parts = ZipFile(BytesIO(as_word(await written(session))))
     assert 'w:eastAsia="仿宋"' in parts.read("word/document.xml").decode()
+
+
+def test_a_share_grows_by_points_and_a_count_by_percent():
+    share, count = target_named("T000-18")[1], target_named("T000-01")[1]
+    assert year_on_year(share, Fraction("2.77"), Fraction("2.63")) == Fraction("0.14")
+    assert year_on_year(count, Fraction(110), Fraction(100)) == Fraction(1, 10)
+    assert year_on_year(count, Fraction(110), Fraction(0)) is None
+
+
+async def test_the_bulletin_says_points_of_a_share(session: AsyncSession):
+    _, target = target_named("T000-18")
+    for day, number in ((date(2025, 3, 31), "2.63"), (date(2026, 3, 31), "2.77")):
+        await report_figure(session, target, FigureDraft(day, Decimal(number), "统计局"), today=TODAY)
+    await session.execute(text("UPDATE reported_figure SET recorded_at = period_end + 15"))
+    content = await written(session)
+    assert any("同比增加 0.14 个百分点" in one for one in content.sentences)
+    row = next(row for row in target_table(content) if row[1] == target.name)
+    assert row[TARGET_HEADS.index("同比")] == "+0.14 个百分点"
 
 
 # --- What the districts were asked for --------------------------------------------------------------------
