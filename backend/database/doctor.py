@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from backend.database.engine import open_engine
 from backend.database.errors import StorageError
 from backend.database.migrate import missing_migrations
-from backend.database.roles import APP_ROLE, EXTENSIONS, OLDEST_VERSION, ROLE_REMEDY
+from backend.database.roles import APP_ROLE, EXTENSIONS, KEEPER_ROLE, OLDEST_VERSION, ROLE_REMEDY, SYSTEM_ROLE
 from backend.settings import Settings
 from backend.web.assets import missing_assets
 
@@ -192,20 +192,26 @@ async def _extensions(connection: AsyncConnection) -> Finding:
 
 
 async def _role(connection: AsyncConnection) -> Finding:
-    ready = await connection.scalar(
-        text(
-            "SELECT CASE WHEN NOT EXISTS (SELECT FROM pg_roles WHERE rolname = :role)"
-            " THEN (SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user)"
-            " ELSE pg_has_role(current_user, CAST(:role AS name), 'MEMBER')"
-            " OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) END"
-        ),
-        {"role": APP_ROLE},
-    )
+    ready = await connection.scalar(_ROLES_READY, {"bound": [APP_ROLE, SYSTEM_ROLE], "keeper": KEEPER_ROLE})
     if not ready:
         return Finding(
             "行级权限",
             State.PROBLEM,
-            f"数据库用户不能使用角色 {APP_ROLE}，也无权建立它。",
+            f"数据库用户不能使用角色 {APP_ROLE}、{SYSTEM_ROLE}、{KEEPER_ROLE}，也无权建立它们。",
             f"请让数据库管理员运行：{ROLE_REMEDY}",
         )
-    return Finding("行级权限", State.GOOD, f"角色 {APP_ROLE} 可用。")
+    if await connection.scalar(text("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")):
+        # Nothing to mend in the embedded server, which nobody else reaches.
+        told = f"请求以角色 {APP_ROLE}、{SYSTEM_ROLE} 运行，受其约束；数据库用户本身是超级用户，不受约束。"
+        return Finding("行级权限", State.GOOD, told)
+    return Finding("行级权限", State.GOOD, f"角色 {APP_ROLE}、{SYSTEM_ROLE} 可用；数据库用户也受其约束。")
+
+
+#: Whether all three roles stand and may be used, or the user may still make them.
+_ROLES_READY = text(
+    "SELECT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) OR CASE"
+    " WHEN (SELECT count(*) FROM pg_roles WHERE rolname = ANY(:bound) OR rolname = :keeper) < 3"
+    " THEN (SELECT rolcreaterole FROM pg_roles WHERE rolname = current_user)"
+    " ELSE pg_has_role(CAST(:keeper AS name), 'USAGE') AND (SELECT bool_and(pg_has_role(CAST(one AS name), 'MEMBER'))"
+    "  FROM unnest(CAST(:bound AS text[])) AS one) END"
+)

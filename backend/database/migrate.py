@@ -19,8 +19,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.database.errors import DatabaseBusy
+from backend.database.security import secure_tables
 from backend.database.trace import follow_tables
 from backend.filings.projection_tables import follow_catalogue
+from backend.plans.territories import note_territories
 from rules.catalogue import load_catalogue
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
@@ -33,7 +35,8 @@ LOCK_SECONDS: Final = 3.0
 _PAUSE_SECONDS: Final = 1.0
 #: Seconds until it gives up altogether: longer than an import of 100,000 rows holds its tables.
 PATIENCE_SECONDS: Final = 600.0
-_LOCK_NOT_AVAILABLE: Final = "55P03"
+#: lock_not_available, deadlock_detected: somebody else holds a table, or wants two of them the other way round.
+_IN_THE_WAY: Final = ("55P03", "40P01")
 
 
 async def upgrade(engine: AsyncEngine, patience: float = PATIENCE_SECONDS, lock_seconds: float = LOCK_SECONDS) -> None:
@@ -46,7 +49,7 @@ async def upgrade(engine: AsyncEngine, patience: float = PATIENCE_SECONDS, lock_
         try:
             await _attempt(engine, lock_seconds)
         except DBAPIError as problem:
-            if getattr(problem.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+            if getattr(problem.orig, "sqlstate", None) not in _IN_THE_WAY:
                 raise
             if time.monotonic() > deadline:
                 raise DatabaseBusy from problem
@@ -62,7 +65,9 @@ async def _attempt(engine: AsyncEngine, lock_seconds: float) -> None:
         await connection.run_sync(_upgrade)
         # The projection's columns follow the catalogue, which changes with the law and not with the program.
         await connection.run_sync(follow_catalogue, load_catalogue())
+        await connection.run_sync(note_territories)
         await connection.run_sync(follow_tables)
+        await connection.run_sync(secure_tables)
 
 
 async def missing_migrations(engine: AsyncEngine) -> list[str]:

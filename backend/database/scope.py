@@ -17,6 +17,7 @@ class Scope:
     `user_id` is the person in whose name it happens (for the audit log); `enterprise_id` is set for an
     enterprise's own account, which sees itself only. `may_audit` opens the trace, and nothing else. `reads_tax` shows
     what the tax office said of the enterprises in scope, `may_unmask` allows to ask for one enterprise's protected data.
+    `client_scopes` are those of another system's token, None for people: tables beyond them stay closed to it.
     """
 
     region: str = NOTHING
@@ -26,6 +27,7 @@ class Scope:
     park: str = ""
     reads_tax: bool = False
     may_unmask: bool = False
+    client_scopes: frozenset[str] | None = None
 
     @classmethod
     def city(cls, user_id: int | None = None) -> "Scope":
@@ -40,6 +42,10 @@ class Scope:
     def reading(self, *, tax: bool, unmasking: bool) -> "Scope":
         """The same rows, with what is protected in them or without."""
         return replace(self, reads_tax=tax, may_unmask=unmasking)
+
+    def of_system(self, client_scopes: frozenset[str]) -> "Scope":
+        """The same rows, of the tables only that a system's scopes open (`backend.database.security`)."""
+        return replace(self, client_scopes=client_scopes)
 
     @classmethod
     def of_park(cls, region: str, park: str, user_id: int | None = None) -> "Scope":

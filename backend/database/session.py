@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.actor import Actor, acting
 from backend.database.errors import DatabaseUnreachable
-from backend.database.roles import APP_ROLE
+from backend.database.roles import APP_ROLE, SYSTEM_ROLE
 from backend.database.scope import Scope
 
 # `true`: until the transaction ends, so that the connection goes back to the pool knowing nothing of us.
@@ -25,6 +25,8 @@ _SETTINGS = (
     "may_audit",
     "reads_tax",
     "may_unmask",
+    "client_scopes",
+    "reckons",
     "user_id",
     "actor",
     "role",
@@ -35,7 +37,10 @@ _ENTER = text(
     "SELECT set_config('role', :db_role, true), "
     + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS)
 )
-_ACT = text("SELECT " + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS[6:]))
+_ACT = text(
+    "SELECT "
+    + ", ".join(f"set_config('tidu.{name}', :{name}, true)" for name in _SETTINGS[_SETTINGS.index("user_id") :])
+)
 
 
 @asynccontextmanager
@@ -119,40 +124,47 @@ def is_cut_off(problem: DBAPIError) -> bool:
 async def enter_scope(session: AsyncSession, scope: Scope) -> None:
     """Bind the rest of the running transaction to what `scope` may see."""
     limits = {
-        "db_role": APP_ROLE,
+        "db_role": APP_ROLE if scope.client_scopes is None else SYSTEM_ROLE,
         "scope": scope.region,
         "park": scope.park,
         "enterprise_id": _written(scope.enterprise_id),
         "may_audit": "yes" if scope.may_audit else "",
         "reads_tax": "yes" if scope.reads_tax else "",
         "may_unmask": "yes" if scope.may_unmask else "",
+        "client_scopes": ",".join(sorted(scope.client_scopes or ())),
+        "reckons": "",
     }
     await session.execute(_ENTER, limits | _told(scope.user_id))
     session.info[_IS_MASKED] = not scope.reads_tax
+    session.info[_IS_LIMITED] = not scope.reads_tax or scope.client_scopes is not None
 
 
 _IS_MASKED = "is_masked"
-_READ_TAX = text("SELECT set_config('tidu.reads_tax', :value, true)")
+#: Whether there is anything that reckoning has to lift.
+_IS_LIMITED = "is_limited"
+_RECKON = text("SELECT set_config('tidu.reads_tax', :tax, true), set_config('tidu.reckons', :reckons, true)")
 
 
 @asynccontextmanager
 async def reckoning(session: AsyncSession) -> AsyncGenerator[None]:
     """Let the block read figures that its reader may not, to work something out that is not any of them.
 
-    A count, an outcome or a projection is the same whoever asks; what the block returns must not show a figure.
+    A count, an outcome or a projection is the same whoever asks; what the block returns must not show a figure. For
+    another system's transaction it also opens the tables that are worked out and those they are worked out of.
     """
-    if not session.info.get(_IS_MASKED):
+    if not session.info.get(_IS_LIMITED):
         yield
         return
-    session.info[_IS_MASKED] = False
-    await session.execute(_READ_TAX, {"value": "yes"})
+    is_masked_after = session.info[_IS_MASKED]
+    session.info[_IS_MASKED] = session.info[_IS_LIMITED] = False
+    await session.execute(_RECKON, {"tax": "yes", "reckons": "yes"})
     try:
         yield
     finally:
-        session.info[_IS_MASKED] = True
+        session.info[_IS_MASKED], session.info[_IS_LIMITED] = is_masked_after, True
         # A transaction that failed shows nothing any more, and cannot be told anything.
         with suppress(DBAPIError):
-            await session.execute(_READ_TAX, {"value": ""})
+            await session.execute(_RECKON, {"tax": "" if is_masked_after else "yes", "reckons": ""})
 
 
 def is_masked(session: AsyncSession) -> bool:

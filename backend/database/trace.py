@@ -26,6 +26,7 @@ UNTRACED: Final = {
     "enterprise_tally": "worked out from enterprises and their chains, can be worked out again",
     "listed_tally": "worked out from enterprises, can be worked out again",
     "source_rank": "written anew from the catalogue at every start",
+    "plan_territory": "written anew from the plans at every start, and with each version of a plan, which is traced",
     "figure_draft": "an enterprise's alone until it is handed in; what is handed in is traced as a filing",
     "fact_yearly": "worked out from filings, which are traced",
     "fact_current": "worked out from filings, which are traced",

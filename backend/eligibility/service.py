@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.about import ask_about
-from backend.database.session import copy_rows, owner_unit_of_work
+from backend.database.session import copy_rows, owner_unit_of_work, reckons
 from backend.eligibility import batch
 from backend.eligibility.batch import run_batch
 from backend.eligibility.registry_facts import region_of, registry_facts
@@ -96,6 +96,7 @@ async def _active(session: AsyncSession) -> list[int]:
     return list(found.scalars())
 
 
+@reckons
 async def evaluate(
     session: AsyncSession, enterprise_ids: Sequence[int], library: Library, as_of: date, *, is_whole: bool = False
 ) -> RunResult:

@@ -138,9 +138,12 @@ _WITH_TAX: Final = frozenset({"filing:write", "list:read"})
 
 
 def scope_of(found: Caller) -> Scope:
-    """What a client's transactions see: rows of its district or the city, tax figures as far as its scopes need them."""
+    """What a client's transactions see: rows of its district or the city, of the tables that its scopes open.
+
+    Tax figures are among them as far as the scopes need them.
+    """
     rows = Scope.district(found.region_code) if found.region_code else Scope.city()
-    return rows.reading(tax=not _WITH_TAX.isdisjoint(found.scopes), unmasking=False)
+    return rows.reading(tax=not _WITH_TAX.isdisjoint(found.scopes), unmasking=False).of_system(found.scopes)
 
 
 Work = Callable[[AsyncSession, Any], Awaitable[tuple[int, bytes]]]

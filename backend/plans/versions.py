@@ -21,6 +21,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.documents import know_written, plans, plans_of_files, slugs
+from backend.plans.territories import note_territory
 from backend.web.errors import NotFound, Refusal
 from rules.library import library
 from rules.plan import Plan
@@ -227,6 +228,7 @@ async def keep(
         ),
         {"plan": plan.id, "number": number, "document": written(document), "note": note.strip(), "by": recorded_by},
     )
+    await note_territory(session, plan)
     await know_plans(session)
     return (await versions_of(session, plan.id))[0]
 

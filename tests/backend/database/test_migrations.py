@@ -15,8 +15,8 @@ from backend.database.metadata import metadata
 from backend.database.migrate import MIGRATIONS, missing_migrations, upgrade
 from tests.conftest import fresh_database
 
-# Their columns or rows are the catalogue's and come with it, so no model speaks of them.
-MADE_FROM_THE_CATALOGUE = {"fact_yearly", "fact_current", "source_rank"}
+# Their columns or rows are the catalogue's or the plans' and come with those, so no model speaks of them.
+MADE_FROM_THE_CATALOGUE = {"fact_yearly", "fact_current", "source_rank", "plan_territory"}
 # What the database keeps by itself.
 KEPT_BY_TRIGGERS = {
     "standing_state", "registry_change", "trace_entry", "trace_head", "trace_anchor", "trace_note", "title_span",
