@@ -138,7 +138,8 @@ def _baskets(plans: Mapping[str, Plan], names: Mapping[str, str], first: Target,
     narrow, wide = sorted((first, second), key=lambda target: len(_holds(target)))
     if not _holds(narrow) < _holds(wide):
         return
-    more = "、".join(names.get(programme, programme) for programme in sorted(_holds(wide) - _holds(narrow)))
+    # Several programmes may bear one name: a title that was renewed under another document.
+    more = "、".join(dict.fromkeys(names.get(one, one) for one in sorted(_holds(wide) - _holds(narrow))))
     implied = narrow.value is not None and wide.value is not None and narrow.value >= wide.value
     then = f"{narrow.id} 达到则 {wide.id} 也达到，反之不然。" if implied else "一个达到不能推出另一个达到。"
     told = f"{wide.id}（{wide.target_text}）比 {narrow.id}（{narrow.target_text}）多计 {more}；{then}"

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from sqlalchemy import text
@@ -72,19 +73,28 @@ class _Host:
 async def follow_plans(session: AsyncSession, today: date) -> None:
     """Report figures, keep sub-registers, split a target and note tasks, all of them invented."""
     chance = random.Random(SEED)  # noqa: S311
+    courses: dict[str, list[tuple[date, Decimal]]] = {}
     for plan in map(plan_named, PLANS):
-        await _report(session, plan, today, chance)
+        await _report(session, plan, today, chance, courses)
     await _keep_registers(session, await _hosts(session), today, chance)
     await _split(session)
     await _note(session, today)
     await _date_back(session)
 
 
-async def _report(session: AsyncSession, plan: Plan, today: date, chance: random.Random) -> None:
-    """Figures that grow toward their targets, some ahead and some behind."""
+async def _report(
+    session: AsyncSession,
+    plan: Plan,
+    today: date,
+    chance: random.Random,
+    courses: dict[str, list[tuple[date, Decimal]]],
+) -> None:
+    """Figures that grow toward their targets, some ahead and some behind; of one statistic all plans hear the same."""
     for target in reportable(plan):
         if isinstance(target.count, Reported) and target.value is not None and target.id != UNREPORTED:
-            for period_end, value in _course(target, today, chance):
+            course = courses.get(target.indicator) or list(_course(target, today, chance))
+            courses[target.indicator] = course
+            for period_end, value in course:
                 draft = FigureDraft(period_end, value, target.count.reported_by or "统计部门", note=NOTE)
                 await report_figure(session, target, draft, today=today)
 
@@ -143,13 +153,22 @@ async def _keep_registers(session: AsyncSession, hosts: Sequence[_Host], today: 
 
 
 async def _split(session: AsyncSession) -> None:
-    """A target over the districts, by their share of enterprises; the first takes what rounding leaves."""
+    """A target over the districts and years, by their share of enterprises; the first takes what rounding leaves."""
     plan, target = target_named("T000-01")
-    whole = int(target.value or 0)
-    shares = {code: int(whole * share) for code, (_, share, _) in DISTRICTS.items()}
-    shares[next(iter(shares))] += whole - sum(shares.values())
-    values: dict[str, Decimal | None] = {code: Decimal(value) for code, value in shares.items()}
-    await split(session, plan, target, target.year or 2027, Kind.DISTRICT, values)
+    due = target.year or 2027
+    for year, part in ((due - 2, Fraction(1, 3)), (due - 1, Fraction(2, 3)), (due, Fraction(1))):
+        whole = int(Fraction(target.value or 0) * part)
+        shares = {code: int(whole * share) for code, (_, share, _) in DISTRICTS.items()}
+        shares[next(iter(shares))] += whole - sum(shares.values())
+        values: dict[str, Decimal | None] = {code: Decimal(value) for code, value in shares.items()}
+        await split(session, plan, target, year, Kind.DISTRICT, values, whole=Decimal(whole))
+    _, yearly = target_named("T000-32")
+    asked: dict[str, Decimal | None] = dict.fromkeys(DISTRICTS, Decimal(2))
+    await split(session, plan, yearly, due - 1, Kind.DISTRICT, asked, reason="各市（区）均不少于 2 项（演示）")
+    for table in ("breakdown_share", "breakdown_acknowledgement"):
+        await session.execute(
+            text(f"UPDATE {table} SET recorded_at = make_date(year, 1, 20) WHERE year < :due"), {"due": due}
+        )
 
 
 async def _note(session: AsyncSession, today: date) -> None:

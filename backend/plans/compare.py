@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from fractions import Fraction
 
 from backend.plans.documents import findings
 from backend.plans.queries import Report, Row
@@ -30,6 +32,17 @@ class Line:
     def is_shared(self) -> bool:
         """Whether more than one of the plans asks for it."""
         return sum(1 for cell in self.cells if cell.rows) > 1
+
+    @property
+    def reported_apart(self) -> bool:
+        """Whether one statistic was reported with different values of one day: of these at least one is wrong."""
+        told: dict[tuple[str, date], set[Fraction]] = {}
+        for cell in self.cells:
+            for row in cell.rows:
+                figure = row.progress.figure
+                if figure.period_end is not None and figure.value is not None:
+                    told.setdefault((row.target.region, figure.period_end), set()).add(figure.value)
+        return any(len(values) > 1 for values in told.values())
 
     @property
     def differs(self) -> bool:

@@ -1,14 +1,16 @@
 """Plans side by side."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from httpx import AsyncClient
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.plans.compare import Comparison, compare
-from backend.plans.documents import plan_named
+from backend.plans.compare import Comparison, Line, compare
+from backend.plans.documents import plan_named, target_named
 from backend.plans.queries import plan_report
+from backend.plans.service import FigureDraft, report_figure
 from tests.backend.conftest import ClientAs
 from tests.backend.plans.conftest import MakeEnterprise, MakeTitle
 
@@ -29,6 +31,19 @@ async def test_two_plans_that_ask_differently_stand_beside_each_other_with_one_v
     assert [row.target.value for row in rows] == [2700, 2400]
     assert [row.progress.value for row in rows] == [1, 1]
     assert line.differs
+
+
+async def test_one_statistic_reported_differently_for_two_plans_is_told(session: AsyncSession):
+    def rd_share(found: Comparison) -> Line:
+        return next(one for one in found.shared if one.indicator == "rd_gdp_ratio")
+
+    for name, number in (("T000-18", "2.77"), ("T004-04", "2.77")):
+        draft = FigureDraft(date(2026, 3, 31), Decimal(number), "统计局")
+        await report_figure(session, target_named(name)[1], draft, today=DAY)
+    assert not rd_share(await side_by_side(session, "P000", "P004")).reported_apart
+    draft = FigureDraft(date(2026, 3, 31), Decimal("2.48"), "统计局", is_revision=True)
+    await report_figure(session, target_named("T004-04")[1], draft, today=DAY)
+    assert rd_share(await side_by_side(session, "P000", "P004")).reported_apart
 
 
 async def test_contradictions_come_first_and_carry_both_citations(session: AsyncSession):
