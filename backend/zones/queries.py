@@ -31,6 +31,8 @@ COUNTED = {
     "zone_hnte_count": "区内有效高新技术企业",
     "zone_rd_institution_municipal_plus_count": "区内市级以上企业研发机构",
 }
+#: Counted out of the register of institutions, year by year.
+ADDED = "zone_rd_institution_added_annual"
 LEVELS = ("municipal_hntz", "provincial_hntz", "national_hntz")
 #: Institutions of enterprises; as the plans count them.
 _RD_TYPES = register_named("institutions").groups["enterprise_rd"]
@@ -149,6 +151,21 @@ async def _counted(session: AsyncSession, park: str, on: date) -> dict[str, int]
     return dict(zip(COUNTED, found.one(), strict=True))
 
 
+async def _added(session: AsyncSession, park: str, on: date) -> int:
+    """Institutions of municipal level or above that are new in the year of a day; one that was promoted is none."""
+    found = await session.execute(
+        text(
+            "SELECT count(*) FROM (SELECT min(t.starts_on) AS first FROM register_entry t"
+            " LEFT JOIN enterprise e ON e.id = t.enterprise_id WHERE (t.park = :park OR e.park = :park)"
+            " AND t.register_id = 'institutions' AND t.superseded_at IS NULL AND NOT t.is_withdrawn"
+            " AND t.type = ANY(CAST(:types AS text[])) AND t.level IN ('municipal', 'provincial', 'national')"
+            " GROUP BY t.thing_id) s WHERE s.first BETWEEN :year AND :on"
+        ),
+        {"park": park, "on": on, "year": date(on.year, 1, 1), "types": list(_RD_TYPES)},
+    )
+    return found.scalar_one()
+
+
 async def _figures(
     session: AsyncSession, thing_id: int, known_at: datetime | None
 ) -> dict[tuple[str, int | None], Figure]:
@@ -176,6 +193,9 @@ async def _target(
 ) -> TargetOfZone:
     if isinstance(target.count, GrowthOfCount):
         return await _growth(session, target, entry, on, counted)
+    if target.indicator == ADDED:
+        added = await _added(session, entry.draft.name, on)
+        return TargetOfZone(target, Fraction(added), f"{on.year} 年 1 月 1 日至 {on} 新增，由“研发机构”台账统计")
     known = [
         one
         for (name, year), one in figures.items()

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.web.errors import Refusal
-from backend.zones.queries import COUNTED, YEARLY, attestations, zone_targets
+from backend.zones.queries import ADDED, COUNTED, YEARLY, attestations, zone_targets
 from rules.plan import Basis
 
 
@@ -32,7 +32,7 @@ def reportable() -> list[tuple[str, str, str]]:
     """(indicator, words, unit) of what a zone reports each year: the condition's output and its plans' targets."""
     found = {YEARLY: ("园区工业总产值", "亿元")}
     for target in zone_targets():
-        if target.indicator not in COUNTED and target.indicator != "zone_hnte_growth_avg":
+        if target.indicator not in (*COUNTED, ADDED, "zone_hnte_growth_avg"):
             found.setdefault(target.indicator, (target.name, target.unit))
     return [(name, words, unit) for name, (words, unit) in found.items()]
 

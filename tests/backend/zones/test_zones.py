@@ -54,6 +54,22 @@ async def test_institutions_of_the_zone_and_of_its_enterprises_count_from_munici
     assert (await queries.zone(session, zone, DAY)).counted["zone_rd_institution_municipal_plus_count"] == 2
 
 
+async def test_institutions_new_in_the_year_count_towards_the_zones_yearly_target(session: AsyncSession):
+    zone = await make_zone(session)
+    given = {"type": "enterprise_technology_centre", "region_code": "321282", "park": "靖江高新区"}
+    for name, level, since in (
+        ("甲中心", "municipal", date(2026, 2, 1)),
+        ("乙中心", "provincial", date(2025, 12, 31)),
+        ("丙中心", "district", date(2026, 2, 1)),
+        ("丁中心", "provincial", date(2026, 7, 1)),
+    ):
+        draft = Draft.model_validate(given | {"name": name, "level": level, "starts_on": since})
+        await registers.enter(session, register_named("institutions"), draft, today=TODAY)
+    target = next(one for one in (await queries.zone(session, zone, DAY)).targets if one.target.id == "T002-08")
+    assert (target.value, "台账统计" in target.reason) == (1, True)
+    assert "zone_rd_institution_added_annual" not in {name for name, _, _ in service.reportable()}
+
+
 @pytest.mark.parametrize(("output", "outcome"), [("99.9", "failed"), ("100", "met")])
 async def test_the_output_of_the_last_full_year_is_held_against_the_condition(
     session: AsyncSession, output: str, outcome: str
