@@ -7,7 +7,7 @@ the whole registry.
 import asyncio
 import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,8 +19,17 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.eligibility.columns import NULL, REGION_FACTS, copy_out, driver_of, read_population
+from backend.eligibility.columns import (
+    NULL,
+    REGION_FACTS,
+    copy_out,
+    driver_of,
+    indicators_read,
+    read_columns,
+    read_population,
+)
 from backend.eligibility.registry_facts import region_of
+from backend.eligibility.reviewing import FACT, facts_read, reviewed, reviews
 from rules.columnar.engine import OUTCOMES, Bitmap, Engine, Verdicts
 from rules.columnar.population import Population
 from rules.columnar.runs import evaluate_library
@@ -64,27 +73,40 @@ async def run_batch(
         run_id: the run that the results belong to.
         always_known: facts that do not count as knowing anything: a programme that nothing else is known of is left out.
     """
-    engine = Engine(library.environment)
+    engine, wanted = Engine(library.environment), indicators_read(library) | facts_read(library)
     results = changes = referred = 0
     for start in range(0, len(enterprise_ids), PORTION):
         ids = np.asarray(enterprise_ids[start : start + PORTION], dtype=np.int64)
-        population = await read_population(session, ids, library)
-        found = await asyncio.to_thread(_answers, library, population, as_of, engine, frozenset(always_known))
-        frame = pl.concat([_rows(one, population.ids) for one in found]) if found else _no_rows()
+        population = await read_columns(session, ids, wanted, library.catalogue)
+        held = {next(iter(only.programmes)): (only, rows) for only, rows in reviews(library, population, as_of)}
+        leave_out = {name: rows for name, (_, rows) in held.items()}
+        known = frozenset(always_known)
+        found = await asyncio.to_thread(_answers, library, population, as_of, engine, known, leave_out)
+        parts = [(one, population.ids) for one in found]
+        for only, rows in held.values():
+            some = reviewed(await read_population(session, ids[rows], only))
+            # That it is a review follows from the title, and is not known of anything else.
+            found = await asyncio.to_thread(_answers, only, some, as_of, engine, known | {FACT}, {})
+            parts += [(one, some.ids) for one in found]
+        frame = pl.concat([_rows(one, whose) for one, whose in parts]) if parts else _no_rows()
         changes += await _write(session, ids, frame, as_of, run_id)
         results += len(frame)
-        referred += sum(one.referred for one in found)
+        referred += sum(one.referred for one, _ in parts)
     return Written(results, changes, referred)
 
 
 def _answers(
-    library: Library, population: Population, as_of: date, engine: Engine, always_known: frozenset[str]
-) -> list[Verdicts]:
+    library: Library, population: Population, as_of: date, engine: Engine, always_known: frozenset[str],
+    leave_out: Mapping[str, NDArray[np.bool_]],
+) -> list[Verdicts]:  # fmt: skip
+    """What the programmes answer; `leave_out` names rows by programme that are not asked."""
     regions = _Regions(population)
 
     def asked(of: Population, version: Version) -> NDArray[np.bool_]:
         known = of.is_known(name for name in version.indicators if name not in always_known)
-        return known & regions.open_to(version)
+        may = known & regions.open_to(version)
+        left = leave_out.get(version.source.programme)
+        return may if left is None else may & ~left
 
     portions = evaluate_library(library, population, as_of, engine, asked)
     return [verdicts for portion in portions for verdicts in portion]

@@ -16,6 +16,7 @@ from backend.database.session import copy_rows, owner_unit_of_work, reckons
 from backend.eligibility import batch
 from backend.eligibility.batch import run_batch
 from backend.eligibility.registry_facts import region_of, registry_facts
+from backend.eligibility.reviewing import as_applied
 from rules.evaluate import Answer, Evaluator
 from rules.facts import Facts
 from rules.library import Library, NotInForce
@@ -165,11 +166,13 @@ async def _finish(session: AsyncSession, run_id: int, enterprises: int, changes:
 
 
 def _rows(enterprise_id: int, facts: Facts, library: Library, as_of: date, run_id: int) -> Iterable[tuple[Any, ...]]:
-    for name in library.programmes:
-        evaluator = _evaluator(library, name, as_of, facts)
+    for name, programme in library.programmes.items():
+        applied = as_applied(facts, programme, as_of)
+        evaluator = _evaluator(library, name, as_of, applied)
+        # That it is a review follows from the title alone, and is not known of anything else.
         if evaluator is None or not _is_anything_known(evaluator, facts):
             continue
-        yield _row(enterprise_id, name, evaluator.answer(facts, as_of), run_id)
+        yield _row(enterprise_id, name, evaluator.answer(applied, as_of), run_id)
 
 
 def _evaluator(library: Library, name: str, as_of: date, facts: Facts) -> Evaluator | None:

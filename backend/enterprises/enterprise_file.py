@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.protection.masking import HIDDEN, Hiding
 from backend.eligibility.registry_facts import region_of, registry_facts
+from backend.eligibility.reviewing import as_applied
 from backend.enterprises.queries import NameUsed, names_of
 from backend.enterprises.schemas import LONG_AGO
 from backend.enterprises.traits import History, Trait, as_columns, history_of
@@ -211,11 +212,15 @@ def _current(
 
 
 def answer_for(facts: Facts, library: Library, on: date, name: str) -> Answer | None:
-    """What a programme answers for an enterprise; None where it is not in force on the day or not open to its region."""
+    """What a programme answers for an enterprise; None where it is not in force on the day or not open to its region.
+
+    Whoever holds its title is answered as for a review.
+    """
     programme = library.programmes.get(name)
     if programme is None:
         return None
     source = programme.source
+    facts = as_applied(facts, programme, on)
     if source.subject != "enterprise" or source.status == "empty" or not source.is_open_in(region_of(facts)):
         return None
     try:

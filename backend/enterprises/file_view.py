@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any
 
 from backend.access.protection.masking import HIDDEN
+from backend.eligibility.reviewing import as_applied
 from backend.enterprises.enterprise_file import EnterpriseFile, known_day
 from backend.enterprises.labels import Names
 from backend.enterprises.traits import Change, Trait
@@ -70,7 +71,9 @@ class FileView:
         if not self.may_advise(answer):
             return []
         names = {reason.criterion.id: reason.criterion.name for reason in answer.reasons}
-        found = remedies(self._library.evaluator(answer.version), self.file.facts, self.file.on)
+        programme = self._library.programmes[answer.version.source.programme]
+        facts = as_applied(self.file.facts, programme, self.file.on)
+        found = remedies(self._library.evaluator(answer.version), facts, self.file.on)
         # What would do it tells how much is lacking, and so what there is.
         secret = {
             reason.criterion.id or reason.criterion.name

@@ -117,7 +117,7 @@ VIEWS: Mapping[str, View] = {
         days=BY_WINDOW,
     ),
     "failing": View(
-        "到期复核有风险", "应办接续，而按现行数据测评不符合条件的：最值得马上上门。", _ends_soon,
+        "到期复核有风险", "应办接续，而按现行数据测评不符合条件的（复核的按复核条件）：最值得马上上门。", _ends_soon,
         asks_outcome=True, looks_ahead=True, days=BY_WINDOW,
     ),
     "in_force": View(

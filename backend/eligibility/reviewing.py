@@ -1,0 +1,71 @@
+"""Whoever holds a title goes on with it by a review (复核), and is judged by what a review asks.
+
+Some programmes ask otherwise at a review than of a new applicant, and for the reviews of 2026 the little giants' earlier
+version still answers (工信厅企业函〔2026〕117号). Rules tell the two apart by the fact `application_type`. That an enterprise
+holds the title, the registry knows; so it says which of both it is, programme by programme, unless somebody filed it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from backend.eligibility.registry_facts import VALID_UNTIL
+from rules.columnar.population import Population, day_number, stored
+from rules.facts import Facts
+from rules.library import Library, Programme
+from rules.values import FactKey
+
+FACT: Final = "application_type"
+REVIEW: Final = "review"
+
+
+def asks_otherwise(programme: Programme) -> bool:
+    """Whether a programme's rules tell a review from a new application."""
+    if programme.source.programme not in VALID_UNTIL:
+        return False
+    return any(
+        FACT in {*version.indicators, *version.source.answers_for, *(n for b in version.source.batches for n in b.answers_for)}
+        for version in programme.versions
+    )  # fmt: skip
+
+
+def as_applied(facts: Facts, programme: Programme, on: date) -> Facts:
+    """The facts of an enterprise as it would apply for a programme on a day: who holds the title then is reviewed."""
+    until = facts.current.get(VALID_UNTIL.get(programme.source.programme, ""))
+    if not isinstance(until, date) or until < on or FACT in facts.current or not asks_otherwise(programme):
+        return facts
+    return facts.with_value(FactKey(FACT), REVIEW)
+
+
+def facts_read(library: Library) -> frozenset[str]:
+    """The facts by which is known who is reviewed, and for what."""
+    return frozenset(VALID_UNTIL[name] for name, one in library.programmes.items() if asks_otherwise(one))
+
+
+def reviews(library: Library, population: Population, on: date) -> Iterator[tuple[Library, NDArray[np.bool_]]]:
+    """Of a population the rows that are reviewed, for each programme that asks otherwise then: a library of it alone."""
+    filed = population.current.get(FACT)
+    for name, programme in library.programmes.items():
+        held = population.current.get(VALID_UNTIL.get(name, "")) if asks_otherwise(programme) else None
+        if held is None or held.values is None:
+            continue
+        rows = held.values[:-1] >= day_number(on)
+        if filed is not None and filed.given is not None:
+            rows &= filed.given.is_null().to_numpy()
+        if rows.any():
+            yield Library(library.catalogue, {name: programme}), rows
+
+
+def reviewed(population: Population) -> Population:
+    """The same enterprises, each of them reviewed."""
+    said = pl.Series(FACT, [REVIEW], dtype=pl.String).new_from_index(0, population.size)
+    return replace(
+        population,
+        current={**population.current, FACT: stored(population.catalogue.by_name[FACT], said)},
+        about_lists={},
+    )
