@@ -8,7 +8,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import copy_rows
 from backend.enterprises.names import match_key, split_former_names
-from backend.enterprises.pinyin import initials
 from backend.enterprises.schemas import FORMER_CODE, LONG_AGO, FormerName
 from backend.enterprises.writing import set_many
 
@@ -90,6 +89,9 @@ async def add_former_names(session: AsyncSession, pairs: Sequence[tuple[int, For
 
 def search_text(name: str, credit_code: str | None, former: Iterable[FormerName] = ()) -> str:
     """All that a search may hit, in lower case: names, former names, code, pinyin initials."""
+    # The dictionary takes 50 MB, which a process that registers nobody does without.
+    from backend.enterprises.pinyin import initials
+
     names = [name, *(one.name for one in former)]
     return " ".join([*names, credit_code or "", *(initials(one) for one in names)]).lower()
 

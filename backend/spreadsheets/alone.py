@@ -6,13 +6,13 @@ what becomes of them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import Final
 
-from backend.enterprises.names import match_key
 from backend.spreadsheets.fates import Importer, RowFate
-from backend.spreadsheets.matching import KnownEnterprises, names_in
+from backend.spreadsheets.grouping import words_of
+from backend.spreadsheets.matching import KnownEnterprises
 from backend.spreadsheets.packed import PackedFigures
 from backend.spreadsheets.records import EnterpriseRecord, ReadRow
 
@@ -34,21 +34,14 @@ def mark_alone(fresh: Sequence[RowFate], rows: Sequence[ReadRow], known: KnownEn
     """
     if importer.region_code or not fresh:
         return
-    said = Counter(chain.from_iterable(map(_said, rows)))
+    said = Counter(chain.from_iterable(map(words_of, rows)))
     for one in fresh:
         one.is_alone = (
             one.place not in importer.choices
             and _is_plain(one.row)
-            and all(said[word] == 1 for word in _said(one.row))
+            and all(said[word] == 1 for word in words_of(one.row))
             and not known.bearers(one.row.enterprise.name)
         )
-
-
-def _said(row: ReadRow) -> Iterable[str]:
-    """All by which another row could speak of the same enterprise, each once."""
-    who = row.enterprise
-    named = {match_key(name) for name in names_in(row)}
-    return named | {one.value for one in who.other_numbers} | ({who.credit_code} if who.credit_code else set())
 
 
 def _is_plain(row: ReadRow) -> bool:

@@ -36,7 +36,7 @@ def first_look(row: ReadRow, importer: Importer) -> RowFate:
     for one in row.recognitions:
         problems += _problems_of_title(row, one, importer)
     is_bad = any(problem.severity is Severity.ERROR for problem in problems)
-    return RowFate(row, Fate.REFUSED if is_bad else Fate.UNCHANGED, problems)
+    return RowFate(row, Fate.REFUSED if is_bad else Fate.UNCHANGED, tuple(problems))
 
 
 def _are_over(columns: tuple[FigureColumn, ...], this_year: int) -> bool:

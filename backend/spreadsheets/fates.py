@@ -2,12 +2,13 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
+from backend.spreadsheets.kept_rows import KeptRows, Named
 from backend.spreadsheets.progress import Progress
 from backend.spreadsheets.records import ReadResult, ReadRow, RecognitionEvent, RowProblem, Severity
 from rules.catalogue import Catalogue
@@ -75,9 +76,9 @@ class Candidate:
 class RowFate:
     """A row, what becomes of it and why."""
 
-    row: ReadRow
+    _row: ReadRow | None
     fate: Fate = Fate.UNCHANGED
-    problems: list[RowProblem] = field(default_factory=list[RowProblem])
+    problems: tuple[RowProblem, ...] = ()
     enterprise_id: int | None = None
     candidates: tuple[Candidate, ...] = ()
     #: No enterprise was found by itself; it takes a code, or a person's word.
@@ -86,6 +87,31 @@ class RowFate:
     has_written: bool = False
     #: It registers an enterprise that neither the registry nor another row of the file speaks of.
     is_alone: bool = False
+    #: Its place among the rows of the file.
+    at: int = 0
+    #: What the row lies in while nobody works on it.
+    _rows: KeptRows | None = None
+
+    @property
+    def row(self) -> ReadRow:
+        """The row; made anew each time it is asked for after `let_go`."""
+        if self._row is not None:
+            return self._row
+        assert self._rows is not None
+        return self._rows[self.at]
+
+    def let_go(self, rows: Sequence[ReadRow]) -> None:
+        """Nobody works on the row any more: hold it no longer, if it is laid down anyway."""
+        if isinstance(rows, KeptRows):
+            self._row, self._rows = None, rows
+
+    @property
+    def named(self) -> Named:
+        """Where the row stands and whom it names."""
+        if self._rows is not None:
+            return self._rows.named(self.at)
+        row = self.row
+        return Named(row.sheet, row.row, row.enterprise.name, row.enterprise.credit_code)
 
     @property
     def place(self) -> str:
@@ -111,12 +137,12 @@ class RowFate:
 
     def refuse(self, reason: str, remedy: str, column: str = "") -> None:
         """Keep the row out."""
-        self.problems.append(problem_of(self.row, reason, remedy, column))
+        self.problems += (problem_of(self.row, reason, remedy, column),)
         self.fate = Fate.REFUSED
 
     def warn(self, reason: str, remedy: str = "") -> None:
         """Say something of the row that does not keep it out."""
-        self.problems.append(replace(problem_of(self.row, reason, remedy), severity=Severity.WARNING))
+        self.problems += (replace(problem_of(self.row, reason, remedy), severity=Severity.WARNING),)
 
 
 def problem_of(row: ReadRow, reason: str, remedy: str, column: str = "") -> RowProblem:
@@ -170,7 +196,7 @@ class Report:
     @property
     def bad_rows(self) -> list[ReadRow]:
         """The rows to hand back, with every problem attached."""
-        return [replace(one.row, problems=tuple(one.problems)) for one in self.refused]
+        return [replace(one.row, problems=one.problems) for one in self.refused]
 
     @property
     def problem_kinds(self) -> list[ProblemKind]:
@@ -207,10 +233,7 @@ class Report:
 
 def row_as_json(one: RowFate) -> dict[str, Any]:
     """A row's fate and problems as data."""
-    who = one.row.enterprise
-    shown: dict[str, Any] = {
-        "sheet": one.row.sheet, "row": one.row.row, "name": who.name, "credit_code": who.credit_code, "fate": one.fate.value,
-    }  # fmt: skip
+    shown: dict[str, Any] = {**one.named._asdict(), "fate": one.fate.value}
     if one.problems:
         shown["problems"] = [
             {"column": p.column, "title": p.title, "value": p.value[:80], "reason": p.reason, "remedy": p.remedy,

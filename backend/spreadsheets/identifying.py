@@ -14,6 +14,7 @@ from backend.enterprises import service as enterprises
 from backend.enterprises.regions import Regions
 from backend.spreadsheets.alone import mark_alone
 from backend.spreadsheets.fates import NEW_ENTERPRISE, Fate, Importer, RowFate
+from backend.spreadsheets.grouping import Links
 from backend.spreadsheets.journal import note_before
 from backend.spreadsheets.matching import (
     Bearer,
@@ -34,12 +35,26 @@ _TELLING_LAYOUTS = frozenset({"ledger", "enterprises", "figures"})
 _PORTION = 5_000
 
 
-async def identify(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> set[int]:
-    """Set `enterprise_id` of each row, or refuse it. Returns the enterprises that something was written of."""
+async def identify(
+    session: AsyncSession, fates: Sequence[RowFate], importer: Importer, links: Links | None = None
+) -> set[int]:
+    """Set `enterprise_id` of each row, or refuse it. Returns the enterprises that something was written of.
+
+    Args:
+        session: the running transaction.
+        fates: all rows of a file, or a portion of them that no other row has to do with.
+        importer: who imports.
+        links: hears which enterprises are named, where it is a portion.
+    """
     rows = [one.row for one in fates]
-    known = await known_enterprises(session, rows, importer.region_code, importer.choices.values())
+    chosen = (
+        {importer.choices[one.place] for one in fates if one.place in importer.choices} if importer.choices else set()
+    )
+    known = await known_enterprises(session, rows, importer.region_code, chosen)
+    if links is not None:
+        links.hear((one.at, known.named_by(one.row) | _chosen(one, importer)) for one in fates)
     if importer.import_id is not None:
-        await note_before(session, known.ids | set(importer.choices.values()))
+        await note_before(session, known.ids | chosen)
     fresh = [one for one in fates if _settle_by_code(one, known, importer)]
     mark_alone(fresh, rows, known, importer)
     alone = [one for one in fresh if one.is_alone]
@@ -57,13 +72,12 @@ async def identify(session: AsyncSession, fates: Sequence[RowFate], importer: Im
     settled = [one for one in settled if one.fate is not Fate.REFUSED]
     touched |= await learn_names(session, settled, known, importer)
     waiting = [one for one in fates if one.enterprise_id is None and not one.is_alone and one.fate is not Fate.REFUSED]
-    touched |= await _settle_by_name(session, waiting, known, importer)
-    doubtful = [one for one in fates if one.is_doubtful]
-    if doubtful and importer.is_trial:
-        # Whoever is new may be called like those that nobody knows.
-        await _register(session, alone, known, importer)
-    await _suggest(session, doubtful)
-    return touched
+    return touched | await _settle_by_name(session, waiting, known, importer)
+
+
+def _chosen(one: RowFate, importer: Importer) -> set[int]:
+    chosen = importer.choices.get(one.place) if importer.choices else None
+    return {chosen} if chosen else set()
 
 
 # By code ---------------------------------------------------------------------------------------------
@@ -264,12 +278,23 @@ def _refuse_unmatched(one: RowFate, known: KnownEnterprises, importer: Importer)
         one.refuse("没有统一社会信用代码，库内也没有叫这个名称的企业", "请补上统一社会信用代码，或先登记这家企业")
 
 
+async def suggest(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> None:
+    """Show a person, of all rows of a file, which names are like the one that nobody bears."""
+    doubtful = [one for one in fates if one.is_doubtful]
+    if doubtful and importer.is_trial:
+        # Whoever is new may be called like those that nobody knows.
+        alone = [one for one in fates if one.is_alone]
+        for start in range(0, len(alone), _PORTION):
+            await _register(session, alone[start : start + _PORTION], KnownEnterprises(), importer)
+    await _suggest(session, doubtful)
+
+
 async def _suggest(session: AsyncSession, fates: Sequence[RowFate]) -> None:
-    """Show a person which names are like the one that nobody bears."""
     wanted = [one for one in fates if not one.candidates and one.row.enterprise.name]
     alike = await suggestions(session, [one.row.enterprise.name for one in wanted])
     for one in wanted:
         one.candidates = alike.get(one.row.enterprise.name, ())
         if one.candidates:
             listed = "、".join(f"{each.name}（{each.credit_code or '无代码'}）" for each in one.candidates)
-            one.problems[-1] = replace(one.problems[-1], remedy=f"相近的有：{listed}。请核对后补上统一社会信用代码")
+            last = replace(one.problems[-1], remedy=f"相近的有：{listed}。请核对后补上统一社会信用代码")
+            one.problems = (*one.problems[:-1], last)

@@ -41,12 +41,21 @@ IDENTITY = (
 )
 
 
-async def note_before(session: AsyncSession, enterprise_ids: Iterable[int]) -> None:
-    """Take down who the enterprises are that a file may speak of, before anything is written."""
+async def begin_noting(session: AsyncSession) -> None:
+    """Let `note_before` take down anew what is before an import writes anything."""
     await session.execute(text("DROP TABLE IF EXISTS pg_temp.import_before"))
-    await session.execute(text("CREATE TEMPORARY TABLE import_before (id bigint, identity jsonb) ON COMMIT DROP"))
     await session.execute(
-        text(f"INSERT INTO import_before SELECT e.id, {IDENTITY} FROM enterprise e WHERE e.id = ANY(:ids)"),
+        text("CREATE TEMPORARY TABLE import_before (id bigint PRIMARY KEY, identity jsonb) ON COMMIT DROP")
+    )
+
+
+async def note_before(session: AsyncSession, enterprise_ids: Iterable[int]) -> None:
+    """Take down who the enterprises are that some rows may speak of, before anything is written for these."""
+    await session.execute(
+        text(
+            f"INSERT INTO import_before SELECT e.id, {IDENTITY} FROM enterprise e WHERE e.id = ANY(:ids)"
+            " ON CONFLICT DO NOTHING"
+        ),
         {"ids": sorted(set(enterprise_ids))},
     )
 

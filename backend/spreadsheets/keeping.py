@@ -13,12 +13,13 @@ from backend.spreadsheets.doubts import doubt_of
 from backend.spreadsheets.fates import Importer, Report, RowFate, kinds_of, row_as_json
 from backend.spreadsheets.queries import ALIVE
 from backend.spreadsheets.records import ReadResult, ReadRow, RowProblem, Severity
-from backend.spreadsheets.undoing import NotUndoable
 
 #: Kinds of problems that a page offers to look at; a file with more of them is better mended as a whole.
 _MOST_KINDS = 30
 #: Rows left out of which the report tells; the number of all of them stands in its counts.
 _MOST_SKIPPED = 500
+#: Bytes of a file that are sent to the database at once.
+_PIECE = 1 << 20
 _ROW_COLUMNS = (
     "import_id", "position", "sheet", "row", "name", "credit_code", "fate", "problems", "problem_kinds",
     "doubt",
@@ -32,6 +33,15 @@ class ImportDone(Exception):
 
     def __init__(self) -> None:
         super().__init__("这份文件已经导入过了，或正在处理，没有再次写入。请刷新页面查看。")
+
+
+class NotUndoable(Exception):
+    """The import was not carried out, or has been undone already."""
+
+    status_code = 409
+
+    def __init__(self) -> None:
+        super().__init__("这次导入没有写入数据，或已经撤销过，没有可以撤销的内容。请刷新页面查看。")
 
 
 async def begin_run(
@@ -57,11 +67,32 @@ async def begin_run(
         },
     )  # fmt: skip
     import_id = found.scalar_one()
-    await session.execute(
-        text("INSERT INTO import_file (import_id, content) VALUES (:id, :content)"),
-        {"id": import_id, "content": content},
-    )
+    await _keep_content(session, import_id, content)
     return import_id
+
+
+async def _keep_content(session: AsyncSession, import_id: int, content: bytes) -> None:
+    """Keep a file. A large one goes by pieces: as one value it would be held three times over on its way."""
+    if len(content) <= _PIECE:
+        await session.execute(
+            text("INSERT INTO import_file (import_id, content) VALUES (:id, :content)"),
+            {"id": import_id, "content": content},
+        )
+        return
+    await session.execute(text("CREATE TEMPORARY TABLE incoming_file (place integer, piece bytea) ON COMMIT DROP"))
+    for start in range(0, len(content), _PIECE):
+        await session.execute(
+            text("INSERT INTO incoming_file VALUES (:start, :piece)"),
+            {"start": start, "piece": content[start : start + _PIECE]},
+        )
+    await session.execute(
+        text(
+            "INSERT INTO import_file (import_id, content)"
+            " SELECT :id, string_agg(piece, CAST('' AS bytea) ORDER BY place) FROM incoming_file"
+        ),
+        {"id": import_id},
+    )
+    await session.execute(text("DROP TABLE incoming_file"))
 
 
 async def claim(session: AsyncSession, import_id: int, status: str, options: Mapping[str, Any] | None = None) -> None:
@@ -196,9 +227,10 @@ async def keep_rows_again(session: AsyncSession, import_id: int, report: Report)
 
 
 def _again(import_id: int, one: RowFate) -> dict[str, Any]:
-    problems = json.dumps(row_as_json(one)["problems"], ensure_ascii=False) if one.problems else None
+    shown = row_as_json(one)
+    problems = json.dumps(shown["problems"], ensure_ascii=False) if one.problems else None
     return {
-        "id": import_id, "sheet": one.row.sheet, "row": one.row.row, "fate": one.fate.value, "problems": problems,
+        "id": import_id, "sheet": shown["sheet"], "row": shown["row"], "fate": one.fate.value, "problems": problems,
     }  # fmt: skip
 
 
@@ -236,15 +268,15 @@ def _rows(
         problems = json.dumps(shown["problems"], ensure_ascii=False) if one.problems else None
         kinds = sorted(place_of[kind] for kind in kinds_of(one) if kind in place_of) if one.problems else []
         doubt = json.dumps(doubt_of(one), ensure_ascii=False) if one.is_doubtful else None
-        doubt = doubt or (doubts.get((one.row.sheet, one.row.row)) if doubts else None)
+        doubt = doubt or (doubts.get((shown["sheet"], shown["row"])) if doubts else None)
         yield (
-            import_id, position, one.row.sheet, one.row.row, shown["name"], shown["credit_code"], shown["fate"], problems, kinds, doubt,
+            import_id, position, shown["sheet"], shown["row"], shown["name"], shown["credit_code"], shown["fate"], problems, kinds, doubt,
         )  # fmt: skip
 
 
 def with_problems(result: ReadResult, report: Report) -> list[ReadRow]:
     """The rows of a file, with their cells, that a report on it keeps out, with every problem attached."""
-    refused = {(one.row.sheet, one.row.row): tuple(one.problems) for one in report.refused}
+    refused = {(one.named.sheet, one.named.row): one.problems for one in report.refused}
     return [
         replace(row, problems=refused[row.sheet, row.row]) for row in result.rows if (row.sheet, row.row) in refused
     ]

@@ -92,6 +92,15 @@ class KnownEnterprises:
         """Who bears or bore a name."""
         return self.by_name.get(match_key(name), ())
 
+    def named_by(self, row: ReadRow) -> set[int]:
+        """The enterprises that a row names by anything that it goes by."""
+        who = row.enterprise
+        found = {one.id for name in names_in(row) for one in self.bearers(name)}
+        found |= {self.by_number[one.value].id for one in who.other_numbers if one.value in self.by_number}
+        if who.credit_code and (held := self.by_code.get(who.credit_code)):
+            found.add(held.id)
+        return found
+
     def keys_of(self, enterprise_id: int, names: Iterable[str]) -> set[str]:
         """Which of some names an enterprise bears or bore, as keys."""
         return {match_key(name) for name in names if any(one.id == enterprise_id for one in self.bearers(name))}

@@ -1,16 +1,14 @@
-"""The rows of a large sheet in little room: some hundred at a time are laid out, the others stay packed."""
+"""The rows of a large sheet in little room: some hundred at a time are laid out, the others lie packed elsewhere (`scratch`)."""
 
 import marshal
-import zlib
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any, Final, overload
 
 from backend.spreadsheets.cell_types import Cell, LostValue, PercentCell
+from backend.spreadsheets.scratch import Scratch
 
 _ROWS_A_BLOCK: Final = 256
-#: The rows are read several times: little time matters more than little room.
-_COMPRESSION: Final = 1
 #: Without references to what was said before, which take long to be looked up.
 _FORM: Final = 2
 _PLAIN: Final = frozenset({str, float, bool, int})
@@ -24,7 +22,9 @@ class PackedRows(Sequence[list[Cell]]):
         #: Excel's number of the row that was added last, also where it holds nothing.
         self.last = 0
         self._height = 0
-        self._blocks: list[bytes] = []
+        self._scratch = Scratch()
+        #: Where each block begins there, and how long it is.
+        self._blocks: list[tuple[int, int]] = []
         self._open: list[Any] = []
         self._laid_out: tuple[int, list[list[Cell]]] = (-1, [])
 
@@ -43,11 +43,6 @@ class PackedRows(Sequence[list[Cell]]):
         if self._open:
             self._close()
 
-    def let_go(self, index: int) -> None:
-        """A row, and all before it, will not be asked for again."""
-        if (index + 1) % _ROWS_A_BLOCK == 0:
-            self._blocks[index // _ROWS_A_BLOCK] = b""
-
     def _append(self, cells: list[Cell]) -> None:
         self._height += 1
         self._open.append(cells if _PLAIN.issuperset(map(type, cells)) else _apart(cells))
@@ -55,15 +50,13 @@ class PackedRows(Sequence[list[Cell]]):
             self._close()
 
     def _close(self) -> None:
-        self._blocks.append(zlib.compress(marshal.dumps(self._open, _FORM), _COMPRESSION))
+        packed = marshal.dumps(self._open, _FORM)
+        self._blocks.append((self._scratch.append(packed), len(packed)))
         self._open = []
 
     def _block(self, number: int) -> list[list[Cell]]:
-        packed = self._blocks[number]
-        if not packed:
-            return [[] for _ in range(_ROWS_A_BLOCK)]
         # Only what was packed here is unpacked: nobody else can put anything in between.
-        rows: list[Any] = marshal.loads(zlib.decompress(packed))  # noqa: S302
+        rows: list[Any] = marshal.loads(self._scratch.read(*self._blocks[number]))  # noqa: S302
         for place, row in enumerate(rows):
             if type(row) is tuple:
                 rows[place] = row = _together(*row)

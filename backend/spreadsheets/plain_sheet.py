@@ -10,7 +10,7 @@ day, a date since 1904 …) makes `plain_sheets` answer None, and the usual read
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
@@ -130,7 +130,7 @@ class _Reading:
 
     sheet: PlainSheet
     styles: list[Style]
-    texts: list[str]
+    texts: Sequence[str]
     most_cells: int
     _columns: dict[bytes, int] = field(default_factory=dict[bytes, int])
 

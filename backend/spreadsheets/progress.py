@@ -1,6 +1,6 @@
 """How far an import is, said from wherever it is worked on, and heard by whoever shows it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -53,3 +53,18 @@ class Progress:
         self.stage, self.done, self.total = stage, done, total
         if self.is_stop_asked:
             raise Stopped
+
+
+@dataclass
+class PartProgress(Progress):
+    """Of a part of a large import: whatever it is busy with, the import as a whole is where this part began."""
+
+    whole: Progress = field(default_factory=Progress)
+
+    def tell(self, stage: Stage, done: int = 0, total: int = 0) -> None:
+        """Say that the part is still being worked on.
+
+        Raises:
+            Stopped: somebody asked for that.
+        """
+        self.whole.tell(self.stage, self.done, self.total)

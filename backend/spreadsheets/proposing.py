@@ -14,11 +14,10 @@ from backend.clock import today
 from backend.database.scope import Scope
 from backend.settings import Settings
 from backend.spreadsheets.fates import Importer
-from backend.spreadsheets.keeping import claim_undoing
+from backend.spreadsheets.keeping import NotUndoable, claim_undoing
 from backend.spreadsheets.queries import import_run, size_of
 from backend.spreadsheets.reading import ReadOptions
 from backend.spreadsheets.running import Run, undo
-from backend.spreadsheets.undoing import NotUndoable
 from rules.library import library
 
 UNDO: Final = "import.undo"

@@ -1,7 +1,7 @@
 """Reading imports: what was handed in, and what became of its rows, a page at a time."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -28,6 +28,8 @@ _SUMMARY = (
     f" status = 'writing' AS was_writing, status = 'undoing' AND NOT {ALIVE} AS was_undoing"
 )
 ROWS_A_PAGE = 100
+#: Bytes of a file that are had from the database at once.
+_PIECE = 1 << 20
 
 
 async def recent_imports(session: AsyncSession, limit: int = 50) -> list[Mapping[str, Any]]:
@@ -49,6 +51,17 @@ async def content_of(session: AsyncSession, import_id: int) -> bytes:
     """The file as it was handed in."""
     found = await session.execute(text("SELECT content FROM import_file WHERE import_id = :id"), {"id": import_id})
     return found.scalar_one()
+
+
+async def copy_content(session: AsyncSession, import_id: int, into: IO[bytes]) -> None:
+    """Write the file as it was handed in somewhere, piece by piece: a large one is never held as a whole."""
+    size = await size_of(session, import_id)
+    for start in range(0, size, _PIECE):
+        found = await session.execute(
+            text("SELECT substring(content FROM :start FOR :length) FROM import_file WHERE import_id = :id"),
+            {"id": import_id, "start": start + 1, "length": _PIECE},
+        )
+        into.write(found.scalar_one())
 
 
 async def size_of(session: AsyncSession, import_id: int) -> int:

@@ -1,16 +1,19 @@
 """Read a file: open it, find its tables, choose a layout for each, read the rows, compare them with each other."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
+from typing import Final
 
 from backend.enterprises.names import match_key
 from backend.spreadsheets.cells import MoneyUnit
 from backend.spreadsheets.column_choices import with_choices
 from backend.spreadsheets.columns import Column, Field, Vocabulary, vocabulary_of
 from backend.spreadsheets.context import Context, read_context
+from backend.spreadsheets.grouping import Words
 from backend.spreadsheets.header import Table, find_tables, why_not_read
+from backend.spreadsheets.kept_rows import KeptRows
 from backend.spreadsheets.layouts import LAYOUT_IDS, Layout, layouts_of
 from backend.spreadsheets.progress import Progress
 from backend.spreadsheets.records import (
@@ -31,11 +34,15 @@ from backend.spreadsheets.row_reader import TableReader, with_overrides
 from backend.spreadsheets.workbook import (
     DEFAULT_LIMIT_MEGABYTES,
     Sheet,
+    Source,
     Workbook,
     WorkbookError,
     open_workbook,
 )
 from rules.catalogue import Catalogue
+
+#: More rows than this are not all held in memory, where nobody asks for their cells.
+HELD: Final = 5_000
 
 
 class NoTableFound(WorkbookError):
@@ -77,15 +84,29 @@ class ReadOptions:
 
 @dataclass
 class _Reading:
-    rows: list[ReadRow] = field(default_factory=list[ReadRow])
+    keeps_cells: bool = True
+    rows: list[ReadRow] | KeptRows = field(default_factory=list[ReadRow])
+    words: Words = field(default_factory=Words)
     skipped_rows: list[SkippedRow] = field(default_factory=list[SkippedRow])
     skipped_sheets: list[SkippedSheet] = field(default_factory=list[SkippedSheet])
     tables: list[TableRead] = field(default_factory=list[TableRead])
     notes: list[TableNote] = field(default_factory=list[TableNote])
 
+    def add(self, row: ReadRow) -> None:
+        """Take a row; when there are many, they are laid down."""
+        if isinstance(self.rows, KeptRows):
+            self.words.add(len(self.rows), row)
+            self.rows.add(row)
+            return
+        self.rows.append(row)
+        if len(self.rows) > HELD and not self.keeps_cells:
+            held, self.rows = self.rows, KeptRows()
+            for one in held:
+                self.add(one)
+
 
 def read_file(
-    source: Path | bytes, catalogue: Catalogue, options: ReadOptions | None = None, file_name: str = ""
+    source: Source, catalogue: Catalogue, options: ReadOptions | None = None, file_name: str = ""
 ) -> ReadResult:
     """Read a workbook or CSV file.
 
@@ -107,18 +128,18 @@ def read_workbook(workbook: Workbook, catalogue: Catalogue, options: ReadOptions
         raise UnknownLayout(f"没有“{options.layout}”这种版式，可用的有：{'、'.join(LAYOUT_IDS)}。")
     vocabulary = with_choices(vocabulary_of(catalogue), options.columns, catalogue)
     layouts = layouts_of(vocabulary)
-    reading = _Reading(notes=[TableNote("", "", note) for note in workbook.notes])
+    reading = _Reading(options.keeps_cells, notes=[TableNote("", "", note) for note in workbook.notes])
     for sheet in workbook.sheets:
         if reason := _why_left_out(sheet, options):
             reading.skipped_sheets.append(SkippedSheet(sheet.name, reason))
             continue
         _read_sheet(reading, workbook, sheet, vocabulary, layouts, options)
     _refuse_nothing(workbook, reading)
-    rows, duplicates = _compared(reading.rows)
+    rows, duplicates = _compared_together(reading) if isinstance(reading.rows, KeptRows) else _compared(reading.rows)
     return ReadResult(
         file_name=workbook.file_name,
         layout=_most_common([table.layout for table in reading.tables]),
-        rows=tuple(rows),
+        rows=rows,
         skipped_rows=(*reading.skipped_rows, *duplicates),
         skipped_sheets=tuple(reading.skipped_sheets),
         tables=tuple(reading.tables),
@@ -155,10 +176,9 @@ def _read_sheet(
             )
             continue
         reader = TableReader(table, context, progress=options.progress, keeps_cells=options.keeps_cells)
-        rows = layout.read(reader)
-        for position, row in enumerate(rows):
-            rows[position] = replace(row, layout=layout.id)
-        reading.rows += rows
+        reader.layout = layout.id
+        for row in layout.read(reader):
+            reading.add(row)
         reading.skipped_rows += table.skipped
         reading.notes += [*reader.notes, *_notes_on(table, layout)]
         reading.tables.append(_described(table, layout, context))
@@ -239,23 +259,48 @@ def _most_common(names: Sequence[str]) -> str:
 # Rows compared with each other -----------------------------------------------------------------------
 
 
-def _compared(rows: Sequence[ReadRow]) -> tuple[list[ReadRow], list[SkippedRow]]:
+def _compared(rows: Iterable[ReadRow]) -> tuple[tuple[ReadRow, ...], list[SkippedRow]]:
     """Leave out a row that says again what another says, and name rows that contradict each other."""
-    kept: list[ReadRow] = []
-    duplicates: list[SkippedRow] = []
     earlier = _Earlier()
-    for row in rows:
-        first = _first_alike(row, earlier)
-        if first is None or not row.is_good:
-            kept.append(row)
-        elif difference := _difference(first, row):
-            kept.append(_with_problem(row, first, difference))
-        elif first.sheet != row.sheet and _regions_differ(first, row):
-            kept.append(_with_region_warning(row, first))
-        else:
-            text = f"{row.enterprise.name}：与{_place(first, row)}相同"
-            duplicates.append(SkippedRow(row.sheet, row.row, SkipReason.DUPLICATE, text))
-    return kept, duplicates
+    kept = [_beside(row, earlier) for row in rows]
+    return (
+        tuple(one for one in kept if isinstance(one, ReadRow)),
+        [one for one in kept if isinstance(one, SkippedRow)],
+    )
+
+
+def _compared_together(reading: _Reading) -> tuple[KeptRows, list[SkippedRow]]:
+    """The same of many rows: only those are looked at that another row of the file could speak of, too."""
+    rows, groups = reading.rows, reading.words.together()
+    assert isinstance(rows, KeptRows)
+    left: dict[int, SkippedRow] = {}
+    for group in groups:
+        earlier = _Earlier()
+        for place in group:
+            row = rows[place]
+            kept = _beside(row, earlier)
+            if isinstance(kept, SkippedRow):
+                left[place] = kept
+            elif kept is not row:
+                rows.put(place, kept)
+    out = sorted(left)
+    rows.leave_out(out)
+    moved = ([place - bisect_left(out, place) for place in group if place not in left] for group in groups)
+    rows.together = [group for group in moved if len(group) > 1]
+    return rows, [left[place] for place in out]
+
+
+def _beside(row: ReadRow, earlier: "_Earlier") -> ReadRow | SkippedRow:
+    """What a row is beside those before it."""
+    first = _first_alike(row, earlier)
+    if first is None or not row.is_good:
+        return row
+    if difference := _difference(first, row):
+        return _with_problem(row, first, difference)
+    if first.sheet != row.sheet and _regions_differ(first, row):
+        return _with_region_warning(row, first)
+    text = f"{row.enterprise.name}：与{_place(first, row)}相同"
+    return SkippedRow(row.sheet, row.row, SkipReason.DUPLICATE, text)
 
 
 @dataclass

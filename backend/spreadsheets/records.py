@@ -4,8 +4,9 @@ Nothing here knows the database: a record says what the row says, in the units o
 it to an enterprise is the import's business.
 """
 
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -195,6 +196,14 @@ class ReadRow:
         return not any(problem.severity is Severity.ERROR for problem in self.problems)
 
 
+class LaidDown(Sequence[ReadRow]):
+    """Rows that are not held in memory, but made when they are asked for."""
+
+    @abstractmethod
+    def troubled(self) -> Iterator[ReadRow]:
+        """Those with problems, without making the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class SkippedRow:
     """A row that is no record."""
@@ -237,7 +246,8 @@ class ReadResult:
 
     file_name: str
     layout: str
-    rows: tuple[ReadRow, ...]
+    #: Those of a large file are `LaidDown`.
+    rows: Sequence[ReadRow]
     skipped_rows: tuple[SkippedRow, ...] = ()
     skipped_sheets: tuple[SkippedSheet, ...] = ()
     tables: tuple[TableRead, ...] = ()
@@ -251,7 +261,7 @@ class ReadResult:
     @property
     def bad_rows(self) -> tuple[ReadRow, ...]:
         """Rows with an error."""
-        return tuple(row for row in self.rows if not row.is_good)
+        return tuple(row for row in self._troubled if not row.is_good)
 
     @property
     def missing(self) -> frozenset[str]:
@@ -268,18 +278,25 @@ class ReadResult:
     @property
     def problems(self) -> Iterator[RowProblem]:
         """Everything wrong, in the order of the file."""
-        return (problem for row in self.rows for problem in row.problems)
+        return (problem for row in self._troubled for problem in row.problems)
+
+    @property
+    def _troubled(self) -> Iterable[ReadRow]:
+        return self.rows.troubled() if isinstance(self.rows, LaidDown) else self.rows
 
     @property
     def counts(self) -> dict[str, int]:
         """Numbers for the head of the report."""
         skipped = Counter(row.reason.value for row in self.skipped_rows)
-        bad = len(self.bad_rows)
+        bad = warnings = 0
+        for row in self._troubled:
+            bad += not row.is_good
+            warnings += sum(problem.severity is Severity.WARNING for problem in row.problems)
         return {
             "rows": len(self.rows),
             "good": len(self.rows) - bad,
             "bad": bad,
-            "warnings": sum(problem.severity is Severity.WARNING for problem in self.problems),
+            "warnings": warnings,
             "skipped": sum(skipped.values()),
             **{f"skipped_{reason}": number for reason, number in sorted(skipped.items())},
         }

@@ -4,7 +4,7 @@ All layouts read their rows through here, so that a date, a code or an amount me
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -125,6 +125,8 @@ class TableReader:
     progress: Progress = field(default_factory=Progress)
     #: Whether good rows keep their cells; they do not where only the records are wanted of a very large file.
     keeps_cells: bool = True
+    #: The layout by which the rows are read.
+    layout: str = ""
 
     def __post_init__(self) -> None:
         self.fractions = {column.index for column in self.table.figures if self._holds_fractions(column)}
@@ -137,21 +139,19 @@ class TableReader:
         """Remember something about a column, or the table."""
         self.notes.append(TableNote(self.table.sheet.name, column.letter if column else "", text))
 
-    def rows_read(self, read: Callable[["RowReader"], ReadRow]) -> list[ReadRow]:
+    def rows_read(self, read: Callable[["RowReader"], ReadRow]) -> Iterator[ReadRow]:
         """Read every record with a layout's function."""
         sections: dict[str, Context] = {"": self.context}
-        result: list[ReadRow] = []
-        for row in self.table.rows():
-            if len(result) % _TOLD_EVERY == 0:
+        for number, row in enumerate(self.table.rows()):
+            if number % _TOLD_EVERY == 0:
                 self.progress.tell(Stage.READING, row.number, self.table.end)
             if row.section not in sections:
                 sections[row.section] = in_section(self.context, row.section)
             reader = RowReader(self, row, sections[row.section])
-            result.append(reader.damaged() or read(reader))
+            yield reader.damaged() or read(reader)
             if not self.keeps_cells:
                 # The sheet is read once; what was read of it need not be held beside what was made of it.
                 self.table.sheet.let_go(row.number - 1)
-        return result
 
     # What is decided for a column once ---------------------------------------------------------------
 
@@ -308,6 +308,7 @@ class RowReader:
             cells=self.row.cells if self.reader.keeps_cells else (),
             problems=tuple(self.problems),
             is_hidden=self.row.is_hidden,
+            layout=self.reader.layout,
         )
 
     # Who it is ---------------------------------------------------------------------------------------

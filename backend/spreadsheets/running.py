@@ -18,6 +18,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from tempfile import TemporaryFile
 from threading import Thread
 from time import monotonic
 from typing import Any, Final
@@ -31,18 +32,16 @@ from backend.database.engine import make_engine
 from backend.database.errors import StorageError
 from backend.database.scope import Scope
 from backend.database.session import because, reached, unit_of_work
-from backend.eligibility.service import evaluate_touched
 from backend.settings import Settings
 from backend.spreadsheets.deciding import keep_decided, note_carried_out
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.keeping import keep_checked, keep_outcome
 from backend.spreadsheets.progress import Progress, Stage, Stopped
-from backend.spreadsheets.queries import CARRIED_OUT, LOCK_CLASS, content_of
+from backend.spreadsheets.queries import CARRIED_OUT, LOCK_CLASS, copy_content
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.records import ReadResult
 from backend.spreadsheets.service import ImportRefused, dry_run, run_import
 from backend.spreadsheets.staging import forget_reading, keep_reading, kept_reading
-from backend.spreadsheets.undoing import Undoer, note_undone, take_back
 from backend.spreadsheets.workbook import WorkbookError
 
 log: Final = structlog.stdlib.get_logger(__name__)
@@ -303,11 +302,12 @@ def _options(run: Run, progress: Progress) -> ReadOptions:
 
 
 async def _read(engine: AsyncEngine, run: Run, progress: Progress) -> ReadResult:
-    async with reached(unit_of_work(engine, run.scope)) as session:
-        content = await content_of(session, run.import_id)
-    options = _options(run, progress)
-    # In yet another thread, so that the wish to stop is heard meanwhile.
-    return await asyncio.to_thread(read_file, content, run.importer.catalogue, options, run.file_name)
+    with TemporaryFile() as file:
+        async with reached(unit_of_work(engine, run.scope)) as session:
+            await copy_content(session, run.import_id, file)
+        options = _options(run, progress)
+        # In yet another thread, so that the wish to stop is heard meanwhile.
+        return await asyncio.to_thread(read_file, file, run.importer.catalogue, options, run.file_name)
 
 
 async def _read_before(engine: AsyncEngine, run: Run, progress: Progress) -> ReadResult:
@@ -345,6 +345,9 @@ async def _write(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
 
 async def evaluate_portions(session: AsyncSession, touched: Sequence[int], importer: Importer) -> None:
     """Evaluate whom an import wrote of, some thousands at a time: all at once would need room for all their figures."""
+    # Not before it is needed: who only reads and checks a file does without what this takes of memory.
+    from backend.eligibility.service import evaluate_touched
+
     for start in range(0, len(touched), _PORTION):
         importer.progress.tell(Stage.EVALUATING, start, len(touched))
         await evaluate_touched(session, touched[start : start + _PORTION], importer.library, importer.today)
@@ -365,6 +368,8 @@ async def _write_decided(engine: AsyncEngine, run: Run, reporter: _Reporter) -> 
 
 
 async def _undo(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
+    from backend.spreadsheets.undoing import Undoer, note_undone, take_back
+
     by = Undoer(run.importer.library, run.importer.today, run.importer.person_id, reporter.progress)
     async with reached(unit_of_work(engine, run.scope)) as session:
         await because(session, "撤销导入")

@@ -17,11 +17,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.filings.service import FilingDraft, file_each, project
 from backend.spreadsheets.checks import as_filed, first_look
 from backend.spreadsheets.fates import Fate, Importer, Report, RowFate
-from backend.spreadsheets.identifying import identify
-from backend.spreadsheets.journal import note_touched
+from backend.spreadsheets.grouping import Links, joined_with, portions
+from backend.spreadsheets.identifying import identify, suggest
+from backend.spreadsheets.journal import begin_noting, note_touched
+from backend.spreadsheets.kept_rows import KeptRows
 from backend.spreadsheets.packed import PackedFigures
-from backend.spreadsheets.progress import Stage
-from backend.spreadsheets.records import Figure, ReadResult
+from backend.spreadsheets.progress import PartProgress, Stage
+from backend.spreadsheets.records import Figure, ReadResult, ReadRow
 from backend.spreadsheets.titles import take_titles
 
 __all__ = ["Fate", "ImportRefused", "Importer", "Report", "digest", "dry_run", "run_import"]
@@ -91,41 +93,75 @@ async def _revive(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:
 async def _import_good_rows(session: AsyncSession, result: ReadResult, importer: Importer) -> Report:
     """Import what can be; a row that turns out wrong only after something was written for it takes that back."""
     wrong: dict[str, RowFate] = {}
+    links = Links()
     while True:
         savepoint = await session.begin_nested()
-        report = await _import_rows(session, result, importer, wrong)
+        linked = len(links.pairs)
+        report = await _import_rows(session, result, importer, wrong, links)
         spoilt = {one.place: one for one in report.refused if one.has_written and one.place not in wrong}
-        if not spoilt:
+        if len(links.pairs) > linked:
+            # Rows have to do with each other of which that was not known: who is refused is seen when they are together.
+            links.begin_anew()
+        elif not spoilt:
             await savepoint.commit()
             return report
+        else:
+            wrong |= spoilt
+            links.begin_anew()
         await savepoint.rollback()
-        wrong |= spoilt
 
 
 async def _import_rows(
-    session: AsyncSession, result: ReadResult, importer: Importer, wrong: Mapping[str, RowFate]
+    session: AsyncSession, result: ReadResult, importer: Importer, wrong: Mapping[str, RowFate], links: Links
 ) -> Report:
-    fates = list(_looked_at(result, importer))
-    fates = [wrong.get(one.place, one) for one in fates]
+    if importer.import_id is not None:
+        await begin_noting(session)
+    rows, fates, touched = result.rows, list[RowFate](), set[int]()
+    if isinstance(rows, KeptRows):
+        stage = Stage.CHECKING if importer.is_trial else Stage.FILING
+        for places in portions(len(rows), joined_with(rows.together, links.pairs), _PORTION):
+            progress = PartProgress(stage, len(fates), len(rows), whole=importer.progress)
+            by = replace(importer, progress=progress)
+            some = list(_looked_at(rows, places, by, wrong))
+            touched |= await _import_portion(session, some, by, links)
+            for one in some:
+                one.let_go(rows)
+            fates += some
+        # Rows that hang together were taken together, wherever they stand.
+        fates.sort(key=lambda one: one.at)
+    else:
+        fates += _looked_at(rows, range(len(rows)), importer, wrong)
+        touched |= await _import_portion(session, fates, importer)
+    await suggest(session, fates, importer)
+    return Report(result, fates, sorted(touched))
+
+
+async def _import_portion(
+    session: AsyncSession, fates: Sequence[RowFate], importer: Importer, links: Links | None = None
+) -> set[int]:
+    """Import rows that no other row of the file has to do with. Returns the enterprises that were written of."""
     good = [one for one in fates if one.fate is not Fate.REFUSED]
     for one in good:
         if one.only_tells:
             one.fate = Fate.NOTED
     rest = [one for one in good if not one.only_tells]
     importer.progress.tell(Stage.MATCHING, 0, len(rest))
-    touched = await identify(session, rest, importer)
+    touched = await identify(session, rest, importer, links)
     identified = [one for one in rest if one.enterprise_id is not None and one.fate is not Fate.REFUSED]
     touched |= await _file(session, identified, importer)
     importer.progress.tell(Stage.TITLES, 0, len(identified))
-    touched |= await take_titles(session, identified, importer)
-    return Report(result, fates, sorted(touched))
+    return touched | await take_titles(session, identified, importer)
 
 
-def _looked_at(result: ReadResult, importer: Importer) -> Iterator[RowFate]:
-    for number, row in enumerate(result.rows):
+def _looked_at(
+    rows: Sequence[ReadRow], places: Sequence[int], importer: Importer, wrong: Mapping[str, RowFate]
+) -> Iterator[RowFate]:
+    for number, place in enumerate(places):
         if number % _TOLD_EVERY == 0:
-            importer.progress.tell(Stage.CHECKING, number, len(result.rows))
-        yield first_look(row, importer)
+            importer.progress.tell(Stage.CHECKING, number, len(places))
+        one = first_look(rows[place], importer)
+        one.at = place
+        yield wrong.get(one.place, one) if wrong else one
 
 
 async def _file(session: AsyncSession, fates: Sequence[RowFate], importer: Importer) -> set[int]:

@@ -14,6 +14,8 @@ from enum import Enum
 from typing import Final
 from xml.parsers import expat
 
+from backend.spreadsheets.kept_texts import KeptTexts
+
 CHUNK: Final = 1024 * 1024
 _DIGITS: Final = "0123456789"
 _ABSURD: Final = 10**12
@@ -234,10 +236,10 @@ def described_sheets(archive: zipfile.ZipFile) -> list[DescribedSheet]:
     ]
 
 
-def shared_texts(archive: zipfile.ZipFile) -> list[str]:
+def shared_texts(archive: zipfile.ZipFile) -> KeptTexts:
     """The texts that cells share, those in several scripts put together; how they are read aloud is left out."""
     parts = {part.lower(): part for part in archive.namelist()}
-    texts: list[str] = []
+    texts = KeptTexts()
     if "xl/sharedstrings.xml" in parts:
         _parse(archive, parts["xl/sharedstrings.xml"], _TextScanner(texts).parser)
     return texts
@@ -246,7 +248,7 @@ def shared_texts(archive: zipfile.ZipFile) -> list[str]:
 class _TextScanner:
     """Goes once through the shared texts."""
 
-    def __init__(self, texts: list[str]) -> None:
+    def __init__(self, texts: KeptTexts) -> None:
         self._texts, self._pieces = texts, list[str]()
         self._is_aloud = False
         self.parser = _parser()

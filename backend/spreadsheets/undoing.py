@@ -17,6 +17,7 @@ from backend.filings.service import project, withdraw_import
 from backend.filings.standing import stands
 from backend.recognitions.service import take_back_import
 from backend.spreadsheets.journal import IDENTITY, IDENTITY_COLUMNS, IDENTITY_TABLES
+from backend.spreadsheets.keeping import NotUndoable
 from backend.spreadsheets.progress import Progress, Stage
 from rules.library import Library
 
@@ -29,15 +30,6 @@ _FOLLOWING = (
 
 #: Enterprises that are gone back to, or whose projection is worked out, at once: what is held of them fits into memory.
 _PORTION = 5_000
-
-
-class NotUndoable(Exception):
-    """The import was not carried out, or has been undone already."""
-
-    status_code = 409
-
-    def __init__(self) -> None:
-        super().__init__("这次导入没有写入数据，或已经撤销过，没有可以撤销的内容。请刷新页面查看。")
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ import io
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import IO, Final, Literal
 
 from python_calamine import (
     CalamineError,
@@ -32,7 +33,6 @@ from python_calamine import (
 
 from backend.spreadsheets.cell_types import Cell, LostValue, PercentCell
 from backend.spreadsheets.legacy_excel import PasswordNeeded, Unreadable, read_xls
-from backend.spreadsheets.packed_rows import PackedRows
 from backend.spreadsheets.plain_sheet import TooMany, is_large, merged_regions, plain_sheets
 from backend.spreadsheets.sheet_xml import SheetFacts, UnreadableXml, sheet_facts
 
@@ -46,6 +46,7 @@ MOST_PARTS: Final = 10_000
 DEFAULT_LIMIT_MEGABYTES: Final = 50
 
 Kind = Literal["xlsx", "xls", "csv"]
+Source = Path | bytes | IO[bytes]
 
 
 _INVISIBLE: Final = "\u200b\ufeff"
@@ -109,9 +110,7 @@ class Sheet:
 
     def let_go(self, index: int) -> None:
         """A row, and all before it, was read and will not be asked for again."""
-        if isinstance(self.rows, PackedRows):
-            self.rows.let_go(index)
-        elif isinstance(self.rows, list):
+        if isinstance(self.rows, list):
             self.rows[index] = []
 
 
@@ -152,13 +151,11 @@ def column_index(letters: str) -> int:
     return index - 1
 
 
-def open_workbook(
-    source: Path | bytes, file_name: str = "", limit_megabytes: int = DEFAULT_LIMIT_MEGABYTES
-) -> Workbook:
+def open_workbook(source: Source, file_name: str = "", limit_megabytes: int = DEFAULT_LIMIT_MEGABYTES) -> Workbook:
     """Open a file.
 
     Args:
-        source: where it is, or its content.
+        source: where it is, its content, or something open that can be read from any place on.
         file_name: what the user calls it; taken from the path where not given.
         limit_megabytes: the largest file taken.
 
@@ -166,25 +163,37 @@ def open_workbook(
         WorkbookError: one of the family above.
     """
     name = file_name or (source.name if isinstance(source, Path) else "上传的文件")
-    content = _content(source, name, limit_megabytes)
+    with _opened(source) as stream:
+        _refuse_large(stream.seek(0, io.SEEK_END), name, limit_megabytes)
+        stream.seek(0)
+        if stream.read(2) == b"PK":
+            return _open_xlsx(stream, name)
+        stream.seek(0)
+        content = stream.read()
     if not content.strip(b"\x00 \t\r\n"):
         raise EmptyFile(f"“{name}”是空文件，没有任何内容。请确认文件已保存后重新上传。")
-    if content.startswith(b"PK"):
-        return _open_xlsx(content, name)
     if content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return _open_xls(content, name)
     _refuse_other_types(content, name)
     return _open_csv(content, name)
 
 
-def _content(source: Path | bytes, name: str, limit_megabytes: int) -> bytes:
-    size = source.stat().st_size if isinstance(source, Path) else len(source)
+def _opened(source: Source) -> AbstractContextManager[IO[bytes]]:
+    match source:
+        case Path():
+            return source.open("rb")
+        case bytes():
+            return io.BytesIO(source)
+        case _:
+            return nullcontext(source)
+
+
+def _refuse_large(size: int, name: str, limit_megabytes: int) -> None:
     if size > limit_megabytes * MEGABYTE:
         raise FileTooLarge(
             f"“{name}”有 {size / MEGABYTE:.1f} MB，超过上限 {limit_megabytes} MB。"
             "请删去图片和多余的工作表，或拆成几个文件分别上传。"
         )
-    return source.read_bytes() if isinstance(source, Path) else source
 
 
 # What is not a workbook ---------------------------------------------------------------------------
@@ -221,9 +230,10 @@ def _refuse_other_types(content: bytes, name: str) -> None:
 # .xlsx --------------------------------------------------------------------------------------------
 
 
-def _open_xlsx(content: bytes, name: str) -> Workbook:
+def _open_xlsx(stream: IO[bytes], name: str) -> Workbook:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        # A large file is never held as a whole: its parts are read out of it as they are wanted.
+        with zipfile.ZipFile(stream) as archive:
             _refuse_other_archives(archive, name)
             _refuse_bomb(archive, name)
             plain = _plain_sheets(archive, name) if is_large(archive) else None
@@ -242,7 +252,8 @@ def _open_xlsx(content: bytes, name: str) -> Workbook:
         raise _broken(name) from error
     except RuntimeError as error:  # zipfile has no class of its own for an archive with a password
         raise _encrypted(name) from error
-    return Workbook(name, "xlsx", tuple(_sheets(content, name, facts)))
+    stream.seek(0)
+    return Workbook(name, "xlsx", tuple(_sheets(stream.read(), name, facts)))
 
 
 def _refuse_other_archives(archive: zipfile.ZipFile, name: str) -> None:

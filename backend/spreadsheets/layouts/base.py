@@ -1,5 +1,6 @@
 """What a layout is: it says how well a table fits it, and reads the table's rows."""
 
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from backend.spreadsheets.columns import Field
@@ -39,6 +40,6 @@ class Layout(Protocol):
         """How well a table fits, 0 to 100; 0 means not at all."""
         ...
 
-    def read(self, reader: TableReader) -> list[ReadRow]:
+    def read(self, reader: TableReader) -> Iterable[ReadRow]:
         """Every record of a table."""
         ...

@@ -1,5 +1,6 @@
 """企业表: a plain table of enterprises, one a row."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from backend.spreadsheets.columns import Field
@@ -30,7 +31,7 @@ class Enterprises:
         others = table.has(Field.PROGRAMME) or table.has(Field.EVENT) or table.has(Field.NUMBER)
         return 15 if others else min(70, 30 + 12 * identity) - 5 * len([c for c in table.figures if c.year])
 
-    def read(self, reader: TableReader) -> list[ReadRow]:
+    def read(self, reader: TableReader) -> Iterable[ReadRow]:
         """Identity, and figures that hold now such as the registered capital."""
         return reader.rows_read(_read)
 

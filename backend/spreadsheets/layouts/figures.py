@@ -5,6 +5,8 @@ wide, a column for the year          企业名称 | 年度 | 营业收入 | 研�
 long                                 企业名称 | 指标 | 年度 | 数值 | 单位
 """
 
+from collections.abc import Iterable
+
 from backend.spreadsheets import cells
 from backend.spreadsheets.cells import CellProblem, MoneyUnit
 from backend.spreadsheets.columns import Column, Field, Vocabulary, is_yearly, parse_title
@@ -38,7 +40,7 @@ class Figures:
         dated = table.has(Field.YEAR) or any(column.year for column in yearly)
         return min(78, 58 + 4 * len(yearly) + (10 if dated else 0))
 
-    def read(self, reader: TableReader) -> list[ReadRow]:
+    def read(self, reader: TableReader) -> Iterable[ReadRow]:
         """Whom, and the figures."""
         if reader.table.has(Field.INDICATOR, Field.VALUE):
             return reader.rows_read(self._read_long)

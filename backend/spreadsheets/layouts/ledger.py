@@ -1,6 +1,7 @@
 """台账: one row an enterprise, often a sheet a district, with identity, figures and certificates side by side."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from backend.spreadsheets.cells import looks_like_hnte_number, says_nothing
@@ -38,7 +39,7 @@ class Ledger:
             score -= 20
         return score if titled or identity + len(table.figures) >= 3 else min(score, 40)
 
-    def read(self, reader: TableReader) -> list[ReadRow]:
+    def read(self, reader: TableReader) -> Iterable[ReadRow]:
         """Identity, figures, and the certificate where the ledger has columns for one."""
         return reader.rows_read(_read)
 

@@ -1,6 +1,7 @@
 """官方名单: an official list of one batch of one programme; the lines around the table say which."""
 
 import re
+from collections.abc import Iterable
 
 from backend.spreadsheets.cells import looks_like_hnte_number
 from backend.spreadsheets.columns import Field
@@ -27,7 +28,7 @@ class Notice:
             return 10 if context.programme and not table.has(Field.PROGRAMME) else 0
         return 85 if _LIST.search(f"{context.title} {table.sheet.name}") or table.has(Field.NUMBER) else 45
 
-    def read(self, reader: TableReader) -> list[ReadRow]:
+    def read(self, reader: TableReader) -> Iterable[ReadRow]:
         """An official list cannot be corrected by who imports it: a wrong code is a warning, the name decides."""
         reader.wrong_code = Severity.WARNING
         if reader.context.dated_on is None and not reader.table.has(Field.DATE):

@@ -1,5 +1,7 @@
 """认定记录表: one row an event of a title — granted, renewed, reviewed, renamed, revoked — of any programme."""
 
+from collections.abc import Iterable
+
 from backend.spreadsheets.cells import CellProblem, looks_like_hnte_number
 from backend.spreadsheets.columns import Field
 from backend.spreadsheets.context import Context
@@ -26,7 +28,7 @@ class Recognitions:
             return 75
         return 30 if table.has(Field.PROGRAMME) else 0
 
-    def read(self, reader: TableReader) -> list[ReadRow]:
+    def read(self, reader: TableReader) -> Iterable[ReadRow]:
         """Codes are as the lists printed them: a wrong one is a warning, the name decides."""
         reader.wrong_code = Severity.WARNING
         return reader.rows_read(_read)

@@ -169,7 +169,7 @@ def test_a_cell_far_away_from_all_others_is_refused(monkeypatch: pytest.MonkeyPa
         open_workbook(far, "台账.xlsx")
 
 
-def test_rows_are_had_in_any_order_and_let_go_when_they_were_read():
+def test_rows_are_had_in_any_order():
     rows = PackedRows()
     for number in range(1, 1001):
         rows.add(number, [float(number)] if number % 100 else [date(2024, 1, 1), "甲"])
@@ -178,6 +178,3 @@ def test_rows_are_had_in_any_order_and_let_go_when_they_were_read():
     assert [row[0] for row in rows[700:703]] == [701.0, 702.0, 703.0]
     assert (rows[99], rows[0], rows[-1]) == ([date(2024, 1, 1), "甲"], [1.0, ""], [date(2024, 1, 1), "甲"])
     assert [row[0] for row in rows[:400][150:152]] == [151.0, 152.0]
-    for index in range(600):
-        rows.let_go(index)
-    assert (rows[700], rows[10]) == ([701.0, ""], [])
