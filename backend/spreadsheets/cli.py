@@ -45,7 +45,7 @@ def import_file(
     from backend.clock import today
     from backend.database.errors import DatabaseUnreachable
     from backend.database.session import owner_unit_of_work, reached
-    from backend.spreadsheets.keeping import begin_run, forget_run, keep_outcome, with_problems
+    from backend.spreadsheets.keeping import Outcome, begin_run, forget_run, keep_fates, keep_outcome, with_problems
     from backend.spreadsheets.problems_workbook import problems_workbook
     from backend.spreadsheets.reading import ReadOptions, UnknownLayout, read_file
     from backend.spreadsheets.running import evaluate_portions
@@ -85,7 +85,9 @@ def import_file(
                 await forget_run(session, number)
                 return report
             await evaluate_portions(session, report.touched, by)
-            await keep_outcome(session, number, report, entered)
+            outcome = Outcome.of(report, entered)
+            await keep_fates(session, number, report, outcome)
+            await keep_outcome(session, number, outcome)
             return report
 
     try:

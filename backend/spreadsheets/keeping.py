@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import text
@@ -164,26 +165,65 @@ async def forget_run(session: AsyncSession, import_id: int) -> None:
     await session.execute(text("DELETE FROM import_run WHERE id = :id"), {"id": import_id})
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What stands of a report at its head: how the file was read, and how many rows met which fate."""
+
+    layout: str
+    head: str
+    numbers: Mapping[str, int]
+    #: What becomes of each row, in short: equal where nothing becomes of any that had not been foretold.
+    fates: str
+
+    @classmethod
+    def of(cls, report: Report, entered: Mapping[str, Any]) -> "Outcome":
+        """The head of a report, by which it can be let go."""
+        fates = digest_of(report)
+        return cls(report.result.layout, _head(report, entered, fates), _numbers(report), fates)
+
+
+def digest_of(report: Report) -> str:
+    """What becomes of each row, in short."""
+    digest = sha256()
+    for one in report.fates:
+        digest.update(one.fate.value.encode())
+        if one.problems or one.is_doubtful:
+            digest.update(repr((one.problems, one.is_doubtful, one.candidates)).encode())
+    return digest.hexdigest()
+
+
 async def keep_checked(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, Any]) -> None:
     """Keep what an import would do."""
-    await _keep(session, import_id, report, entered, "status = 'checked'")
+    outcome = Outcome.of(report, entered)
+    await _keep_head(session, import_id, outcome, "status = 'checked'")
+    await _keep_rows_anew(session, import_id, report)
 
 
-async def keep_outcome(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, Any]) -> None:
-    """Keep what an import did, in place of what its dry run had foretold."""
-    status = "committed_in_part" if report.refused else "committed"
-    await _keep(session, import_id, report, entered, f"status = '{status}', committed_at = now()")
+async def keep_fates(session: AsyncSession, import_id: int, report: Report, outcome: Outcome) -> None:
+    """Keep what an import did with each row, in place of what its dry run had foretold, where that was otherwise."""
+    foretold = await session.scalar(text("SELECT report ->> 'fates' FROM import_run WHERE id = :id"), {"id": import_id})
+    if foretold != outcome.fates:
+        await _keep_rows_anew(session, import_id, report)
 
 
-async def _keep(session: AsyncSession, import_id: int, report: Report, entered: Mapping[str, Any], change: str) -> None:
+async def keep_outcome(session: AsyncSession, import_id: int, outcome: Outcome) -> None:
+    """Keep that an import was carried out; who looks at its progress waits from here on until that is committed."""
+    status = "committed_in_part" if outcome.numbers["bad"] else "committed"
+    await _keep_head(session, import_id, outcome, f"status = '{status}', committed_at = now()")
+
+
+async def _keep_head(session: AsyncSession, import_id: int, outcome: Outcome, change: str) -> None:
     await session.execute(
         text(
             f"UPDATE import_run SET {change}, layout = :layout, rows = :rows, good_rows = :good, bad_rows = :bad,"
             " created = :created, updated = :updated, unchanged = :unchanged, report = CAST(:report AS jsonb), failure = ''"
             " WHERE id = :id"
         ),
-        {"id": import_id, "layout": report.result.layout, "report": _head(report, entered), **_numbers(report)},
+        {"id": import_id, "layout": outcome.layout, "report": outcome.head, **outcome.numbers},
     )
+
+
+async def _keep_rows_anew(session: AsyncSession, import_id: int, report: Report) -> None:
     doubts = await _doubts_decided(session, import_id)
     await session.execute(text("DELETE FROM import_row WHERE import_id = :id"), {"id": import_id})
     await _keep_rows(session, import_id, report, doubts)
@@ -243,8 +283,8 @@ def _numbers(report: Report) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _head(report: Report, options: Mapping[str, Any]) -> str:
-    head: dict[str, Any] = {**report.head_as_json(), "options": dict(options)}
+def _head(report: Report, options: Mapping[str, Any], fates: str) -> str:
+    head: dict[str, Any] = {**report.head_as_json(), "options": dict(options), "fates": fates}
     head["skipped_rows"] = head["skipped_rows"][:_MOST_SKIPPED]
     head["problem_kinds"] = head["problem_kinds"][:_MOST_KINDS]
     return json.dumps(head, ensure_ascii=False)

@@ -16,7 +16,7 @@ from backend.spreadsheets.staging import forget_reading, keep_reading, kept_read
 from rules.library import library
 from tests.backend.conftest import ClientAs
 from tests.backend.spreadsheets.conftest import make_workbook
-from tests.backend.spreadsheets.importing import hand_in, importer, rows_written
+from tests.backend.spreadsheets.importing import hand_in, importer, rows_written, take
 from tests.factories import make_code
 
 HEAD = ["企业名称", "统一社会信用代码", "所属区域", "成立时间", "2025年销售收入（万元）", "2024年职工总数", "备注"]
@@ -80,3 +80,28 @@ async def test_what_was_tried_out_is_carried_out_without_reading_the_file_again(
     async with owner_unit_of_work(engine) as work:
         assert (await rows_written(work))["fact_yearly"] == 2
         assert (await work.execute(text("SELECT count(*) FROM import_reading"))).scalar() == 0
+
+
+async def test_rows_whose_fates_were_foretold_are_not_written_again(officer: AsyncClient, engine: AsyncEngine):
+    table = [HEAD, ["泰州己科技有限公司", make_code(), "海陵区", "2001-02-03", 1240.67, 35, ""]]
+    place = (await hand_in(officer, make_workbook(table), "台账.xlsx")).headers["location"]
+    foretold = await kept_rows(engine)
+    await officer.post(f"{place}/commit")
+    assert await kept_rows(engine) == foretold
+
+
+async def test_rows_that_met_another_fate_are_written_anew(officer: AsyncClient, engine: AsyncEngine):
+    content = make_workbook([HEAD, ["泰州庚科技有限公司", make_code(), "海陵区", "2001-02-03", 1240.67, 35, ""]])
+    place = (await hand_in(officer, content, "台账.xlsx")).headers["location"]
+    async with owner_unit_of_work(engine) as work:
+        # Somebody else is faster.
+        await take(work, content)
+    await officer.post(f"{place}/commit")
+    assert [fate for fate, _ in await kept_rows(engine)] == ["unchanged"]
+
+
+async def kept_rows(engine: AsyncEngine) -> list[tuple[str, str]]:
+    """The fate of each row that is kept, and the transaction that wrote it."""
+    async with owner_unit_of_work(engine) as work:
+        found = await work.execute(text("SELECT fate, CAST(xmin AS text) FROM import_row ORDER BY position"))
+        return [(row.fate, row.xmin) for row in found]

@@ -16,7 +16,7 @@ from backend.filings.queries import all_said, facts_known_at, facts_of
 from backend.filings.service import rebuild
 from backend.recognitions.service import revoke
 from backend.spreadsheets.fates import Fate, Report
-from backend.spreadsheets.keeping import begin_run, keep_outcome
+from backend.spreadsheets.keeping import Outcome, begin_run, keep_fates, keep_outcome
 from backend.spreadsheets.queries import kept_by_undoing
 from backend.spreadsheets.service import digest, run_import
 from backend.spreadsheets.undoing import NotUndoable, Undone, undo_import
@@ -68,7 +68,9 @@ async def carry_out(session: AsyncSession, table: list[list[Any]], **options: An
     result = read(table, **options)
     number = await begin_run(session, "台账.xlsx", b"x", digest(b"x"), {}, importer())
     report = await run_import(session, result, replace(importer(), import_id=number), good_rows_only=False)
-    await keep_outcome(session, number, report, {})
+    outcome = Outcome.of(report, {})
+    await keep_fates(session, number, report, outcome)
+    await keep_outcome(session, number, outcome)
     return number, report
 
 
