@@ -5,6 +5,7 @@ them; where they are many, it is walked in its order and each row is asked.
 """
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -17,6 +18,7 @@ from backend.enterprises.figure_order import FigureOrder
 from backend.enterprises.lineage import lives
 from backend.enterprises.paging import Sort
 from backend.enterprises.queries import region_on
+from backend.enterprises.spelling import Meant, ways_to_read
 from backend.plans.territory import Division, territory_of
 from backend.recognitions.ladder import BY_ID, programmes_on_ladder
 from backend.recognitions.queries import is_standing_kept, standing
@@ -136,13 +138,45 @@ async def _few_meant(session: AsyncSession, filters: Filters) -> list[int] | Non
     typed = _typed(filters.q)
     if not typed:
         return None
+    found = await _found_by_index(session, filters.within, typed)
+    for way in ways_to_read(tuple(word for word, _ in typed)):
+        spelt = await _found_by_reading(session, filters.within, way)
+        found = sorted({*found, *spelt}) if found is not None and spelt is not None else None
+    return found if found is not None and len(found) <= FEW else None
+
+
+async def _found_by_index(session: AsyncSession, within: str, typed: Sequence[tuple[str, str]]) -> list[int] | None:
+    """Whom all words mean; None for many."""
     found = await session.execute(
         text("SELECT ARRAY(SELECT find_enterprises(CAST(:words AS text[]), CAST(:codes AS text[]), :within, :most))"),
         {
-            "words": [word for word, _ in typed], "codes": [code for _, code in typed], "within": filters.within,
-            "most": FEW + 1,
+            "words": [word for word, _ in typed], "codes": [code for _, code in typed], "within": within, "most": FEW + 1,
         },
     )  # fmt: skip
+    ids: list[int] = found.scalar_one()
+    return ids if len(ids) <= FEW else None
+
+
+async def _found_by_reading(session: AsyncSession, within: str, way: Sequence[Meant]) -> list[int] | None:
+    """Whom all words mean, some of them being pinyin; None for many."""
+    kept: set[int] | None = None
+    for one in way:
+        ids = (
+            await _read_so(session, within, one)
+            if one.pattern
+            else await _found_by_index(session, within, [(one.word, "")])
+        )
+        if ids is None:
+            return None
+        kept = set(ids) if kept is None else kept & set(ids)
+    return sorted(kept or ())
+
+
+async def _read_so(session: AsyncSession, within: str, one: Meant) -> list[int] | None:
+    found = await session.execute(
+        text("SELECT ARRAY(SELECT find_enterprises_read(CAST(:pairs AS text[]), :pattern, :within, :most))"),
+        {"pairs": list(one.pairs), "pattern": one.pattern, "within": within, "most": FEW + 1},
+    )
     ids: list[int] = found.scalar_one()
     return ids if len(ids) <= FEW else None
 
@@ -221,14 +255,38 @@ def _by_words(q: str, looked: Looked, conditions: Conditions) -> None:
     if looked.meant is not None:
         conditions.add("e.id = ANY(:meant)", meant=looked.meant)
         return
-    for number, (word, code) in enumerate(_typed(q)):
+    typed = _typed(q)
+    ways = ways_to_read(tuple(word for word, _ in typed))
+    hits: list[str] = []
+    values: dict[str, str] = {}
+    for number, (word, code) in enumerate(typed):
         hit = f"e.search_text LIKE :word_{number}"
+        values[f"word_{number}"] = _pattern(word)
         if code not in ("", word):
             hit = f"{hit} OR e.search_text LIKE :code_{number}"
-        # Behind row-level security the planner takes any word for a rare one, and would sort whom it finds everywhere.
-        hit = f"CASE WHEN {hit} THEN true ELSE false END"
-        conditions.add(hit, is_dear=True, **{f"word_{number}": _pattern(word)})
-        conditions.values |= {f"code_{number}": _pattern(code)} if code not in ("", word) else {}
+            values[f"code_{number}"] = _pattern(code)
+        hits.append(f"({hit})")
+    # Behind row-level security the planner takes any word for a rare one, and would sort whom it finds everywhere.
+    if not ways:
+        for hit in hits:
+            conditions.add(f"CASE WHEN {hit} THEN true ELSE false END", is_dear=True)
+    else:
+        either = " OR ".join([" AND ".join(hits), *(_is_read_so(place, way, values) for place, way in enumerate(ways))])
+        conditions.add(f"CASE WHEN {either} THEN true ELSE false END", is_dear=True)
+    conditions.values |= values
+
+
+def _is_read_so(place: int, way: Sequence[Meant], values: dict[str, str]) -> str:
+    """The condition that a name is read as one way of cutting what was typed has it."""
+    parts: list[str] = []
+    for number, one in enumerate(way):
+        name = f"way_{place}_{number}"
+        values[name] = _pattern(one.word)
+        parts.append(f"e.search_text LIKE :{name}")
+        if one.pattern:
+            values[f"{name}_read"] = one.pattern
+            parts.append(f"e.search_text ~ :{name}_read")
+    return f"({' AND '.join(parts)})"
 
 
 def _by_region(filters: Filters, conditions: Conditions) -> None:

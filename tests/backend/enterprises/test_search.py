@@ -8,6 +8,7 @@ import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import copy_rows
+from backend.enterprises import filtering
 from backend.enterprises import search as searching
 from backend.enterprises.naming import rename
 from backend.enterprises.schemas import FormerName
@@ -73,6 +74,13 @@ async def found(session: AsyncSession, **chosen: Any) -> list[str]:
         ("靖江云岚五金", ["云岚"]),
         (CODE, ["云岚"]),
         (CODE.lower(), ["云岚"]),
+        ("yunlan", ["云岚"]),
+        ("yun lan jing mi", ["云岚"]),
+        ("wujinchang", ["云岚"]),
+        ("xinglan yiliao", ["星澜"]),
+        ("xinglan 机械", []),
+        ("taizhou", ["100", "ABB", "尚无", "星澜"]),
+        ("xingnan", []),
         (CODE[8:17].lower(), ["云岚"]),
         ("ylj", ["云岚"]),
         ("YLJM", ["云岚"]),
@@ -183,3 +191,13 @@ async def test_the_list_of_a_past_day_shows_the_titles_of_that_day(known: AsyncS
     then = await search(known, Filters(q="云岚"), date(2024, 11, 5), library())
     now = await search(known, Filters(q="云岚"), ON, library())
     assert [[one["programme"] for one in page.rows[0]["titles"]] for page in (then, now)] == [[], ["hnte"]]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"), [("yunlan", ["云岚"]), ("taizhou 有限", ["100", "ABB", "尚无", "星澜"]), ("xingnan", [])]
+)
+async def test_pinyin_means_the_same_where_too_many_share_the_initials(
+    known: AsyncSession, monkeypatch: pytest.MonkeyPatch, typed: str, expected: list[str]
+):
+    monkeypatch.setattr(filtering, "FEW", 0)
+    assert await found(known, q=typed) == expected
