@@ -19,6 +19,7 @@ _AHEAD: Final = 0.05
 _EVENTS: Final = {
     RecognitionEvent.PUBLICITY: "公示", RecognitionEvent.GRANTED: "认定", RecognitionEvent.RENEWED: "重新认定",
     RecognitionEvent.REVIEW_PASSED: "复核通过", RecognitionEvent.RENAMED: "更名", RecognitionEvent.REVOKED: "取消",
+    RecognitionEvent.MOVED: "异地搬迁",
 }  # fmt: skip
 
 

@@ -42,6 +42,7 @@ _EVENTS: Final[tuple[tuple[str, RecognitionEvent], ...]] = (
     (r"更名|名称变更|变更名称|简单更名", RecognitionEvent.RENAMED),
     (r"取消|撤销|注销|吊销|收回", RecognitionEvent.REVOKED),
     (r"拟认定|拟入库|拟通过|拟推荐|拟备案|公示|拟入选|拟确定", RecognitionEvent.PUBLICITY),
+    (r"搬迁|整体迁移|资格继续有效", RecognitionEvent.MOVED),
     (r"复核通过|通过复核|复核|复审通过|通过复审", RecognitionEvent.REVIEW_PASSED),
     (r"重新认定|再次认定|重认", RecognitionEvent.RENEWED),
     (r"认定|入库|公布|公告|备案|名单|新增|授予|入选|新认定|首次", RecognitionEvent.GRANTED),

@@ -53,6 +53,8 @@ class RecognitionEvent(StrEnum):
     RENEWED = "renewed"
     REVIEW_PASSED = "review_passed"
     RENAMED = "renamed"
+    #: Its holder moved whole to another recognising body; the certificate stays as it is (认定管理办法 第十八条).
+    MOVED = "moved"
     REVOKED = "revoked"
 
 

@@ -643,7 +643,9 @@ class RowReader:
                 self.report(
                     column,
                     CellProblem(
-                        "unknown_event", "不是能识别的事项", "请填写：公示、认定、重新认定、复核通过、更名或取消"
+                        "unknown_event",
+                        "不是能识别的事项",
+                        "请填写：公示、认定、重新认定、复核通过、更名、异地搬迁或取消",
                     ),
                 )
             return event

@@ -1,4 +1,4 @@
-"""What lists say of titles: granted, renewed, reviewed, revoked."""
+"""What lists say of titles: granted, renewed, reviewed, kept by who moved, revoked."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -162,7 +162,29 @@ async def _revoke(session: AsyncSession, one: RowFate, record: RecognitionRecord
     return True
 
 
+# Moves -----------------------------------------------------------------------------------------------
+
+
+async def _moved(session: AsyncSession, one: RowFate, record: RecognitionRecord, importer: Importer) -> bool:
+    """Who moved whole to another recognising body keeps the certificate there is; a new one it is not."""
+    assert record.dated_on is not None
+    title = next(iter(await _titles(session, one, record, importer)), None)
+    if title is None:
+        one.refuse(
+            "异地搬迁名单只说明原证书继续有效，库内没有这家企业的证书",
+            "请按原证书的编号和发证日期登记认定，再在企业档案里登记迁移",
+        )
+    elif title.revoked_on is not None:
+        one.warn(f"名单说资格继续有效，库内的认定却已自 {title.revoked_on} 起取消，请核对")
+    elif title.valid_to is not None and title.valid_to < record.dated_on:
+        one.warn(f"名单说资格继续有效，库内的认定却已于 {title.valid_to} 到期，请核对是否漏登新证")
+    else:
+        one.warn(f"原证书继续有效至 {title.valid_to or '长期'}，没有新证；如还没有登记迁移，请到企业档案里登记")
+    return False
+
+
 _CHANGES: dict[RecognitionEvent, Any] = {
+    RecognitionEvent.MOVED: _moved,
     RecognitionEvent.REVIEW_PASSED: _review,
     RecognitionEvent.REVOKED: _revoke,
 }
