@@ -267,7 +267,8 @@ async def figures(session: Work, person: SignedIn, target: str, region: str = ""
         {
             "id": one.id, "period_end": one.period_end.isoformat(), "region": one.region_code, "value": number(one.value),
             "unit": found.unit, "source": one.source, "released_on": one.released_on and one.released_on.isoformat(),
-            "note": one.note, "recorded_at": one.recorded_at.isoformat(), "is_latest": one.is_latest,
+            "note": one.note, "recorded_at": one.recorded_at.isoformat(),
+            "recorded_by": one.recorded_by, "is_latest": one.is_latest,
         }
         for one in await revisions_of(session, found, kept)
     ]  # fmt: skip

@@ -278,14 +278,15 @@ async def revisions_of(session: AsyncSession, target: Target, region: str = "") 
     found = await session.execute(
         text(
             "SELECT f.id, f.period_end, f.region_code, f.value, f.source, f.released_on, f.note, f.recorded_at,"
-            " f.recorded_by, row_number() OVER (PARTITION BY f.period_end ORDER BY f.recorded_at DESC, f.id DESC) = 1"
-            " FROM reported_figure f WHERE f.target = :target AND f.region_code = :region"
+            " o.name, row_number() OVER (PARTITION BY f.period_end ORDER BY f.recorded_at DESC, f.id DESC) = 1"
+            " FROM reported_figure f LEFT JOIN officers() o ON o.id = f.recorded_by"
+            " WHERE f.target = :target AND f.region_code = :region"
             " ORDER BY f.period_end DESC, f.recorded_at DESC, f.id DESC"
         ),
         {"target": target.id, "region": region},
     )
     return [
-        Revision(id_, end, code, Fraction(value), source, released_on, note, at, str(by or ""), latest)
+        Revision(id_, end, code, Fraction(value), source, released_on, note, at, by or "", latest)
         for id_, end, code, value, source, released_on, note, at, by, latest in found
     ]
 

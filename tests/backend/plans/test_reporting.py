@@ -11,6 +11,7 @@ from backend.plans import service
 from backend.plans.documents import target_named
 from backend.plans.queries import revisions_of
 from backend.plans.service import FigureDraft, report_figure
+from tests.backend.conftest import ClientAs
 
 TODAY = date(2026, 7, 10)
 DRAFT = FigureDraft(date(2026, 6, 30), Decimal("2.75"), "市统计局", date(2026, 7, 5))
@@ -72,3 +73,12 @@ async def test_a_rank_is_a_whole_number_from_one(session: AsyncSession):
 async def test_what_the_registry_counts_cannot_be_reported(session: AsyncSession):
     with pytest.raises(service.NotReportable, match="由系统按认定记录统计"):
         await report(session, DRAFT, "T000-01")
+
+
+async def test_who_reported_a_figure_stands_beside_it(client_as: ClientAs):
+    officer = await client_as("city_officer")
+    figure = {"period_end": "2026-03-31", "value": "2.8", "source": "市统计局"}
+    assert (await officer.post("/api/v1/targets/T000-18/figures", json=figure)).status_code == 201
+    (told,) = (await officer.get("/api/v1/targets/T000-18/figures")).json()
+    assert told["recorded_by"]
+    assert told["recorded_by"] in (await officer.get("/plans/P000/targets/T000-18")).text.partition("填报人")[2]
