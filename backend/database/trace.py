@@ -25,6 +25,8 @@ UNTRACED: Final = {
     "counted_enterprise": "worked out from enterprises and their chains, can be worked out again",
     "enterprise_tally": "worked out from enterprises and their chains, can be worked out again",
     "listed_tally": "worked out from enterprises, can be worked out again",
+    "figure_end": "worked out from figures, can be worked out again",
+    "figure_change": "says only whose figures changed",
     "source_rank": "written anew from the catalogue at every start",
     "plan_territory": "written anew from the plans at every start, and with each version of a plan, which is traced",
     "figure_draft": "an enterprise's alone until it is handed in; what is handed in is traced as a filing",

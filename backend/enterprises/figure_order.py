@@ -76,6 +76,41 @@ _WRITTEN: Final = {
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Who may stand at an end of the order (migration 0071): nobody else comes before `edge`; None: nobody has a figure."""
+
+    ids: Sequence[int]
+    #: The last value and id that are kept.
+    edge: str | None
+    edge_id: int | None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all are among them that have a figure."""
+        return self.edge is None
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The parameters of what is asked of them."""
+        return {"kept": list(self.ids)} | ({} if self.is_whole else {"edge_figure": self.edge, "edge_id": self.edge_id})
+
+
+def is_kept(order: FigureOrder, value: str, number: str, kept: Kept) -> str:
+    """The condition that a value and an id come no later in the order than what is kept of it."""
+    if kept.is_whole:
+        return "true"
+    edge = f"CAST(CAST(:edge_figure AS text) AS {COLUMN_TYPES[order.indicator.type]})"
+    ahead, of_ids = ("<", ">=") if order.is_ascending else (">", "<=")
+    return f"({value} {ahead} {edge} OR ({value} = {edge} AND {number} {of_ids} CAST(:edge_id AS bigint)))"
+
+
+def place_is_kept(order: FigureOrder, kept: Kept) -> str:
+    """The same for the place that a page comes after, as an SQL condition of its own."""
+    value = f"CAST(CAST(:after_figure AS text) AS {COLUMN_TYPES[order.indicator.type]})"
+    return is_kept(order, value, "CAST(:after_id AS bigint)", kept)
+
+
+@dataclass(frozen=True)
 class Part:
     """Those with a figure, or those without: what finds them in order, what counts them, and the parameters of both."""
 
@@ -85,12 +120,12 @@ class Part:
     order: str
     count: str
     values: dict[str, Any]
-    #: Those of the list among the `:most` that stand first of all: all that a page wants, where the list has most of them.
-    among_first: str = ""
+    #: Whether it is of those with a figure.
+    is_known: bool
 
 
 def parts_by_figure(
-    order: FigureOrder, condition: str, place: Sequence[Any] | None, *, is_backwards: bool
+    order: FigureOrder, condition: str, place: Sequence[Any] | None, *, is_backwards: bool, kept: Kept | None = None
 ) -> Sequence[Part]:
     """The two parts of a list in the order in which they are read, the second when the first is at its end.
 
@@ -99,6 +134,7 @@ def parts_by_figure(
         condition: the WHERE clause of the list, of enterprises `e`.
         place: value and id that the rows come after, or before; None for all.
         is_backwards: the rows before the place are read, from there to the beginning.
+        kept: whom those with a figure are looked for among, up to its edge.
     """
     column, kind = f'f."{order.indicator.id}"', COLUMN_TYPES[order.indicator.type]
     # Whoever stands alike in it goes by id: that the whole order may be walked from either end, up from the lowest.
@@ -110,15 +146,13 @@ def parts_by_figure(
     )
     is_known, is_unknown, keys = _beyond(column, kind, place, goes_down=goes_down, is_backwards=is_backwards)
     table = table_of(order.indicator)
+    of_known = {} if kept is None else kept.values
+    if kept is not None:
+        told = f"{told} AND f.enterprise_id = ANY(CAST(:kept AS bigint[]))" if kept.is_whole else told
+        is_known = f"{is_known} AND e.id = ANY(CAST(:kept AS bigint[])) AND {is_kept(order, column, 'e.id', kept)}"
     known = f"FROM enterprise e JOIN {table} f ON {told} WHERE {condition} AND {is_known}"
     unknown = (
         f"FROM enterprise e WHERE {condition} AND {is_unknown} AND NOT EXISTS (SELECT FROM {table} f WHERE {told})"
-    )
-    of_all = is_known.replace("e.id", "f.enterprise_id")
-    first = (
-        f"SELECT f.enterprise_id, {column} AS figure FROM {table} f WHERE {column} IS NOT NULL"
-        f"{'' if order.year is None else ' AND f.year = :figure_year'} AND {of_all}"
-        f" ORDER BY {column} {direction}, f.enterprise_id {of_ids} LIMIT :most"
     )
     value = f"{column} AS figure, CAST({column} AS text) AS figure_order"
     page = "LIMIT :limit OFFSET :offset"
@@ -126,15 +160,12 @@ def parts_by_figure(
         Part(
             f"SELECT e.id AS page_id, {value} {known} ORDER BY {column} {direction}, e.id {of_ids} {page}",
             f"page.figure {direction}, page.page_id {of_ids}",
-            f"SELECT count(*) {known}", of_year | keys,
-            f"WITH first AS MATERIALIZED ({first}) SELECT e.id AS page_id, f.figure, CAST(f.figure AS text) AS figure_order"
-            f" FROM first f JOIN enterprise e ON e.id = f.enterprise_id WHERE {condition}"
-            f" ORDER BY f.figure {direction}, e.id {of_ids} {page}",
+            f"SELECT count(*) {known}", of_year | keys | of_known, True,
         ),
         Part(
             f"SELECT e.id AS page_id, NULL AS figure, NULL AS figure_order {unknown} ORDER BY e.id {of_ids} {page}",
             f"page.page_id {of_ids}",
-            f"SELECT count(*) {unknown}", of_year | keys,
+            f"SELECT count(*) {unknown}", of_year | keys | of_known, False,
         ),
     )  # fmt: skip
     return parts[::-1] if is_backwards else parts

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.conditions import Conditions
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.figure_order import FigureOrder
-from backend.enterprises.lineage import lives
 from backend.enterprises.paging import Sort
 from backend.enterprises.queries import region_on
 from backend.enterprises.spelling import Meant, ways_to_read
@@ -24,6 +24,11 @@ from backend.recognitions.ladder import BY_ID, programmes_on_ladder
 from backend.recognitions.queries import is_standing_kept, standing
 from rules.library import Library
 
+#: What a list reads of each enterprise.
+ROW = (
+    "e.id, e.credit_code, e.name, e.town, e.park, e.industry_code, e.established_on, e.is_above_scale,"
+    " e.listing_board, e.listed_on, e.status, e.updated_at"
+)
 #: So few are given to the database by name; more are looked for while a list is walked in its order.
 FEW = 10_000
 
@@ -64,42 +69,6 @@ class Filters:
     is_backwards: bool = False
     #: However long it takes, the list is counted to its end.
     is_counted_out: bool = False
-
-
-class Conditions:
-    """The WHERE clause of a list with its parameters, condition by condition."""
-
-    def __init__(self, on: date, library: Library, *, is_kept: bool) -> None:
-        self.on = on
-        self.library = library
-        self.is_kept = is_kept
-        # An undone import's newcomers and files that are part of another's stay, but nobody is looking for them.
-        self.parts: list[str] = ["e.status NOT IN ('withdrawn', 'merged')"]
-        self.values: dict[str, Any] = {"on": on, "known_at": None}
-        #: The same as `parts` in words that a count of very many is better off with.
-        self.counted: list[str] = list(self.parts)
-        #: Whether no index alone tells how many there are.
-        self.is_dear = False
-        #: The same in words of `listed_tally`, which counts enterprises `t` alike; None where that knows too little.
-        self.tallied: list[str] | None = None
-        #: The first of very many whom one of the `counted` conditions means, for a count that may stop early; and which.
-        self.first: tuple[int, ...] = ()
-        self.means_first = ""
-
-    def add(
-        self, condition: str, *, counted: str = "", tallied: str = "", is_dear: bool = False, **values: Any
-    ) -> None:
-        self.parts.append(condition)
-        self.counted.append(counted or condition)
-        self.tallied = [*self.tallied, tallied] if self.tallied is not None and tallied else None
-        self.is_dear = self.is_dear or is_dear
-        self.values |= values
-
-    def add_many(self, condition: str, among: str, first: tuple[int, ...], **values: Any) -> None:
-        """A condition that very many fulfil: asked of each row of a page, and of all at once (`among`) for a count."""
-        self.add(condition, counted=among, is_dear=True, **values)
-        if first:
-            self.first, self.means_first = first, among
 
 
 @dataclass(frozen=True)
@@ -219,11 +188,10 @@ def conditions_of(filters: Filters, on: date, library: Library, looked: Looked) 
         _by_words(filters.q, looked, conditions)
     elif not filters.ids:
         # Whoever ended is found by name, and stands in no list from that day on.
-        conditions.add(lives())
-        conditions.tallied = []
+        conditions.add_all_that_live()
     conditions.values["territory"] = filters.territory
     if filters.ids:
-        conditions.add("e.id = ANY(:ids)", ids=list(filters.ids))
+        conditions.add_few("ids", list(filters.ids))
     if filters.within:
         conditions.add("e.region_code = :within", tallied="t.region_code = :within", within=filters.within)
     if filters.region:
@@ -253,7 +221,7 @@ def conditions_of(filters: Filters, on: date, library: Library, looked: Looked) 
 
 def _by_words(q: str, looked: Looked, conditions: Conditions) -> None:
     if looked.meant is not None:
-        conditions.add("e.id = ANY(:meant)", meant=looked.meant)
+        conditions.add_few("meant", looked.meant)
         return
     typed = _typed(q)
     ways = ways_to_read(tuple(word for word, _ in typed))
@@ -342,7 +310,7 @@ def _standing_values(filters: Filters, on: date, library: Library) -> dict[str, 
 def _by_outcome(filters: Filters, looked: Looked, conditions: Conditions) -> None:
     """By how an enterprise stands to a programme; a programme alone means those that hold its title."""
     if looked.standing is not None:
-        conditions.add("e.id = ANY(:standing)", standing=looked.standing)
+        conditions.add_few("standing", looked.standing)
         return
     # One of a few who are walked past is asked for itself; to count, or to find those ticked, all are looked up in a hash.
     answer = "FALSE" if filters.outcome == "not_held" else "TRUE"
@@ -364,7 +332,7 @@ def _lacking_values(indicator: str, library: Library) -> dict[str, Any]:
 def _by_missing(indicator: str, looked: Looked, conditions: Conditions) -> None:
     """By a fact that holds up an answer nearly settled."""
     if looked.lacking is not None:
-        conditions.add("e.id = ANY(:lacking)", lacking=looked.lacking)
+        conditions.add_few("lacking", looked.lacking)
         return
     among = f"e.id IN (SELECT {_LACKING})"
     conditions.add_many(_LACKS, among, looked.first_lacking, **_lacking_values(indicator, conditions.library))

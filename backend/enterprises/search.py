@@ -13,9 +13,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.database.session import reading_a_page
-from backend.enterprises.figure_order import FigureOrder, Part, parts_by_figure
-from backend.enterprises.filtering import Conditions, Filters, conditions_of, look_up, place_column
+from backend.enterprises.conditions import Conditions
+from backend.enterprises.figure_order import parts_by_figure
+from backend.enterprises.figure_pages import by_figure, page_by_figure
+from backend.enterprises.filtering import FEW, ROW, Filters, conditions_of, look_up, place_column
+from backend.enterprises.narrowing import few_found, most_there_are, tallied, to_walk
 from backend.enterprises.paging import Sort, beyond
 from backend.recognitions.ladder import LISTING_BOARDS
 from backend.recognitions.queries import IN_FORCE, current_edition, rung_values, standing
@@ -24,8 +26,6 @@ from backend.web.memory import Memory, Topic, is_large, seen_by
 from rules.library import Library
 
 PAGE_SIZE = 50
-#: A page by a figure is looked for among so many times as many as it shows.
-FIRST = 20
 #: How far a list is counted where each of its rows has to be asked.
 MOST_COUNTED = 10_000
 #: So many rows of what is counted beforehand may lie apart before they are gathered; adding these up takes 5 ms.
@@ -48,11 +48,8 @@ _BACKWARDS: dict[str, str] = {
     "rung": "{rung}, e.name DESC, e.id DESC",
 }
 
-
-_COLUMNS = (
-    "e.id, e.credit_code, e.name, e.town, e.park, e.industry_code, e.established_on, e.is_above_scale,"
-    " e.listing_board, e.listed_on, e.status, e.updated_at"
-)
+#: What a list is walked by.
+_WALKED_BY = "e.id, e.name, e.credit_code, e.established_on, e.updated_at, e.region_code, e.rung_order"
 
 
 def _rung_order(*, is_kept: bool) -> str:
@@ -129,27 +126,10 @@ async def _total(
 
 
 async def _tallied(session: AsyncSession, conditions: Conditions) -> int | None:
-    """How many there are, as the database has counted them beforehand; None where it has not.
-
-    It counts those that live today, and of no place for an enterprise's own account. Whoever ends on a later day than
-    the one asked about is counted off their rows.
-    """
+    """How many there are, as the database has counted them beforehand; None where it has not."""
     if conditions.tallied is None:
         return None
-    alike, each = " AND ".join(["TRUE", *conditions.tallied]), " AND ".join(conditions.counted)
-    found = await session.execute(
-        text(
-            "SELECT coalesce(current_setting('tidu.enterprise_id', true), '') <> '' AS is_own,"
-            f" coalesce(sum(t.enterprises) FILTER (WHERE {alike}), 0)"
-            f" + (SELECT count(*) FROM enterprise e WHERE {each} AND e.ended_on > :on AND e.status <> 'active') AS total,"
-            " count(*) FILTER (WHERE NOT t.is_gathered) AS apart FROM listed_tally t"
-        ),
-        conditions.values,
-    )
-    row = found.one()
-    if row.apart > MOST_APART:
-        await session.execute(text("SELECT gather_listed_tally()"))
-    return None if row.is_own else int(row.total)
+    return await tallied(session, conditions.tallied, conditions.counted, conditions, MOST_APART)
 
 
 async def _remembered(
@@ -186,113 +166,103 @@ async def _rows(
     session: AsyncSession, filters: Filters, conditions: Conditions, values: Mapping[str, Any]
 ) -> list[Mapping[str, Any]]:
     """The rows after the place that the filters name, or before it; without one those that the values count off."""
-    condition, is_backwards = " AND ".join(conditions.parts), filters.after is not None and filters.is_backwards
+    is_backwards = filters.after is not None and filters.is_backwards
+    is_to_be_narrowed = conditions.is_narrowed and await is_large(session)
+    if is_to_be_narrowed and await most_there_are(session, conditions) == 0:
+        return []
     if filters.figure is not None:
-        found = await _page_by_figure(session, filters.figure, filters, conditions, values, is_backwards=is_backwards)
-        return found[::-1] if is_backwards else found
-    if filters.after is not None:
-        column = place_column(filters.territory, conditions.on)
-        rung = _rung_order(is_kept=conditions.is_kept)
-        there, keys = beyond(filters.sort, filters.after, column, rung, is_backwards=is_backwards)
-        condition, values = f"{condition} AND {there}", {**values, **keys}
-    order = _BACKWARDS if is_backwards else _ORDER
-    found = await _page(session, filters.sort, order, condition, conditions, values)
+        found = await page_by_figure(session, filters, conditions, values, is_backwards=is_backwards)
+        return await _titled(session, found[::-1] if is_backwards else found, conditions)
+    orders = _BACKWARDS if is_backwards else _ORDER
+    if is_to_be_narrowed:
+        found = await _narrowed(session, filters, conditions, values, orders)
+    else:
+        found = await _page(session, filters, orders, conditions, values)
     return found[::-1] if is_backwards else found
 
 
-async def _page(
-    session: AsyncSession, sort: Sort, orders: Mapping[str, str], condition: str, conditions: Conditions,
+async def _narrowed(
+    session: AsyncSession,
+    filters: Filters,
+    conditions: Conditions,
     values: Mapping[str, Any],
+    orders: Mapping[str, str],
+) -> list[Mapping[str, Any]]:
+    """The rows of a list in a large registry, out of the first in its order; and where those do not fill a page, out of all
+    that are in it, if they are few.
+    """
+    if not _is_walkable(filters, conditions):
+        return await _page(session, filters, orders, conditions, values)
+    if conditions.names_few:
+        return await _page(session, filters, orders, conditions, values, walked=FEW)
+    if conditions.rest and orders is _ORDER:
+        walked = to_walk(conditions, values["limit"] + values["offset"])
+        found = await _page(session, filters, orders, conditions, values, walked=walked)
+        if len(found) >= values["limit"]:
+            return found
+    if conditions.rest or (await most_there_are(session, conditions) or FEW + 1) <= FEW:
+        ids = await few_found(session, conditions)
+        conditions = conditions if ids is None else conditions.only(ids)
+    return await _page(session, filters, orders, conditions, values)
+
+
+def _is_walkable(filters: Filters, conditions: Conditions) -> bool:
+    """Whether an index holds the order: that of rungs for today alone, and that of districts as they are today."""
+    if filters.sort == "region":
+        return place_column(filters.territory, conditions.on) == "e.region_code"
+    return filters.sort != "rung" or conditions.is_kept
+
+
+async def _page(
+    session: AsyncSession, filters: Filters, orders: Mapping[str, str], conditions: Conditions, values: Mapping[str, Any],
+    *, told: Sequence[str] = (), walked: int | None = None,
 ) -> list[Mapping[str, Any]]:  # fmt: skip
+    """The rows behind the place that the filters name.
+
+    Args:
+        session: within the reader's scope.
+        filters: the order, and the place in it.
+        orders: the orders from the end that is read from.
+        conditions: who is listed.
+        values: how many rows, and how many before them are counted off.
+        told: the conditions in other words; as for a page where it is left out.
+        walked: the rows are looked for among the first so many that the plain conditions leave.
+    """
+    where = list(told or (conditions.parts if walked is None else conditions.plain))
+    if filters.after is not None:
+        column, rung = place_column(filters.territory, conditions.on), _rung_order(is_kept=conditions.is_kept)
+        there, keys = beyond(filters.sort, filters.after, column, rung, is_backwards=orders is _BACKWARDS)
+        where, values = [*where, there], {**values, **keys}
+    order = orders[filters.sort].format(rung="page.rung_order")
+    statement = _found(filters.sort, orders, " AND ".join(where), conditions, walked)
     found = await session.execute(
         text(
-            f"SELECT {_COLUMNS}, page.region_code, page.rung_order"
-            f" FROM ({_found(sort, orders, condition, conditions)} LIMIT :limit OFFSET :offset) AS page"
-            f" JOIN enterprise e ON e.id = page.page_id ORDER BY {orders[sort].format(rung='page.rung_order')}"
+            f"SELECT {ROW}, page.region_code, page.rung_order FROM ({statement} LIMIT :limit OFFSET :offset) AS page"
+            f" JOIN enterprise e ON e.id = page.page_id ORDER BY {order}"
         ),
         {**conditions.values, **values},
     )
     return await _titled(session, [dict(row) for row in found.mappings()], conditions)
 
 
-def _found(sort: Sort, orders: Mapping[str, str], condition: str, conditions: Conditions) -> str:
+def _found(
+    sort: Sort, orders: Mapping[str, str], condition: str, conditions: Conditions, walked: int | None = None
+) -> str:
     """Who is found, in order, and nothing else of them: so that an index of the order tells it alone."""
     rung, joined = _rung_order(is_kept=conditions.is_kept), ""
     if sort == "rung" and not conditions.is_kept:
         joined = f" LEFT JOIN {standing(conditions.library)} AS standing ON standing.enterprise_id = e.id"
-    place = place_column(conditions.values["territory"], conditions.on)
+    place, order = place_column(conditions.values["territory"], conditions.on), orders[sort].format(rung=rung)
+    source = f"enterprise e{joined} WHERE {condition}"
+    if walked is not None:
+        # First who comes next, out of the index alone; then what else of them is asked about.
+        first = f"SELECT {_WALKED_BY} FROM {source} ORDER BY {order} LIMIT {walked}"
+        source = f"({first}) AS w JOIN enterprise e ON e.id = w.id WHERE {' AND '.join(['true', *conditions.rest])}"
+        order = order.replace("e.", "w.").replace("region_code", "w.region_code")
     return (
         f"SELECT e.id AS page_id, {place} AS region_code, {rung if sort == 'rung' else '0'} AS rung_order"
-        f" FROM enterprise e{joined} WHERE {condition} ORDER BY {orders[sort].format(rung=rung)}"
+        f" FROM {source} ORDER BY {order}"
     )
-
-
-async def _page_by_figure(
-    session: AsyncSession, order: FigureOrder, filters: Filters, conditions: Conditions, values: Mapping[str, Any],
-    *, is_backwards: bool,
-) -> list[Mapping[str, Any]]:  # fmt: skip
-    if not order.has_index:
-        # All of the list are read to find the highest: then conditions hold for all at once, as for a count.
-        whole = " AND ".join(conditions.counted)
-        found = await _among_first(session, order, filters, conditions, values, is_backwards=is_backwards)
-        return found or await _by_figure(
-            session, order, filters.after, conditions, whole, values, is_backwards=is_backwards
-        )
-    condition = " AND ".join(conditions.parts)
-    async with reading_a_page(session):
-        return await _by_figure(session, order, filters.after, conditions, condition, values, is_backwards=is_backwards)
-
-
-async def _among_first(
-    session: AsyncSession, order: FigureOrder, filters: Filters, conditions: Conditions, values: Mapping[str, Any],
-    *, is_backwards: bool,
-) -> list[Mapping[str, Any]]:  # fmt: skip
-    """A full page of a list of the whole city out of those that stand first in a large registry; nothing where they do
-    not suffice.
-
-    The figures alone are read past then, and not an enterprise for each: a quarter of the time.
-    """
-    if filters.within or not await is_large(session):
-        return []
-    part = parts_by_figure(order, " AND ".join(conditions.parts), filters.after, is_backwards=is_backwards)[0]
-    most = FIRST * (values["limit"] + values["offset"])
-    if not part.among_first or most > MOST_COUNTED:
-        return []
-    rows = await _read_part(session, part.among_first, part, conditions, {**values, "most": most})
-    return await _titled(session, rows, conditions) if len(rows) >= values["limit"] else []
-
-
-async def _read_part(
-    session: AsyncSession, found: str, part: Part, conditions: Conditions, page: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """The rows of those that a statement of a part finds, in its order."""
-    place = place_column(conditions.values["territory"], conditions.on)
-    statement = (
-        f"SELECT {_COLUMNS}, {place} AS region_code, 0 AS rung_order, page.figure, page.figure_order"
-        f" FROM ({found}) AS page JOIN enterprise e ON e.id = page.page_id ORDER BY {part.order}"
-    )
-    rows = await session.execute(text(statement), {**conditions.values, **part.values, **page})
-    return [dict(row) for row in rows.mappings()]
-
-
-async def _by_figure(
-    session: AsyncSession, order: FigureOrder, after: Sequence[Any] | None, conditions: Conditions, condition: str,
-    values: Mapping[str, Any], *, is_backwards: bool = False,
-) -> list[Mapping[str, Any]]:  # fmt: skip
-    rows: list[Mapping[str, Any]] = []
-    offset = int(values["offset"])
-    for part in parts_by_figure(order, condition, after, is_backwards=is_backwards):
-        page = {"limit": values["limit"] - len(rows), "offset": offset}
-        read = await _read_part(session, part.rows, part, conditions, page)
-        rows += read
-        if len(rows) >= values["limit"]:
-            break
-        if offset and not read:
-            counted = await session.execute(text(part.count), {**conditions.values, **part.values})
-            offset = max(0, offset - counted.scalar_one())
-        else:
-            offset = 0
-    return await _titled(session, rows, conditions)
 
 
 async def _titled(
@@ -356,10 +326,12 @@ async def ids_in_order(session: AsyncSession, filters: Filters, on: date, librar
 async def all_found(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[Mapping[str, Any]]:
     """Every enterprise that the filters leave, for an export."""
     conditions = conditions_of(filters, on, library, await look_up(session, filters, on, library))
-    condition = " AND ".join(conditions.counted)
     if filters.figure is not None:
-        return await _by_figure(session, filters.figure, None, conditions, condition, _ALL)
-    return await _page(session, filters.sort, _ORDER, condition, conditions, _ALL)
+        condition = " AND ".join(conditions.counted)
+        return await _titled(
+            session, await by_figure(session, filters.figure, None, conditions, condition, _ALL), conditions
+        )
+    return await _page(session, filters, _ORDER, conditions, _ALL, told=conditions.counted)
 
 
 #: More than there will ever be.

@@ -60,7 +60,7 @@ async def measure_pages(engine: AsyncEngine) -> dict[str, list[float]]:
 
 async def forget_readers(engine: AsyncEngine) -> None:
     """Take those away who read for a measurement: a registry that is kept stays as it was."""
-    ours = "(SELECT id FROM person WHERE login ~ '^(city|district)_officer-\\d+$')"
+    ours = "(SELECT id FROM person WHERE login ~ '^(city|district|park)_officer-\\d+$')"
     async with owner_unit_of_work(engine) as session:
         await session.execute(text(f"DELETE FROM web_session WHERE person_id IN {ours}"))
         await session.execute(text(f"DELETE FROM person WHERE id IN {ours}"))

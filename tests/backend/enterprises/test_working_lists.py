@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.clock import today
 from backend.database.scope import Scope
 from backend.database.session import copy_rows, owner_unit_of_work, unit_of_work
-from backend.enterprises import filtering
+from backend.enterprises import figure_pages, filtering
 from backend.enterprises import search as searching
 from backend.enterprises.figure_order import INDEXED, check_place, figure_order
 from backend.enterprises.paging import Sort, place_of
@@ -119,7 +119,7 @@ async def test_pages_by_a_figure_lead_on_and_back_with_the_unknown_ones_last(
 ):
     """In a small registry, and in a large one that looks among those that stand first: too few of them, and enough."""
     monkeypatch.setattr(memory, "LARGE", -1 if first else 100_000)
-    monkeypatch.setattr(searching, "FIRST", first)
+    monkeypatch.setattr(figure_pages, "FIRST", (first, 2 * first))
     await make_figures(session)
     order = figure_order(written, library().catalogue)
     assert order is not None
@@ -154,7 +154,7 @@ async def test_a_list_narrowed_by_a_filter_is_found_among_those_that_stand_first
     read: list[list[int]] = []
     for large, first in ((100_000, 20), (-1, 1), (-1, 3)):
         monkeypatch.setattr(memory, "LARGE", large)
-        monkeypatch.setattr(searching, "FIRST", first)
+        monkeypatch.setattr(figure_pages, "FIRST", (first, 2 * first))
         monkeypatch.setattr(searching, "PAGE_SIZE", 2)
         pages = [(await search(session, replace(narrowed, page=page), today(), library())).rows for page in (1, 2, 3)]
         read.append([row["id"] for rows in pages for row in rows])

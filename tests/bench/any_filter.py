@@ -1,0 +1,158 @@
+"""Any filter of any list: a fixed draw of whatever the lists can be asked, as three readers ask it.
+
+The rows and the count that follows them are timed apart. Each question is put once, so that nobody is answered out of what
+was just read; the first few only warm up. The invented registry has nobody who answers for enterprises, no pool and no
+conflicts: they are written for the measurement, beside the triggers, and taken away again.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+from random import Random
+from time import perf_counter
+from urllib.parse import unquote
+
+from httpx import AsyncClient
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.database.session import owner_unit_of_work
+from backend.main import create_app
+from backend.web.memory import memory_in
+from backend.web.warm_up import warm_up
+from tests.backend.web_client import signed_in_client
+from tests.bench.figure import SEED, Figure, percentile, tell
+from tests.bench.filter_questions import Question, Reader, questions, values_of
+from tests.bench.large_registry import loaded
+from tests.bench.pages import GOAL_MS, forget_readers
+
+#: Questions that the city's officer puts to the list of enterprises.
+QUESTIONS = int(os.environ.get("TIDU_BENCH_QUESTIONS", "150"))
+DISTRICT, PARK = "321282", "靖江经济技术开发区"
+READERS = (
+    Reader("city officer", "city_officer"),
+    Reader("district officer", "district_officer", DISTRICT, share=0.5),
+    Reader("park officer", "park_officer", DISTRICT, PARK, share=0.3),
+)
+SLOWEST = int(os.environ.get("TIDU_BENCH_SLOWEST", "25"))
+_NEXT = re.compile(r'href="([^"]+)" rel="next"')
+_COUNT = re.compile(r'hx-get="([^"]+)" hx-trigger="load"')
+
+
+@dataclass(frozen=True)
+class Taken:
+    """How long an answer took, in ms."""
+
+    list_: str
+    reader: str
+    address: str
+    rows: float
+    #: 0 where the count came with the rows.
+    count: float
+
+
+def figures() -> Iterator[Figure]:
+    """What half and what 95 % of all questions stay below; the slowest are told by name."""
+    found: list[Taken] = loaded(measure_any)
+    times = [one.rows for one in found]
+    yield Figure(f"any filter of any list, {len(found)} questions, p50", percentile(times, 50), "ms")
+    yield Figure("any filter of any list, p95", percentile(times, 95), "ms", GOAL_MS)
+    yield Figure("any filter of any list, slowest", max(times), "ms")
+    counts = [one.count for one in found if one.count]
+    yield Figure(f"{len(counts)} counts after their rows, p50", percentile(counts or [0.0], 50), "ms")
+    yield Figure("counts after their rows, p95", percentile(counts or [0.0], 95), "ms")
+    by_list: defaultdict[str, list[float]] = defaultdict(list)
+    for one in found:
+        by_list[one.list_].append(one.rows)
+    for name, taken in by_list.items():
+        yield Figure(f"{name}, {len(taken)} questions, p95", percentile(taken, 95), "ms")
+    for one in sorted(found, key=lambda taken: -taken.rows)[:SLOWEST]:
+        tell(f"  {one.rows:7.1f} ms  {one.reader}: {unquote(one.address)}")
+    for one in sorted(found, key=lambda taken: -taken.count)[: SLOWEST // 2]:
+        tell(f"  {one.count:7.1f} ms to count  {one.reader}: {unquote(one.address)}")
+    tell(f"  (load {os.getloadavg()[0]:.2f})")
+
+
+async def measure_any(engine: AsyncEngine) -> list[Taken]:
+    """Each answer's time, in the order of asking."""
+    app = create_app(engine=engine)
+    warm_up()
+    await forget(engine)
+    found: list[Taken] = []
+    try:
+        async with (
+            await signed_in_client(app, READERS[0].role) as city,
+            await signed_in_client(app, READERS[1].role, DISTRICT) as district,
+            await signed_in_client(app, READERS[2].role, DISTRICT, PARK) as park,
+        ):
+            await invent(engine)
+            values = await values_of(engine)
+            for reader, client in zip(READERS, (city, district, park), strict=True):
+                drawn = questions(values, reader, round(QUESTIONS * reader.share))
+                every = [(name, one) for name, asked in drawn.items() for one in asked]
+                Random(SEED).shuffle(every)
+                for _, one in every[:5]:
+                    await _ask(client, one)
+                found += [Taken(name, reader.name, *await _ask(client, one)) for name, one in every[5:]]
+    finally:
+        await memory_in(app).settled()
+        await forget(engine)
+    return found
+
+
+async def _ask(client: AsyncClient, one: Question) -> tuple[str, float, float]:
+    """The address that was asked for in the end, and the milliseconds of its page and of its count."""
+    address = one.address
+    if one.is_next and (link := _NEXT.search((await client.get(address)).text)) is not None:
+        address = unescape(link[1])
+    start = perf_counter()
+    answer = await client.get(address)
+    taken = (perf_counter() - start) * 1000
+    if answer.status_code != 200:
+        raise AssertionError(f"{address} answered {answer.status_code}")
+    later = _COUNT.search(answer.text)
+    if later is None:
+        return address, taken, 0.0
+    start = perf_counter()
+    await client.get(unescape(later[1]), headers={"HX-Request": "true", "HX-Target": "count"})
+    return address, taken, (perf_counter() - start) * 1000
+
+
+#: What is written for the measurement, as `table: columns and rows`; of tables that the invented registry leaves empty.
+_OURS = "SELECT id FROM person WHERE login ~ '^(city|district|park)_officer-\\d+$' ORDER BY id"
+_OFFICER = "(CAST(:ours AS bigint[]))[1 + e.id % 3]"
+_POOLS = "unnest(ARRAY['hnte', 'tech_sme', 'innovative_sme', 'srdi_sme']) WITH ORDINALITY AS k (programme, number)"
+_STAGE = "(ARRAY['discovered', 'cultivated', 'recommended', 'recognised', 'out'])[1 + e.id % 5]"
+_INVENTED = {
+    "enterprise_officer": "(enterprise_id, officer_id, assigned_at)"
+    f" SELECT e.id, {_OFFICER}, now() FROM enterprise e WHERE e.id % 40 = 3",
+    "pool_entry": "(enterprise_id, programme, year, stage, officer_id, note, revision, entered_at, moved_at)"
+    f" SELECT e.id, k.programme, extract(year FROM now()), {_STAGE}, {_OFFICER}, '', 1, now(),"
+    f" now() - e.id % 300 * interval '1 day' FROM enterprise e, {_POOLS} WHERE e.id % 50 = k.number",
+    "fact_conflict": "(enterprise_id, indicator, year, spread, ratio, said, is_reopened, latest_filing_id, noted_at)"
+    " SELECT e.id, (ARRAY['sales_revenue', 'employee_total', 'rd_expense_hnte'])[1 + e.id % 3], 2025, e.id % 97, 0, '[]',"
+    " false, 0, now() FROM enterprise e WHERE e.id % 30 = 5",
+}  # fmt: skip
+
+
+async def invent(engine: AsyncEngine) -> None:
+    """Write what the registry lacks, past the triggers: the trace of what goes again would be the most of the work."""
+    async with owner_unit_of_work(engine) as session:
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
+        ours = list((await session.execute(text(_OURS))).scalars())
+        for table, rows in _INVENTED.items():
+            await session.execute(text(f"INSERT INTO {table} {rows}"), {"ours": ours} if ":ours" in rows else {})
+            await session.execute(text(f"ANALYZE {table}"))
+
+
+async def forget(engine: AsyncEngine) -> None:
+    """Take away what was written, and the readers: a registry that is kept stays as it was."""
+    async with owner_unit_of_work(engine) as session:
+        await session.execute(text("SET LOCAL session_replication_role = replica"))
+        for table in _INVENTED:
+            ours = "latest_filing_id = 0" if table == "fact_conflict" else f"officer_id IN ({_OURS})"
+            await session.execute(text(f"DELETE FROM {table} WHERE {ours}"))
+    await forget_readers(engine)
