@@ -23,6 +23,7 @@ from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from backend.database.errors import StorageError
 from backend.database.session import is_cut_off
@@ -35,6 +36,7 @@ log: Final = structlog.stdlib.get_logger(__name__)
 
 
 #: What Starlette and FastAPI say by themselves.
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _UNREAD: Final = "There was an error parsing the body"
 _FRAMEWORKS: Final = frozenset({*(one.phrase for one in HTTPStatus), _UNREAD})
 
@@ -174,11 +176,23 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     ours = None if (error.detail.isascii() and language() == "zh") or error.detail in _FRAMEWORKS else error.detail
     if error.detail == _UNREAD:
         ours = say("请求的内容读不出来：JSON 请以 UTF-8 编码，表单请用浏览器的格式，再重发。")
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(allowed := _allowed(request))
+        if wants_json(request):
+            ours = say("这个地址只支持 {methods}，请改用其中一种方法。", methods="、".join(allowed))
     problem = problem_of_status(error.status_code, ours)
-    return tell(
-        request,
-        Problem(problem.status, problem.slug, problem.title, problem.detail, headers=error.headers),
-    )
+    return tell(request, Problem(problem.status, problem.slug, problem.title, problem.detail, headers=headers))
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of this address: the framework names those of the first route alone."""
+    asked = {name: request.scope[name] for name in ("type", "path", "root_path", "headers") if name in request.scope}
+    return [
+        method
+        for method in _METHODS
+        if any(one.matches({**asked, "method": method})[0] is Match.FULL for one in request.app.router.routes)
+    ]
 
 
 async def _on_malformed(request: Request, error: Exception) -> Response:

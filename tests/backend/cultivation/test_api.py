@@ -131,6 +131,16 @@ async def test_a_filter_that_is_not_understood_is_refused_and_not_left_out(city:
     assert (await city.get(f"/api/v1/service-steps?{asked}&status=lost")).status_code in (400, 422)
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [(POOL, "GET, POST"), (f"{POOL}/1", "GET, PATCH"), (f"/api/v1/enterprises/{CODE}/policies/1", "DELETE")],
+)
+async def test_an_address_says_which_methods_it_has(city: AsyncClient, path: str, allowed: str):
+    answer = await city.put(path, json={})
+    assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+    assert f"只支持 {allowed.replace(', ', '、')}" in answer.json()["detail"]
+
+
 async def test_a_cursor_goes_on_rightly_while_entries_move_and_others_enter(city: AsyncClient, engine: AsyncEngine):
     first = await city.get(f"{POOL}?programme=hnte&year={YEAR}&limit=2")
     path, etag = await first_entry(city)
