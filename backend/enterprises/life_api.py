@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
@@ -30,21 +30,26 @@ from backend.web.idempotency import Once
 router = APIRouter()
 
 
-class MergeBody(BaseModel):
+class _Body(BaseModel):
+    # A misspelt name would be lost without a word: of a split, the titles that pass over.
+    model_config = ConfigDict(extra="forbid")
+
+
+class MergeBody(_Body):
     """The file that becomes part of the one in the address, and why."""
 
     absorbs: str = Field(description="credit code, former code or id")
     reason: str = Field(min_length=1, max_length=500)
 
 
-class PartBody(BaseModel):
+class PartBody(_Body):
     """Why two files are parted, and what came in since that belongs to the one opened again: keys of `…/since`."""
 
     reason: str = Field(min_length=1, max_length=500)
     theirs: list[str] = []
 
 
-class EndBody(BaseModel):
+class EndBody(_Body):
     """How and from which day an enterprise is none any more."""
 
     kind: Literal["cancelled", "licence_revoked"] = "cancelled"
@@ -53,13 +58,13 @@ class EndBody(BaseModel):
     reason: str = Field(min_length=1, max_length=500)
 
 
-class ReviveBody(BaseModel):
+class ReviveBody(_Body):
     """Why an end is taken back."""
 
     reason: str = Field(min_length=1, max_length=500)
 
 
-class MoveBody(BaseModel):
+class MoveBody(_Body):
     """Where an enterprise is from a day on."""
 
     region: str = Field(pattern=r"^\d{6}$")
@@ -70,7 +75,7 @@ class MoveBody(BaseModel):
     reason: str = Field(min_length=1, max_length=500)
 
 
-class SplitBody(BaseModel):
+class SplitBody(_Body):
     """What came of an enterprise on a day, and the ids of the recognitions that passed over."""
 
     split_on: date

@@ -37,6 +37,8 @@ async def register_move(session: AsyncSession, stated: Move, by: int | None = No
         MoveRefused: it is there already, or the writer may not write in the other district.
     """
     held = await lock(session, stated.enterprise_id)
+    if held["established_on"] and stated.moved_on < held["established_on"]:
+        raise MoveRefused(f"迁移日期 {stated.moved_on} 早于成立日期 {held['established_on']}，请核对。")
     then = await session.scalar(
         text(
             "SELECT region_code FROM enterprise_region WHERE enterprise_id = :id AND (valid_from IS NULL OR valid_from <= :on)"

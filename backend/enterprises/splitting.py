@@ -1,16 +1,19 @@
 """Writing that one enterprise became two, 分立: who came of it, on which day, and which titles passed over."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import today
 from backend.eligibility.service import evaluate
+from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
 from backend.enterprises.ending import LifeRefused, demand_own_file
 from backend.enterprises.queries import find
+from backend.enterprises.regions import Regions
 from backend.enterprises.schemas import Draft
 from backend.enterprises.service import register
 from backend.enterprises.writing import lock
@@ -43,6 +46,7 @@ async def split(session: AsyncSession, stated: Split, by: int | None = None) -> 
     """
     held = await lock(session, stated.from_id)
     demand_own_file(held["name"], held["status"])
+    stated = _checked(stated, held)
     to_id = await _other(session, stated, held["region_code"])
     if to_id == stated.from_id:
         raise LifeRefused("分出的企业就是这家企业自己，请核对统一社会信用代码。")
@@ -68,14 +72,32 @@ async def split(session: AsyncSession, stated: Split, by: int | None = None) -> 
     return to_id
 
 
+def _checked(stated: Split, held: Mapping[str, Any]) -> Split:
+    """What was stated, its code in its one spelling. Raises LifeRefused where it cannot be."""
+    founded = held["established_on"]
+    if founded and stated.split_on <= founded:
+        raise LifeRefused(f"分立日期 {stated.split_on} 不晚于成立日期 {founded}，请核对。")
+    region = Regions.load().find(stated.region_code)
+    is_as_before = stated.region_code in ("", held["region_code"])
+    if not is_as_before and (region is None or region.level != "district"):
+        raise LifeRefused(f"没有市（区）{stated.region_code}，请填六位行政区划代码，或不填（与原企业相同）。")
+    if not stated.credit_code:
+        return stated
+    try:
+        return replace(stated, credit_code=str(parse_credit_code(stated.credit_code)))
+    except CreditCodeError as problem:
+        raise LifeRefused(problem.message) from problem
+
+
 async def _other(session: AsyncSession, stated: Split, region_code: str) -> int:
     """The enterprise that came of it; made where the registry does not know it."""
     if stated.credit_code:
         known = await find(session, stated.credit_code)
         if known is not None:
             return int(known["id"])
-    if not stated.name:
-        raise LifeRefused(f"库内没有代码为“{stated.credit_code}”的企业，请填写新企业的名称，由系统登记。")
+    if len(stated.name) < 2:
+        unknown = f"库内没有代码为“{stated.credit_code}”的企业，" if stated.credit_code else ""
+        raise LifeRefused(f"{unknown}请填写新企业的名称，由系统登记；库内已有的，填统一社会信用代码即可。")
     draft = Draft(
         stated.name, stated.credit_code or None, region_code=stated.region_code or region_code,
         established_on=stated.split_on,

@@ -185,6 +185,12 @@ async def test_each_act_is_there_for_programs(officer: AsyncClient, act: str, bo
     assert len(lineage[told]) == 1
 
 
+async def test_a_misspelt_part_of_an_act_is_not_lost_without_a_word(officer: AsyncClient):
+    body = {"split_on": "2026-04-01", "name": "泰州云源装备有限公司", "reason": "分立", "recognition_ids": [1]}
+    answer = await officer.post(f"/api/v1/enterprises/{OTHER}/splits", json=body)
+    assert (answer.status_code, "没有“recognition_ids”这一项" in answer.text) == (422, True)
+
+
 async def test_no_day_to_come_is_entered(officer: AsyncClient):
     later = date(2999, 1, 1).isoformat()
     for act, name in (("end", "ended_on"), ("move", "moved_on"), ("split", "split_on")):

@@ -1,6 +1,8 @@
 """One enterprise becomes two: lineage on both files, and titles that pass over with their day of grant."""
 
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -79,3 +81,22 @@ async def test_what_cannot_pass_over_is_refused(
     title = await make_recognition(session, old if granted_on else stranger, granted_on=granted_on or date(2024, 1, 1))
     with pytest.raises(error, match=words):
         await split(session, Split(old, DAY, "分立", name="泰州新源装备有限公司", recognition_ids=[title]))
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"split_on": date(1999, 1, 1)}, "不晚于成立日期 2010-05-01"),
+        ({"credit_code": "1"}, "统一社会信用代码应为 18 位"),
+        ({"region_code": "999999"}, "没有市（区）999999"),
+        ({"name": ""}, "请填写新企业的名称"),
+    ],
+)
+async def test_what_cannot_have_come_of_an_enterprise_is_refused(
+    session: AsyncSession, given: dict[str, Any], told: str
+):
+    # Its number must not be taken for a code: number 1 may well be somebody.
+    old = await make_enterprise(session, established_on=date(2010, 5, 1))
+    stated = Split(old, DAY, "分立", name="泰州新源装备有限公司")
+    with pytest.raises(LifeRefused, match=told):
+        await split(session, replace(stated, **given))
