@@ -90,7 +90,7 @@ def list_people(context: typer.Context, as_json: AsJson = False) -> None:
         return
     for person in people:
         state = "停用" if not person.is_active else "锁定" if person.is_locked else "在用"
-        typer.echo(f"{person.login}\t{person.name}\t{ROLES[person.role]}\t{person.region_name or '全市'}\t{state}")
+        typer.echo(f"{person.login}\t{person.name}\t{ROLES[person.role]}\t{person.reach or '—'}\t{state}")
     if not people:
         typer.echo("还没有用户。请运行 tidu user add 用户名 --name 姓名 --role administrator")
 

@@ -1,15 +1,16 @@
 """The administrator's pages: who may sign in, as what, in which region and how long."""
 
 from typing import Annotated, Final
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access import invitations, queries, roles, second_factor, service
 from backend.access.dependencies import Administrator
 from backend.access.forms import day_typed, district_choices, errors_of
-from backend.access.schemas import PersonForm, Role, RoleForm
+from backend.access.schemas import UNUSED_DAYS, AccountState, PeopleAsked, PersonForm, Role, RoleForm
 from backend.access.service import AccessRefused, Issued, PersonUnknown
 from backend.access.sign_on import service as sign_on
 from backend.access.sign_on.errors import NotConfigured
@@ -22,6 +23,13 @@ from backend.web.templates import render
 
 router = APIRouter()
 
+STATES: Final = (
+    (AccountState.IN_USE, "在用"),
+    (AccountState.UNUSED, f"{UNUSED_DAYS} 天未登录"),
+    (AccountState.LOCKED, "已锁定"),
+    (AccountState.INACTIVE, "已停用"),
+)
+
 _DONE: Final = {
     "deactivated": "已停用，该用户已在所有浏览器退出。",
     "reactivated": "已恢复，该用户可以用原来的口令登录。",
@@ -33,9 +41,17 @@ _DONE: Final = {
 
 
 @router.get("/people")
-async def people(request: Request, _: Administrator, work: OwnerWork, done: str = "") -> Response:
-    """Everybody who may sign in."""
-    return render(request, "access/people.html", people=await queries.people(work), messages=_messages(done))
+async def people(
+    request: Request, _: Administrator, work: OwnerWork, asked: Annotated[PeopleAsked, Query()], done: str = ""
+) -> Response:
+    """Everybody who may sign in, or those asked for."""
+    found = await queries.find_people(work, asked)
+    chosen = {name: value for name, value in asked.model_dump(exclude={"page"}).items() if value}
+    return render(
+        request, "access/people.html", people=found.rows, found=found, asked=asked, unused_days=UNUSED_DAYS,
+        states=STATES, roles=[(role.value, ROLES[role]) for role in Role], query=urlencode(chosen),
+        pages=max(1, -(-found.total // queries.PEOPLE_PER_PAGE)), messages=_messages(done),
+    )  # fmt: skip
 
 
 @router.get("/people/new")

@@ -5,11 +5,22 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from sqlalchemy import ColumnElement, func
 from sqlmodel import col, or_, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.models import Person, PersonRole, WebSession
-from backend.access.schemas import PersonRow, PersonSignedIn, Role, RoleHeld, SessionRow
+from backend.access.schemas import (
+    UNUSED_DAYS,
+    AccountState,
+    PeopleAsked,
+    PeopleFound,
+    PersonRow,
+    PersonSignedIn,
+    Role,
+    RoleHeld,
+    SessionRow,
+)
 from backend.clock import CHINA
 from backend.enterprises.regions import Regions
 
@@ -136,6 +147,52 @@ async def people(session: AsyncSession, now: datetime | None = None) -> Sequence
     return [_row(person, now) for person in found]
 
 
+#: People on a page of the list: enterprises' accounts may be tens of thousands.
+PEOPLE_PER_PAGE: Final = 50
+
+
+async def find_people(session: AsyncSession, asked: PeopleAsked, now: datetime | None = None) -> PeopleFound:
+    """The people asked for, the active ones first, then by login; a page of them."""
+    now = now or datetime.now(UTC)
+    wanted = [*_named(asked.q.strip()), *_standing(asked.state, now)]
+    if asked.role:
+        wanted.append(col(Person.role) == asked.role)
+    found = await session.exec(
+        select(Person)
+        .where(*wanted)
+        .order_by(col(Person.is_active).desc(), col(Person.login))
+        .limit(PEOPLE_PER_PAGE)
+        .offset((asked.page - 1) * PEOPLE_PER_PAGE)
+    )
+    counted = select(func.count()).select_from(Person)
+    return PeopleFound(
+        [_row(person, now) for person in found],
+        (await session.exec(counted.where(*wanted))).one(),
+        (await session.exec(counted.where(_is_unused(now)))).one(),
+    )
+
+
+def _named(words: str) -> list[ColumnElement[bool]]:
+    if not words:
+        return []
+    return [col(Person.login).icontains(words, autoescape=True) | col(Person.name).icontains(words, autoescape=True)]
+
+
+def _standing(state: str, now: datetime) -> list[ColumnElement[bool]]:
+    standing: dict[str, ColumnElement[bool]] = {
+        AccountState.IN_USE: col(Person.is_active).is_(True),
+        AccountState.UNUSED: _is_unused(now),
+        AccountState.LOCKED: col(Person.locked_until) > now,
+        AccountState.INACTIVE: ~col(Person.is_active),
+    }
+    return [standing[state]] if state in standing else []
+
+
+def _is_unused(now: datetime) -> ColumnElement[bool]:
+    since = func.coalesce(col(Person.last_sign_in_at), col(Person.created_at))
+    return col(Person.is_active) & (since < now - timedelta(days=UNUSED_DAYS))
+
+
 async def person_row(session: AsyncSession, person_id: int, now: datetime | None = None) -> PersonRow | None:
     """One of them."""
     person = await session.get(Person, person_id)
@@ -197,4 +254,6 @@ def _row(person: Person, now: datetime) -> PersonRow:
         active_until=person.active_until,
         has_second_factor=person.totp_generation > 0,
         is_invited=person.invitation_hash != "" and person.invited_until is not None and person.invited_until > now,
+        is_unused=person.is_active
+        and (person.last_sign_in_at or person.created_at) < now - timedelta(days=UNUSED_DAYS),
     )

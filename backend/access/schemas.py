@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Role(StrEnum):
@@ -64,6 +64,12 @@ class Role(StrEnum):
     def may_have_region(self) -> bool:
         return self in (Role.DISTRICT_OFFICER, Role.PARK_OFFICER, Role.REVIEWER, Role.VIEWER)
 
+    def reach(self, region_name: str | None) -> str:
+        """Whose data somebody of this role sees, in words; empty for none."""
+        if self is Role.ENTERPRISE:
+            return "本企业"
+        return (region_name or "全市") if self.reads_registry else ""
+
     @property
     def home(self) -> str:
         """The first page of whoever has this role."""
@@ -85,6 +91,11 @@ class RoleHeld:
     valid_from: date | None = None
     valid_to: date | None = None
     park: str = ""
+
+    @property
+    def reach(self) -> str:
+        """Whose data it shows; empty for none."""
+        return self.role.reach(self.region_name)
 
     def is_in_force(self, on: date) -> bool:
         return (self.valid_from is None or self.valid_from <= on) and (self.valid_to is None or on <= self.valid_to)
@@ -127,6 +138,44 @@ class PersonRow:
     active_until: date | None = None
     has_second_factor: bool = False
     is_invited: bool = False
+    #: Whether it stands open and nobody came by it for `UNUSED_DAYS`.
+    is_unused: bool = False
+
+    @property
+    def reach(self) -> str:
+        """Whose data the main role shows; empty for who sees none."""
+        return self.role.reach(self.region_name)
+
+
+#: Days after which an account that nobody signs in with is a stale one (等保 7.1.4.2 访问控制: no stale accounts).
+UNUSED_DAYS: Final = 90
+
+
+class PeopleAsked(BaseModel):
+    """Which people an administrator wants to see; `state` is one of `AccountState`, empty for all."""
+
+    q: str = Field(default="", max_length=60)
+    role: str = Field(default="", max_length=30)
+    state: str = Field(default="", max_length=20)
+    page: int = Field(default=1, ge=1, le=100_000)
+
+
+class AccountState(StrEnum):
+    """How an account stands, as the list of people narrows it."""
+
+    IN_USE = "in_use"
+    UNUSED = "unused"
+    LOCKED = "locked"
+    INACTIVE = "inactive"
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleFound:
+    """A page of people, how many there are of the kind, and how many stale accounts in all."""
+
+    rows: list[PersonRow]
+    total: int
+    unused: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,9 +92,17 @@ def restore_command(
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON。")] = False,
 ) -> None:
     """从备份文件恢复到一个空的数据库，要么全部恢复，要么什么也不写。"""
+    from backend.access.trace.service import Deed, note
     from backend.database.backup import restore
+    from backend.database.session import owner_unit_of_work
 
-    with_database(context, lambda engine: restore(engine, file, _passphrase(context)), migrated=False)
+    async def work(engine: "AsyncEngine") -> None:
+        await restore(engine, file, _passphrase(context))
+        # The trace that came with the backup goes on with who brought it back.
+        async with owner_unit_of_work(engine) as session:
+            await note(session, Deed("restore", "database", file.name))
+
+    with_database(context, work, migrated=False)
     if as_json:
         print_json({"file": str(file), "restored": True})
     else:

@@ -58,6 +58,62 @@ async def test_the_list_shows_role_and_district(client_as: ClientAs):
     assert "待改初始口令" in row
 
 
+async def names_on(client: AsyncClient, query: str) -> list[str]:
+    page = await client.get(f"/people?{query}")
+    assert page.status_code == 200
+    return re.findall(r'<a href="/people/\d+">([^<]+)</a>', page.text)
+
+
+async def test_people_are_found_by_name_login_role_and_state(client_as: ClientAs, engine: AsyncEngine):
+    administrator = await client_as("administrator")
+    async with owner_unit_of_work(engine) as session:
+        for login, name, role in (("liwei", "李伟", "viewer"), ("zhaomin", "赵%敏", "reviewer")):
+            await service.add_person(session, login, name, role, "")
+        await session.execute(text("UPDATE person SET is_active = false WHERE login = 'liwei'"))
+    found = {
+        query: await names_on(administrator, query)
+        for query in ("q=李", "q=LIWEI", "q=%25", "role=reviewer", "state=inactive", "q=谁也不是", "q=李&page=2")
+    }
+    assert found == {
+        "q=李": ["李伟"], "q=LIWEI": ["李伟"], "q=%25": ["赵%敏"], "role=reviewer": ["赵%敏"], "state=inactive": ["李伟"],
+        "q=谁也不是": [], "q=李&page=2": [],
+    }  # fmt: skip
+
+
+async def test_the_list_of_people_comes_in_pages(client_as: ClientAs, engine: AsyncEngine):
+    administrator = await client_as("administrator")
+    async with owner_unit_of_work(engine) as session:
+        await session.execute(
+            text(
+                "INSERT INTO person (login, name, password_hash, role, region_code, is_active, must_change_password,"
+                " failed_sign_ins, totp_generation, totp_step, invitation_hash)"
+                " SELECT 'p' || n, '某' || n, '', 'viewer', '', true, false, 0, 0, 0, '' FROM generate_series(1, 60) AS n"
+            )
+        )
+    first, second = await names_on(administrator, ""), await names_on(administrator, "page=2")
+    assert (len(first), len(second), set(first) & set(second)) == (50, 11, set())
+
+
+@pytest.mark.parametrize(
+    ("seen", "made", "is_stale"), [(91, 400, True), (89, 400, False), (None, 91, True), (None, 89, False)]
+)
+async def test_an_account_that_nobody_uses_for_ninety_days_is_named(
+    client_as: ClientAs, engine: AsyncEngine, seen: int | None, made: int, is_stale: bool
+):
+    administrator = await client_as("administrator")
+    async with owner_unit_of_work(engine) as session:
+        await service.add_person(session, "liwei", "李伟", "viewer", "")
+        await session.execute(
+            text(
+                "UPDATE person SET last_sign_in_at = now() - make_interval(days => CAST(:seen AS int)),"
+                " created_at = now() - make_interval(days => :made) WHERE login = 'liwei'"
+            ),
+            {"seen": seen, "made": made},
+        )
+    assert await names_on(administrator, "state=unused") == (["李伟"] if is_stale else [])
+    assert ("1 个在用账号超过 90 天没有人登录" in (await administrator.get("/people")).text) == is_stale
+
+
 @pytest.mark.parametrize(
     ("wrong", "reason"),
     [

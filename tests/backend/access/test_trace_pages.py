@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.access.trace.export import inert
+from backend.access.trace.schemas import SUBJECTS
 from backend.access.trace.service import Deed, note
 from backend.clock import today
 from backend.database.actor import Actor, acting_as
@@ -119,3 +120,12 @@ async def test_the_auditor_sees_no_business_and_is_led_to_the_trace(client_as: C
     assert (await auditor.get("/enterprises")).status_code == 403
     assert (await auditor.get("/api/v1/enterprises")).status_code == 403
     assert 'href="/enterprises"' not in (await auditor.get("/audit")).text
+
+
+async def test_every_traced_table_and_deed_has_a_name_that_auditors_read(engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as session:
+        found = await session.execute(
+            text("SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname = 'trace_update'")
+        )
+        tables = {*found.scalars()}
+    assert tables - SUBJECTS.keys() == set()

@@ -1,5 +1,6 @@
 """The whole database in one file, and back."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,25 @@ def test_the_commands_carry_a_registry_from_one_folder_to_another(data_folder: P
     again = CliRunner().invoke(app, ["restore", str(file), "--data", str(new)])
     assert again.exit_code == 1
     assert "不是空的" in again.stderr
+
+
+async def test_the_trace_tells_who_backed_up_and_who_brought_back(
+    server_url: str, engine: AsyncEngine, database_url: str, data_folder: Path
+):
+    file = data_folder / "tidu.backup"
+    async with fresh_database(server_url, "template0") as url:
+        for address, command in ((database_url, "backup"), (url, "restore")):
+            runner = CliRunner(env={"TIDU_DATABASE_URL": address})
+            ran = await asyncio.to_thread(runner.invoke, app, [command, str(file)])
+            assert ran.exit_code == 0, ran.output
+        other = make_engine(url)
+        async with owner_unit_of_work(other) as session:
+            told = "SELECT action, actor LIKE 'system:%', subject_id FROM trace_note ORDER BY id"
+            assert [tuple(row) for row in await session.execute(text(told))] == [
+                ("backup", True, "tidu.backup"),
+                ("restore", True, "tidu.backup"),
+            ]
+        await other.dispose()
 
 
 def test_a_file_that_is_no_backup_is_refused(data_folder: Path):
