@@ -246,10 +246,13 @@ def _part(sets: Sets, part: str) -> str:
         return sets.counted
     if part == "whole":
         return sets.whole
-    return (
-        f"SELECT w.enterprise_id, w.days & ~coalesce(c.days, 0) AS days FROM ({sets.whole}) w"
-        f" LEFT JOIN ({sets.counted}) c ON c.enterprise_id = w.enterprise_id"
+    # Laid together, not joined: nobody knows beforehand how many are in either, and one would be counted anew for each.
+    both = (
+        f"SELECT w.enterprise_id, w.days AS whole, 0 AS counted FROM ({sets.whole}) w"
+        f" UNION ALL SELECT c.enterprise_id, 0, c.days FROM ({sets.counted}) c"
     )
+    days = "bit_or(b.whole) & ~bit_or(b.counted)"
+    return f"SELECT b.enterprise_id, {days} AS days FROM ({both}) b GROUP BY b.enterprise_id"
 
 
 # --- Things of a sub-register ----------------------------------------------------------------------------

@@ -293,6 +293,13 @@ _LARGE = "('large', 'medium')"
 
 def population(asked: Asked, wanted: Population, among: Sequence[int] | None = None) -> str:
     """Enterprises for which everything holds that is written of a population; with `among` only those of them."""
+    if among is not None and not asked.is_as_now:
+        # Each of the few is looked up: how many of them once belonged to what nobody knows beforehand.
+        ids = f"unnest(CAST({asked.add(list(among))} AS bigint[])) AS u (id)"
+        return f"SELECT u.id AS enterprise_id, {_belonging(asked, wanted, 'u.id')} AS days FROM {ids}"
+    if wanted.in_chain and wanted.above_scale_industrial and not asked.is_as_now:
+        rest = wanted.model_copy(update={"in_chain": False})
+        return lying_in(in_chain(asked), rest, asked)
     conditions: list[str] = []
     ids = "" if among is None else f" = ANY(CAST({asked.add(list(among))} AS bigint[]))"
     if wanted.in_chain:

@@ -104,6 +104,7 @@ _MOVE = (
     "INSERT INTO enterprise_region (enterprise_id, region_code, town, park, valid_from, valid_to) VALUES"
     " (:id, '321281', '', '', NULL, CAST(:day AS date) - 1), (:id, '321203', '', '', :day, NULL)"
 )
+_FROM_DAY = "WITH since AS MATERIALIZED (SELECT set_config('tidu.trait_from', CAST(CAST(:day AS date) AS text), true))"
 _EVENTS = (
     _MERGE,
     _END,
@@ -121,6 +122,8 @@ _EVENTS = (
     "UPDATE enterprise_chain SET enterprise_id = 2, chain = '原 ' || :id WHERE enterprise_id = :id AND chain = '生物药'",
     "UPDATE enterprise SET industry_code = '2710' WHERE id = :id",
     "UPDATE enterprise SET is_above_scale = NOT coalesce(is_above_scale, false) WHERE id = :id",
+    f"{_FROM_DAY} UPDATE enterprise SET industry_code = '2710', is_above_scale = false FROM since WHERE id = :id",
+    f"{_FROM_DAY} DELETE FROM enterprise_chain USING since WHERE enterprise_id = :id",
 )  # fmt: skip
 
 
