@@ -49,6 +49,7 @@ def import_file(
     from backend.spreadsheets.problems_workbook import problems_workbook
     from backend.spreadsheets.reading import ReadOptions, UnknownLayout, read_file
     from backend.spreadsheets.running import evaluate_portions
+    from backend.spreadsheets.scratch import NoRoom
     from backend.spreadsheets.service import Importer, ImportRefused, digest, run_import
     from backend.spreadsheets.service import dry_run as try_import
     from backend.spreadsheets.workbook import WorkbookError
@@ -65,6 +66,8 @@ def import_file(
         result = read_file(file, rules.catalogue, options)
     except UnknownLayout as error:
         raise typer.BadParameter(str(error)) from error
+    except NoRoom as error:
+        raise Refused(str(error)) from error
     except WorkbookError as error:
         raise Refused(f"{error} 本次未写入任何数据。") from error
     importer = Importer(rules.catalogue, rules, today())

@@ -1,5 +1,6 @@
 """A large file is worked through in portions, with what a small one would have come to, and without holding its rows."""
 
+import errno
 import gc
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,12 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import owner_unit_of_work
-from backend.spreadsheets import identifying, reading, service
+from backend.spreadsheets import identifying, plain_sheet, reading, scratch, service
 from backend.spreadsheets.fates import Report, RowFate
 from backend.spreadsheets.grouping import Links, joined, joined_with, portions
 from backend.spreadsheets.keeping import begin_run
 from backend.spreadsheets.kept_rows import KeptRows
-from backend.spreadsheets.progress import Progress, Stage
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.records import ReadResult, ReadRow, RowProblem
 from backend.spreadsheets.service import dry_run, run_import
@@ -135,30 +135,32 @@ async def test_an_import_in_portions_is_undone_whole(engine: AsyncEngine):
         assert sales == [100 * 10**6] * 2
 
 
-class Counting(Progress):
-    """Counts, whenever something is told, the rows that are alive."""
-
-    most = 0
-
-    def tell(self, stage: Stage, done: int = 0, total: int = 0) -> None:
-        self.most = max(self.most, sum(isinstance(one, ReadRow) for one in gc.get_objects()))
-        super().tell(stage, done, total)
+def rows_alive() -> int:
+    """How many rows there are as objects."""
+    return sum(isinstance(one, ReadRow) for one in gc.get_objects())
 
 
 @pytest.mark.usefixtures("small_portions")
 async def test_of_a_large_file_only_a_portion_of_rows_is_held(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(service, "_PORTION", 10)
-    table = [HEAD[:4], *([f"泰州独{n}科技有限公司", make_code(), "海陵区", n] for n in range(200))]
+    alive: list[int] = []
+
+    async def counted(session: AsyncSession, fates: Sequence[RowFate], *others: Any) -> set[int]:
+        alive.append(rows_alive() - before)
+        return await identifying.identify(session, fates, *others)
+
+    monkeypatch.setattr(service, "_PORTION", 100)
+    monkeypatch.setattr(service, "identify", counted)
+    # What tests before this one left is not to go meanwhile.
     gc.collect()
-    progress = Counting()
-    others = sum(isinstance(one, ReadRow) for one in gc.get_objects())
-    result = read(table, progress=progress)
+    before = rows_alive()
+    result = read([HEAD[:4], *([f"泰州独{n}科技有限公司", make_code(), "海陵区", n] for n in range(300))])
+    assert rows_alive() - before <= 1
     async with owner_unit_of_work(engine) as work:
-        report = await run_import(work, result, replace(importer(), progress=progress), good_rows_only=True)
-        await work.rollback()
-    assert report.counts["new"] == 200
-    # One portion, and the one whose rows are just let go.
-    assert 0 < progress.most - others <= 25
+        report = await dry_run(work, result, importer())
+    assert len(alive) == 3
+    assert 0 < max(alive) <= 100
+    assert rows_alive() <= before
+    assert report.counts["new"] == 300
 
 
 async def test_a_file_of_many_pieces_is_kept_as_it_is(engine: AsyncEngine):
@@ -168,6 +170,26 @@ async def test_a_file_of_many_pieces_is_kept_as_it_is(engine: AsyncEngine):
         assert (
             await work.scalar(text("SELECT content FROM import_file WHERE import_id = :id"), {"id": number}) == content
         )
+
+
+def test_a_full_disk_is_told_as_that_and_not_as_a_damaged_file(monkeypatch: pytest.MonkeyPatch, small_portions: None):
+    monkeypatch.setattr(plain_sheet, "LARGE", 0)
+    monkeypatch.setattr(scratch, "_ENOUGH_TO_WRITE", 1)
+
+    def full(_: int, __: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(scratch.os, "write", full)
+    with pytest.raises(scratch.NoRoom, match="磁盘已满"):
+        read(PLAIN)
+
+
+def test_pieces_are_had_again_from_memory_and_from_the_disk(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(scratch, "_ENOUGH_TO_WRITE", 100)
+    pieces = [bytes([number]) * (number % 40) for number in range(60)]
+    held = scratch.Scratch()
+    places = [held.append(piece) for piece in pieces]
+    assert [held.read(place, len(piece)) for place, piece in zip(places, pieces, strict=True)] == pieces
 
 
 # Rows laid down --------------------------------------------------------------------------------------
