@@ -18,7 +18,7 @@ def answers_for(enterprise: str) -> str:
     """SQL: whether the officer `:officer` answers for an enterprise, named by the SQL of its id, or for a pool entry of it."""
     return (
         f"({enterprise} IN (SELECT enterprise_id FROM enterprise_officer WHERE officer_id = :officer"
-        " UNION ALL SELECT enterprise_id FROM pool_entry WHERE officer_id = :officer))"
+        " UNION ALL SELECT enterprise_id FROM pool_entry WHERE officer_id = :officer AND stage <> 'out'))"
     )
 
 
