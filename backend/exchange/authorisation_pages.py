@@ -24,7 +24,7 @@ from backend.exchange.authorisations import (
     extend,
     withdraw,
 )
-from backend.exchange.connectors import CULTIVATION
+from backend.exchange.connector import CULTIVATION
 from backend.filings.attachments import attach
 from backend.filings.papers import ENDINGS, MOST_BYTES, TAKEN, PaperRefused
 from backend.web.dependencies import Work

@@ -300,7 +300,7 @@ def authorise(
     from backend.database.session import owner_unit_of_work
     from backend.enterprises.queries import find
     from backend.exchange import authorisations
-    from backend.exchange.connectors import CULTIVATION
+    from backend.exchange.connector import CULTIVATION
 
     try:
         first, _, last = years.partition("-")

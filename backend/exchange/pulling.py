@@ -22,7 +22,7 @@ from backend.eligibility.service import evaluate_touched
 from backend.exact_json import exact_json
 from backend.exchange.authorisations import who_may_be_asked
 from backend.exchange.client import Declined, Exchanged, ExchangeFailed, SystemClient
-from backend.exchange.connectors import Connector
+from backend.exchange.connector import Connector
 from backend.exchange.mapping import MappingTable, load_table
 from backend.exchange.messages import log_message
 from backend.exchange.models import ExchangeMessage

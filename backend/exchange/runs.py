@@ -16,7 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.exact_json import exact_json
 from backend.exchange import schedules
-from backend.exchange.connectors import Connector
+from backend.exchange.connector import Connector
 from backend.exchange.receipts import draw_up
 
 #: Runs that fail in a row before the breaker opens, and for how long: doubled each time, an hour at most.

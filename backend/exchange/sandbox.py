@@ -21,7 +21,7 @@ from backend.database.session import owner_unit_of_work
 from backend.exchange.agreements import agreements
 from backend.exchange.authorisations import NewAuthorisation, authorise
 from backend.exchange.clients import SCOPES, hash_of
-from backend.exchange.connectors import CULTIVATION
+from backend.exchange.connector import CULTIVATION
 from backend.exchange.consents import NewConsent, record_consent
 from backend.exchange.models import Client
 from backend.exchange.practice import SIMULATORS, simulator_of

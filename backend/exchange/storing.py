@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.exact_json import exact_json
 from backend.exchange.authorisations import Allowed, allowed
 from backend.exchange.bodies import BodyRefused, refuse_unfit
-from backend.exchange.connectors import Connector
+from backend.exchange.connector import Connector
 from backend.exchange.identity import note_identity
 from backend.exchange.known import ids_by_code
 from backend.exchange.mapping import Form, Incoming, Mapped, MappingTable, map_in

@@ -35,7 +35,7 @@ from backend.database.session import copy_rows, owner_unit_of_work
 from backend.demo.population import population
 from backend.enterprises.service import Draft, register
 from backend.exchange.clients import Caller, NewClient, add_client
-from backend.exchange.connectors import CULTIVATION
+from backend.exchange.connector import CULTIVATION
 from backend.exchange.feed import put_in_order
 from backend.exchange.keys import Keys
 from backend.exchange.sandbox import Quiet

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from backend.exchange.connectors import CULTIVATION, Connector
+from backend.exchange.connector import CULTIVATION, Connector
 
 CREDIT: Final = Connector("credit", "企业创新积分", ("points",), "listing", CULTIVATION)

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from backend.exchange.connectors import CULTIVATION, Connector
+from backend.exchange.connector import CULTIVATION, Connector
 
 IP: Final = Connector("ip", "知识产权数量", ("ip_counts",), "listing", CULTIVATION)

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from backend.exchange.connectors import CULTIVATION, Connector
+from backend.exchange.connector import CULTIVATION, Connector
 
 LISTS: Final = Connector("lists", "信用名单", ("abnormal", "dishonesty"), "listing", CULTIVATION)

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from backend.exchange.connectors import CULTIVATION, Connector
+from backend.exchange.connector import CULTIVATION, Connector
 
 REGISTER: Final = Connector("register", "市场监管登记", ("register",), "listing", CULTIVATION)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from backend.exchange.connectors import CULTIVATION, Connector
+from backend.exchange.connector import CULTIVATION, Connector
 
 TAX: Final = Connector(
     "tax",

@@ -13,7 +13,7 @@ from backend.clock import today
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
 from backend.exchange.authorisations import allowed
-from backend.exchange.connectors import CULTIVATION
+from backend.exchange.connector import CULTIVATION
 from tests.backend.conftest import ClientAs
 from tests.backend.exchange.test_inbound import found
 from tests.backend.own_file.conftest import PDF

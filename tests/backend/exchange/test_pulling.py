@@ -13,7 +13,8 @@ from backend.database.session import owner_unit_of_work
 from backend.demo.population import population
 from backend.exchange.authorisations import NewAuthorisation, authorise, withdraw
 from backend.exchange.client import ExchangeFailed, Patience, SystemClient
-from backend.exchange.connectors import CULTIVATION, connectors
+from backend.exchange.connector import CULTIVATION
+from backend.exchange.connectors import connectors
 from backend.exchange.pulling import Pull, PullRefused, Run
 from backend.exchange.rehearsal import rehearse
 from backend.exchange.simulation import Simulator

@@ -16,7 +16,7 @@ from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
 from backend.exchange.agreements import agreements
 from backend.exchange.authorisations import NewAuthorisation, allowed, authorise
-from backend.exchange.connectors import CULTIVATION
+from backend.exchange.connector import CULTIVATION
 from backend.exchange.consents import who_consented
 from tests.backend.exchange.systems import CallingSystem, calling_system
 from tests.backend.own_file.conftest import EnterpriseClient, Two
