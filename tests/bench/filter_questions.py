@@ -1,4 +1,7 @@
-"""Whatever a list can be asked: filters alone, in pairs, in triples, every order, later pages; drawn the same every time."""
+"""Whatever a list can be asked: filters alone, in pairs, in triples, every order, later pages; drawn the same every time.
+
+Likely duplicates are left out: those pairs are searched for in the whole registry each time, which is no list that is read.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +17,6 @@ from backend.cultivation.candidates import NEARNESS
 from backend.cultivation.stages import STAGES
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.columns import figure_choices
-from backend.enterprises.duplicates import RULES
 from backend.enterprises.labels import programme_choices
 from backend.recognitions.ladder import RUNGS
 from backend.recognitions.worklists import DAYS_AHEAD, VIEWS
@@ -118,7 +120,6 @@ def questions(values: Values, reader: Reader, most: int) -> dict[str, list[Quest
             [{"view": "flags"}], regions, [{"at_least": "10"}, {"at_least": "50"}],
             [{"subject": "sales_revenue"}, {"subject": "employee_total"}, {"subject": "rd_expense_hnte"}],
         ]),
-        "likely duplicates": _drawn("/enterprises/duplicates", chance, len(RULES) + 2, [[{"rule": one} for one in RULES], regions]),
     }  # fmt: skip
 
 
