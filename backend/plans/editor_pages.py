@@ -174,7 +174,7 @@ async def _edit_page(
 
 #: What shows the form again with what was typed, if a document is not kept: problems, and the status of the answer.
 Again = Callable[[list[str], int], Awaitable[Response]]
-_STILL_HERE = "您填的内容仍保留在下面；请先对照各版，再保存即以您的为准。"
+_STILL_HERE = "您填的内容仍保留在下面，再保存即以您的为准。"
 
 
 async def _keep(

@@ -219,7 +219,7 @@ async def keep(
     latest = known[0].number if known else None
     if based_on != latest:
         told = f"现在是第 {latest} 版" if latest is not None else "这份规划还没有"
-        raise PlanMeanwhile(f"{plan.id} 已被他人修改（{told}），您的改动没有保存。请重新打开，再改一次。")
+        raise PlanMeanwhile(f"{plan.id} 已被他人修改（{told}），您的改动没有保存。请对照现行版，再改一次。")
     number = 1 if latest is None else latest + 1
     await session.execute(
         text(
