@@ -42,6 +42,7 @@ from backend.spreadsheets.queries import CARRIED_OUT, LOCK_CLASS, copy_content
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.records import ReadResult
 from backend.spreadsheets.service import ImportRefused, dry_run, run_import
+from backend.spreadsheets.sparing import ENVIRONMENT, forget_pinyin
 from backend.spreadsheets.staging import forget_reading, keep_reading, kept_reading
 from backend.spreadsheets.workbook import WorkbookError
 
@@ -55,9 +56,6 @@ _IS_STOP_ASKED: Final = text("SELECT is_stop_asked FROM import_run WHERE id = :i
 APART_FROM: Final = 2_000_000
 #: `-P`: in whatever folder the service was begun, a `backend` there is not ours.
 COMMAND_APART: Final = (sys.executable, "-P", "-m", "backend.spreadsheets.apart")
-#: For that process: one heap for all its threads, so that what one has let go another takes; and a dictionary of pinyin
-#: that is not copied.
-_SPARING: Final = {"MALLOC_ARENA_MAX": "1", "PYPINYIN_NO_DICT_COPY": "1"}
 #: Enterprises that are evaluated at once: with more of them it is somewhat quicker, and takes far more memory.
 _PORTION: Final = 2_000
 
@@ -75,6 +73,8 @@ class Run:
     good_rows_only: bool = False
     #: Of the file, in bytes.
     size: int = 0
+    #: It is worked on in a process of its own.
+    is_apart: bool = False
 
 
 class Kind(StrEnum):
@@ -116,8 +116,9 @@ class Apart:
     def run(self, importer: Importer) -> Run:
         """The run again, by an importer who has the rules."""
         return Run(
-            self.import_id, self.file_name, self.options, self.entered, importer, self.scope, self.good_rows_only
-        )
+            self.import_id, self.file_name, self.options, self.entered, importer, self.scope, self.good_rows_only,
+            is_apart=True,
+        )  # fmt: skip
 
 
 def check(engine: AsyncEngine, settings: Settings, run: Run) -> "Future[None]":
@@ -162,7 +163,7 @@ def _begin(engine: AsyncEngine, settings: Settings, run: Run, kind: Kind) -> "Fu
 
 def _work_apart(told: Apart) -> None:
     """Have a large file worked on by a process of its own (`apart`), and wait for it; how it ends, it writes down."""
-    with subprocess.Popen(COMMAND_APART, stdin=subprocess.PIPE, env=os.environ | _SPARING) as process:
+    with subprocess.Popen(COMMAND_APART, stdin=subprocess.PIPE, env=os.environ | ENVIRONMENT) as process:
         assert process.stdin is not None
         process.stdin.write(pickle.dumps(told))
         process.stdin.flush()
@@ -344,6 +345,8 @@ async def _write(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:
         await keep_fates(session, run.import_id, report, outcome)
         # All rows' fates take as much room as evaluating takes: what is kept of them is not held as well.
         del report
+        if run.is_apart:
+            forget_pinyin()
         await evaluate_portions(session, touched, importer)
         progress.tell(Stage.REPORTING)
         await reporter.end()

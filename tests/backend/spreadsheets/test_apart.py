@@ -4,6 +4,7 @@ import asyncio
 import os
 import pickle
 import subprocess
+import sys
 
 import pytest
 from httpx import AsyncClient
@@ -89,3 +90,14 @@ async def test_a_database_that_cannot_be_told_how_it_ended_is_in_the_log():
         said = await asyncio.to_thread(process.stderr.read)
     assert b'"event": "import_ended"' in said
     assert b"ConnectionRefusedError" in said
+
+
+def test_the_dictionary_of_pinyin_is_given_back_and_loaded_anew_when_it_is_needed():
+    said = (
+        "import sys; from backend.spreadsheets import apart, sparing; from backend.enterprises.naming import search_text\n"
+        "held = [('pypinyin' in sys.modules, search_text('泰州', None))]\n"
+        "held.append('pypinyin' in sys.modules); sparing.forget_pinyin()\n"
+        "print([*held, 'pypinyin' in sys.modules, search_text('泰州', None)])"
+    )
+    done = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True, cwd=REPOSITORY)
+    assert done.stdout.strip() == "[(False, '泰州  tz'), True, False, '泰州  tz']"
