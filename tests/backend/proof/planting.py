@@ -112,6 +112,7 @@ UNSEEN: Final = {
     "enterprise_merge.undone_because": "of files parted again", "import_touched.kept_because": "of an import undone",
     "enterprise_apart.reason": "kept for the trace", "recognition.printed_name": "kept for the trace",
     "enterprise_identifier.value": "to find duplicates by", "enterprise_region.town": "where it was before",
+    "recognition.correction": "of entries put right",
     "exchange_record.reason": "of records that could not be taken in", "fact_flag_answer.reason": "of flags that no rule raises any more",
     "export_job.failure": "its owner's", "export_job.title": "its owner's", "webhook_delivery.last_error": "of subscriptions",
     "web_session.browser": "the person's own", "web_session.ip": "the person's own",
