@@ -77,7 +77,7 @@ _WRITTEN: Final = {
 
 @dataclass(frozen=True)
 class Kept:
-    """Who may stand at an end of the order (migration 0071): nobody else comes before `edge`; None: nobody has a figure."""
+    """Who may stand at an end of the order (migration 0066): nobody else comes before `edge`; None: nobody has a figure."""
 
     ids: Sequence[int]
     #: The last value and id that are kept.

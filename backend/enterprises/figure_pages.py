@@ -1,7 +1,7 @@
 """Pages of a list that is sorted by a figure.
 
 Where an index holds the figure, the list may be walked in its order. In a large registry the page is first looked for
-among those that stand at that end of the order, which are kept (migration 0071). A list that has too few of them is short,
+among those that stand at that end of the order, which are kept (migration 0066). A list that has too few of them is short,
 and then read whole.
 """
 

@@ -1,7 +1,7 @@
 """In which chains and industry an enterprise was, whether above scale, on which board: on which days, and as known when.
 
 The enterprise's own row and its chains say what holds now; the database itself keeps what was ever changed of it
-(`enterprise_trait`, migration 0062). Whoever changes it says with `holding_from` since when; without a day it is a
+(`enterprise_trait`, migration 0063). Whoever changes it says with `holding_from` since when; without a day it is a
 correction, and what stood there before never was so.
 
 TraitDayWrong               422, the day of a change cannot be

@@ -1,7 +1,7 @@
 """In which chains and industry enterprises were on a day, whether above scale, on which board; as known at a moment, as SQL.
 
 `enterprise` and `enterprise_chain` say what holds now. Of each value that was ever changed `enterprise_trait` (migration
-0062) says on which days it held, and from when to when that was known; a value that it does not name always held.
+0063) says on which days it held, and from when to when that was known; a value that it does not name always held.
 """
 
 from collections.abc import Sequence

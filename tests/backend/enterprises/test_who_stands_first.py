@@ -1,4 +1,4 @@
-"""Pages of a large registry: out of whom is kept at the ends of an order (migration 0071), and out of the first that are walked."""
+"""Pages of a large registry: out of whom is kept at the ends of an order (migration 0066), and out of the first that are walked."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -11,8 +11,8 @@ which was under way is not missed. Their numbers mean nothing in a copy on anoth
 
 from alembic import op
 
-revision = "0071"
-down_revision = "0069"
+revision = "0066"
+down_revision = "0065"
 branch_labels = None
 depends_on = None
 

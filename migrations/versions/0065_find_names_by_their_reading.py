@@ -6,7 +6,7 @@ which of the ids somebody may see, the policies say as ever.
 
 from alembic import op
 
-revision = "0069"
+revision = "0065"
 down_revision = "0064"
 branch_labels = None
 depends_on = None

@@ -8,8 +8,8 @@ holds from the day in `tidu.trait_from`, and without one it is a correction: the
 
 from alembic import op
 
-revision = "0062"
-down_revision = "0068"
+revision = "0063"
+down_revision = "0062"
 branch_labels = None
 depends_on = None
 
