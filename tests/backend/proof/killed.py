@@ -46,7 +46,8 @@ class Writers:
         kinds = (promised.figures, promised.certificates, promised.imports)
         before = [len(one) for one in kinds]
         async with asyncio.timeout(120):
-            while any(len(one) < was + least for one, was in zip(kinds, before, strict=True)):  # noqa: ASYNC110
+            while any(len(one) < was + least for one, was in zip(kinds, before, strict=True)):
+                assert not promised.refused, promised.refused[0]
                 await asyncio.sleep(0.05)
 
     async def file_figures(self) -> None:
@@ -62,9 +63,9 @@ class Writers:
         """Titles of ever other days: the same of the same day would be one that is registered already."""
         while not self.stop.is_set():
             number = self.numbers()
-            day = (date(1985, 1, 1) + timedelta(days=number)).isoformat()
+            day = (date(1988, 1, 1) + timedelta(days=number)).isoformat()
             body = {
-                "enterprise": self.codes[number % len(self.codes)], "programme": "hnte", "number": f"GR{number:012}",
+                "enterprise": self.codes[number % len(self.codes)], "programme": "hnte", "number": f"GR202432{number:06}",
                 "granted_on": day, "valid_from": day, "notice": "名单",
             }  # fmt: skip
             if await self._sent("/api/v1/recognitions", body):

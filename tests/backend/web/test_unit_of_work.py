@@ -83,7 +83,7 @@ async def write_and_be_cut_off(work: Work) -> None:
 @router.post("/notes/form-again")
 async def write_and_show_the_form_again(request: Request, work: Work) -> Response:
     await work.execute(WRITE, {"body": "form"})
-    return render(request, "access/people.html", people=[], status_code=422)
+    return render(request, "access/code.html", next="/", error="不对", status_code=422)
 
 
 @router.post("/api/v1/notes/streamed")
