@@ -55,6 +55,16 @@ async def _pull_and_kill(engine: AsyncEngine) -> None:
         await asyncio.sleep(0.05)
     puller.send_signal(signal.SIGKILL)
     assert await puller.wait() == -signal.SIGKILL
+    # The server learns that nobody is there when it has done what it was at; until then the pull is taken.
+    held = (
+        "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"
+        " AND (classid::bigint << 32) | objid::bigint = hashtextextended('pull tax', 0)"
+    )
+    for _ in range(1_200):
+        if not await found(engine, held):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("the pull of somebody who was killed is still taken")
 
 
 SERVER = """
