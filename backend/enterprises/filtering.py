@@ -5,7 +5,7 @@ them; where they are many, it is walked in its order and each row is asked.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -22,6 +22,7 @@ from backend.enterprises.spelling import Meant, ways_to_read
 from backend.plans.territory import Division, territory_of
 from backend.recognitions.ladder import BY_ID, programmes_on_ladder
 from backend.recognitions.queries import is_standing_kept, standing
+from backend.web.memory import is_large
 from rules.library import Library
 
 #: What a list reads of each enterprise.
@@ -31,6 +32,9 @@ ROW = (
 )
 #: So few are given to the database by name; more are looked for while a list is walked in its order.
 FEW = 10_000
+_PAIR = 2
+#: Of fewer than so many that were looked at nothing is said of all.
+_SAMPLE = 300
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,9 @@ async def _few_meant(session: AsyncSession, filters: Filters) -> list[int] | Non
 
 async def _found_by_index(session: AsyncSession, within: str, typed: Sequence[tuple[str, str]]) -> list[int] | None:
     """Whom all words mean; None for many."""
+    patterns = {f"word_{number}": _pattern(word) for number, (word, _) in enumerate(typed)}
+    if await _are_many(session, " AND ".join(f"e.search_text LIKE :{name}" for name in patterns), patterns):
+        return None
     found = await session.execute(
         text("SELECT ARRAY(SELECT find_enterprises(CAST(:words AS text[]), CAST(:codes AS text[]), :within, :most))"),
         {
@@ -124,6 +131,15 @@ async def _found_by_index(session: AsyncSession, within: str, typed: Sequence[tu
     )  # fmt: skip
     ids: list[int] = found.scalar_one()
     return ids if len(ids) <= FEW else None
+
+
+async def _are_many(session: AsyncSession, condition: str, values: Mapping[str, str]) -> bool:
+    """Whether a thirtieth of all or more are meant, by some of a large registry: an index would take seconds to name them."""
+    if not await is_large(session):
+        return False
+    some = f"SELECT count(*), count(*) FILTER (WHERE {condition}) FROM enterprise e TABLESAMPLE SYSTEM (0.3)"
+    seen, meant = (await session.execute(text(some), values)).one()
+    return bool(seen >= _SAMPLE and meant * 30 >= seen)
 
 
 async def _found_by_reading(session: AsyncSession, within: str, way: Sequence[Meant]) -> list[int] | None:
@@ -142,12 +158,18 @@ async def _found_by_reading(session: AsyncSession, within: str, way: Sequence[Me
 
 
 async def _read_so(session: AsyncSession, within: str, one: Meant) -> list[int] | None:
+    """Whom a reading means; None for many. Nobody, where a longer one has no pair that is rare enough to begin with."""
+    if await _are_many(session, "e.search_text ~ :read", {"read": one.pattern}):
+        return None
     found = await session.execute(
         text("SELECT ARRAY(SELECT find_enterprises_read(CAST(:pairs AS text[]), :pattern, :within, :most))"),
         {"pairs": list(one.pairs), "pattern": one.pattern, "within": within, "most": FEW + 1},
     )
-    ids: list[int] = found.scalar_one()
-    return ids if len(ids) <= FEW else None
+    ids: list[int | None] = found.scalar_one()
+    if None in ids:
+        # Of two syllables the pair is all that is meant: whoever has it is soon met on the way through the list.
+        return None if len(one.word) == _PAIR else []
+    return [number for number in ids if number is not None] if len(ids) <= FEW else None
 
 
 def _typed(q: str) -> list[tuple[str, str]]:
