@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import Future
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,7 +56,8 @@ def begin(engine: AsyncEngine, settings: Settings, job: Job) -> "Future[None]":
             done.set_result(None)
 
     # Whoever ends the service does not wait for it: it is begun again by hand.
-    Thread(target=go, name=f"export-{job.id}", daemon=True).start()
+    # In the context of the request, by which the trace and the log tell who asked for it, and from where.
+    Thread(target=copy_context().run, args=(go,), name=f"export-{job.id}", daemon=True).start()
     return done
 
 

@@ -9,11 +9,13 @@ import gc
 import os
 import pickle
 import sys
+from contextlib import nullcontext
 from threading import Thread
 from typing import Final
 
 import structlog
 
+from backend.database.actor import acting_as
 from backend.spreadsheets.fates import Importer
 from backend.spreadsheets.running import Apart, supervise
 from backend.web.logs import configure_logs
@@ -37,7 +39,8 @@ def main() -> None:
     gc.set_threshold(*_COLLECTED_AFTER)
     importer = Importer(rules.catalogue, rules, told.today, told.person_id, told.region_code, choices=told.choices)
     try:
-        asyncio.run(supervise(told.address, told.settings, told.run(importer), told.kind))
+        with nullcontext() if told.actor is None else acting_as(told.actor):
+            asyncio.run(supervise(told.address, told.settings, told.run(importer), told.kind))
     except Exception as problem:  # noqa: BLE001 – the run says how it ended, unless its database could not be told
         log.warning("import_ended", import_id=told.import_id, problem=type(problem).__name__)
 

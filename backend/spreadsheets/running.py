@@ -16,6 +16,7 @@ import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -29,6 +30,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.actor import Actor, acting
 from backend.database.engine import make_engine
 from backend.database.errors import StorageError
 from backend.database.scope import Scope
@@ -103,6 +105,8 @@ class Apart:
     person_id: int | None
     region_code: str
     choices: Mapping[str, int]
+    #: In whose name and from where, as the trace tells it.
+    actor: Actor | None
 
     @classmethod
     def of(cls, address: str, settings: Settings, run: Run, kind: Kind) -> "Apart":
@@ -110,7 +114,7 @@ class Apart:
         by = run.importer
         return cls(
             address, settings, kind, run.import_id, run.file_name, run.options, dict(run.entered), run.scope,
-            run.good_rows_only, by.today, by.person_id, by.region_code, dict(by.choices),
+            run.good_rows_only, by.today, by.person_id, by.region_code, dict(by.choices), acting(),
         )  # fmt: skip
 
     def run(self, importer: Importer) -> Run:
@@ -157,7 +161,8 @@ def _begin(engine: AsyncEngine, settings: Settings, run: Run, kind: Kind) -> "Fu
             done.set_result(None)
 
     # Whoever ends the service does not wait for it: what is not finished is as good as never begun.
-    Thread(target=go, name=f"import-{run.import_id}", daemon=True).start()
+    # In the context of the request, by which the trace and the log tell who began it, and from where.
+    Thread(target=copy_context().run, args=(go,), name=f"import-{run.import_id}", daemon=True).start()
     return done
 
 

@@ -51,6 +51,25 @@ async def test_a_large_file_is_tried_out_and_carried_out_by_another_process(offi
         assert (await rows_written(work))["enterprise"] == 20
 
 
+@pytest.mark.parametrize("apart_from", [1, 10**9], ids=["another process", "another thread"])
+async def test_the_trace_tells_who_began_it_and_from_where(
+    officer: AsyncClient, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, apart_from: int
+):
+    monkeypatch.setattr(running, "APART_FROM", apart_from)
+    place = (await hand_in(officer, make_workbook(TABLE), "台账.xlsx")).headers["location"]
+    await until(engine, "checked")
+    committed = await officer.post(f"{place}/commit")
+    await until(engine, "committed")
+    async with owner_unit_of_work(engine) as work:
+        found = await work.execute(
+            text(
+                "SELECT DISTINCT split_part(actor, '-', 1), role, address, request_id FROM trace_note"
+                " WHERE subject = 'enterprise' AND action = 'insert'"
+            )
+        )
+    assert found.all() == [("city_officer", "city_officer", "127.0.0.1", committed.headers["X-Request-ID"])]
+
+
 async def test_it_ends_with_the_service_and_has_written_nothing(engine: AsyncEngine):
     content = make_workbook(TABLE)
     async with owner_unit_of_work(engine) as work:
