@@ -41,6 +41,8 @@ READERS = (
     Reader("park officer", "park_officer", DISTRICT, PARK, share=0.3),
 )
 SLOWEST = int(os.environ.get("TIDU_BENCH_SLOWEST", "25"))
+#: Which lists and readers alone, as a part of their names: `TIDU_BENCH_LISTS="titles|pool" TIDU_BENCH_READERS=park`.
+LISTS, ASKERS = (re.compile(os.environ.get(f"TIDU_BENCH_{name}", "")) for name in ("LISTS", "READERS"))
 _NEXT = re.compile(r'href="([^"]+)" rel="next"')
 _COUNT = re.compile(r'hx-get="([^"]+)" hx-trigger="load"')
 
@@ -72,11 +74,21 @@ def figures() -> Iterator[Figure]:
         by_list[one.list_].append(one.rows)
     for name, taken in by_list.items():
         yield Figure(f"{name}, {len(taken)} questions, p95", percentile(taken, 95), "ms")
+    for name, taken in _by_list_and_reader(found).items():
+        told = "  ".join(f"p{one} {percentile(taken, one):6.1f}" for one in (50, 95, 99))
+        tell(f"  {told}  max {max(taken):7.1f} ms  {name}, {len(taken)} questions")
     for one in sorted(found, key=lambda taken: -taken.rows)[:SLOWEST]:
         tell(f"  {one.rows:7.1f} ms  {one.reader}: {unquote(one.address)}")
     for one in sorted(found, key=lambda taken: -taken.count)[: SLOWEST // 2]:
         tell(f"  {one.count:7.1f} ms to count  {one.reader}: {unquote(one.address)}")
     tell(f"  (load {os.getloadavg()[0]:.2f})")
+
+
+def _by_list_and_reader(found: Sequence[Taken]) -> dict[str, list[float]]:
+    taken: defaultdict[str, list[float]] = defaultdict(list)
+    for one in found:
+        taken[f"{one.list_}, {one.reader}"].append(one.rows)
+    return taken
 
 
 async def measure_any(engine: AsyncEngine) -> list[Taken]:
@@ -94,8 +106,10 @@ async def measure_any(engine: AsyncEngine) -> list[Taken]:
             await invent(engine)
             values = await values_of(engine)
             for reader, client in zip(READERS, (city, district, park), strict=True):
+                if not ASKERS.search(reader.name):
+                    continue
                 drawn = questions(values, reader, round(QUESTIONS * reader.share))
-                every = [(name, one) for name, asked in drawn.items() for one in asked]
+                every = [(name, one) for name, asked in drawn.items() if LISTS.search(name) for one in asked]
                 Random(SEED).shuffle(every)
                 await keep_orders(engine, [one for _, one in every])
                 for _, one in every[:5]:

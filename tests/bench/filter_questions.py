@@ -1,10 +1,7 @@
-"""Whatever a list can be asked: filters alone, in pairs, in triples, every order, later pages; drawn the same every time.
-
-Likely duplicates are left out: those pairs are searched for in the whole registry each time, which is no list that is read.
-"""
+"""Whatever a list can be asked: filters alone, in pairs, in triples, every order, later pages; drawn the same every time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from random import Random
 from urllib.parse import urlencode
@@ -17,6 +14,7 @@ from backend.cultivation.candidates import NEARNESS
 from backend.cultivation.stages import STAGES
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.columns import figure_choices
+from backend.enterprises.duplicates import RULES
 from backend.enterprises.labels import programme_choices
 from backend.recognitions.ladder import RUNGS
 from backend.recognitions.worklists import DAYS_AHEAD, VIEWS
@@ -97,6 +95,8 @@ def questions(values: Values, reader: Reader, most: int) -> dict[str, list[Quest
     chance = Random(f"{SEED} {reader.name}")
     regions = [{"region": one} for one in values.regions] if not reader.region else []
     programmes = [{"programme": name} for name, _ in programme_choices(library())]
+    # Drawn apart, so that the others are asked what they were asked before these were.
+    apart = Random(f"{SEED} {reader.name} apart")
     return {
         "list of enterprises": _of_enterprises(values, reader, chance, most),
         "titles": _drawn("/recognitions", chance, most // 3, [
@@ -120,6 +120,10 @@ def questions(values: Values, reader: Reader, most: int) -> dict[str, list[Quest
             [{"view": "flags"}], regions, [{"at_least": "10"}, {"at_least": "50"}],
             [{"subject": "sales_revenue"}, {"subject": "employee_total"}, {"subject": "rd_expense_hnte"}],
         ]),
+        "enterprises over REST": [
+            replace(one, path="/api/v1/enterprises") for one in _of_enterprises(values, reader, apart, most // 2) if not one.is_next
+        ],
+        "likely duplicates": _drawn("/enterprises/duplicates", apart, most // 8, [regions, [{"rule": one} for one in RULES]]),
     }  # fmt: skip
 
 
