@@ -44,6 +44,7 @@ from backend.recognitions.service import last_day
 from rules.catalogue import Catalogue, Type
 from rules.library import Library, library
 from tests.bench.figure import tell
+from tests.bench.large_pool import fill_pool
 from tests.conftest import open_folder
 
 #: Enterprises; TIDU_BENCH_SIZE=1000000 asks for more.
@@ -83,11 +84,19 @@ async def _opened() -> str:
         tell(f"{loaded_before.read_text().strip()} in {folder}, used again")
         engine = make_engine(url)
         await upgrade(engine)
+        await _fill_empty_pool(engine)
         await engine.dispose()
         return url
     await load(url)
     loaded_before.write_text(json.dumps({"enterprises": SIZE, "loaded_on": today().isoformat()}) + "\n")
     return url
+
+
+async def _fill_empty_pool(engine: AsyncEngine) -> None:
+    """Registries that were loaded before there was a pool in them get one."""
+    async with owner_unit_of_work(engine) as session:
+        if not await session.scalar(text("SELECT EXISTS (SELECT FROM service_visit)")):
+            await fill_pool(session)
 
 
 def close() -> None:
@@ -118,6 +127,7 @@ async def load(url: str, size: int = SIZE) -> None:
         await keep_standings(session, today(), rules)
         # No trigger has seen what was written here.
         await rebuild_kept_counts(session)
+        await fill_pool(session)
     tell(f"results of all written after {perf_counter() - start:.0f} s")
     for index in indexes:
         async with owner_unit_of_work(engine) as session:
