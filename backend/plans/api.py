@@ -12,6 +12,7 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.cultivation.stages import Stage
 from backend.plans import breakdown_api, service, tasks
+from backend.plans.asking import MOST_NEWCOMERS
 from backend.plans.bulletin import bulletin, quarter_of
 from backend.plans.bulletin_tables import as_json as bulletin_as_json
 from backend.plans.chain_table import as_json as chains_as_json
@@ -186,7 +187,9 @@ class ForecastQuestion(Question):
     """The same, with what the reader assumes instead of what the past says."""
 
     renewal: float | None = Field(default=None, ge=0, le=1, description="the share of ending titles that come back")
-    newcomers: float | None = Field(default=None, ge=0, description="new holders a year from outside the pool")
+    newcomers: float | None = Field(
+        default=None, ge=0, le=MOST_NEWCOMERS, description="new holders a year from outside the pool"
+    )
     discovered: float | None = Field(
         default=None, ge=0, le=1, description="the share that comes within a year, by stage"
     )

@@ -21,6 +21,8 @@ from backend.web.errors import NotFound
 from rules.plan import Plan, Target
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+#: More enterprises than a city has: what is above is no assumption but a slip.
+MOST_NEWCOMERS = 1_000_000
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
@@ -62,10 +64,12 @@ class Asked(BaseModel):
     #: then or now: by the districts of the day, or by today's.
     territory: str = ""
     page: int = 1
+    #: One of `queries.STATUSES`: only the targets of a plan that stand so.
+    status: str = ""
     #: What a reader assumes in the forecast: percent of ending titles that come back, newcomers a year, and percent of
     #: the pool's candidates at each stage that come within a year.
     renewal: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None
-    newcomers: Annotated[float | None, Field(ge=0), BeforeValidator(_or_none)] = None
+    newcomers: Annotated[float | None, Field(ge=0, le=MOST_NEWCOMERS), BeforeValidator(_or_none)] = None
     discovered: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None
     cultivated: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None
     recommended: Annotated[float | None, Field(ge=0, le=100), BeforeValidator(_or_none)] = None

@@ -20,6 +20,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.regions import Regions
+from backend.plans.service import TOO_MUCH
 from backend.plans.territory import territory_of
 from backend.web.errors import Refusal
 from rules.plan import Basis, Plan, Target, plain
@@ -324,10 +325,12 @@ def _check(plan: Plan, target: Target, kind: Kind, values: Mapping[str, Decimal 
             raise ShareWrong(f"“{place}”不是{plan.territory.name}的市（区），请核对。", place)
         if value is not None and value < 0:
             raise ShareWrong(f"{plain(value)} 小于 0，请核对。", place)
+        if value is not None and value >= TOO_MUCH:
+            raise ShareWrong(f"{value:.3g} 太大，请核对数值和单位。", place)
         if value is not None and is_additive(target) and target.unit != "亿元" and value != value.to_integral_value():
             raise ShareWrong(f"{plain(value)} 不是整数，{target.unit}应为整数。", place)
-    if whole is not None and whole < 0:
-        raise ShareWrong(f"总数 {plain(whole)} 小于 0，请核对。")
+    if whole is not None and not 0 <= whole < TOO_MUCH:
+        raise ShareWrong(f"总数 {whole:.3g} {'小于 0' if whole < 0 else '太大'}，请核对。")
 
 
 async def write_shares(

@@ -1,7 +1,8 @@
 """The quarterly bulletin 季度通报: what is said of a plan at the end of a quarter, out of that quarter's knowledge.
 
 Its numbers are worked out anew each time and come out alike, because the day and the moment of knowledge are fixed;
-what people add is kept beside them. Word and Excel are drawn from the same content in `bulletin_files.py`.
+what people add is kept beside them in `bulletin_texts.py`. Word and Excel are drawn from the same content in
+`bulletin_files.py`.
 """
 
 import re
@@ -16,6 +17,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import CHINA
 from backend.plans.breakdown import Breakdown, Kind, breakdowns, can_be_split
+from backend.plans.bulletin_texts import Texts, texts_of
 from backend.plans.documents import findings_on, plan_named
 from backend.plans.progress import Light, Progress, end_of_quarter, last_quarter_end, quarter_ends
 from backend.plans.queries import QUARTERS_A_YEAR, Report, Row, plan_report
@@ -28,9 +30,9 @@ from backend.web.filters import percent
 from rules.plan import Op, Plan, Target
 from rules.plan_findings import Finding
 
-#: What people write themselves, in the order in which it stands.
-SECTIONS = {"opening": "按语", "causes": "滞后原因", "next_steps": "下一步要求"}
 _QUARTER = re.compile(r"(\d{4})\s*(?:年\s*(?:第)?|[-/]?\s*[Qq])\s*([1-4一二三四])\s*(?:季度?)?")
+#: Nobody reports on a quarter before; it also keeps the trend of two years within the calendar.
+_FIRST_YEAR = 1990
 _CHINESE_DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4}
 
 
@@ -83,6 +85,8 @@ def quarter_of(written: str) -> Quarter:
     match = _QUARTER.fullmatch(written.strip())
     if match is None:
         raise QuarterRefused(f"季度写的是“{written}”，请写成 2026Q3 这样。")
+    if int(match[1]) < _FIRST_YEAR:
+        raise QuarterRefused(f"季度写的是“{written}”，请核对年份，最早为 {_FIRST_YEAR} 年，如 2026Q3。")
     return Quarter(int(match[1]), _CHINESE_DIGITS.get(match[2]) or int(match[2]))
 
 
@@ -131,12 +135,18 @@ class Bulletin:
     lines: tuple[Line, ...]
     corrections: tuple[Correction, ...]
     findings: tuple[Finding, ...]
-    texts: Mapping[str, str]
+    #: What people wrote beside the numbers.
+    written: Texts
     #: Which version of the plan held at the moment.
     held: Held
     #: What the districts were asked for in the year of the quarter, and in that of the quarter before.
     shares: Mapping[str, Breakdown]
     last_shares: Mapping[str, Breakdown]
+
+    @property
+    def texts(self) -> Mapping[str, str]:
+        """What people wrote, by section."""
+        return self.written.bodies
 
     @property
     def title(self) -> str:
@@ -192,7 +202,7 @@ async def bulletin(
         tuple(_line(row, on) for row in report.rows),
         await _corrections(session, report, quarter),
         tuple(one for one in findings_on(plan) if one.agrees is False),
-        await texts_of(session, report, quarter),
+        await texts_of(session, report, on),
         await held_at(session, plan.id, moment),
         await _shares(session, plan, on.year, moment),
         await _shares(session, plan, last_quarter_end(on).year, moment),
@@ -339,45 +349,3 @@ def _difference(given: Breakdown) -> str:
     word = given.acknowledged
     why = "尚未说明原因。" if word is None else f"说明：{word.reason}"
     return f"任务分解：{given.target.name} {given.year} 年{given.in_words}{why}"
-
-
-# --- What people write -----------------------------------------------------------------------------------
-
-
-async def texts_of(session: AsyncSession, report: Report, quarter: Quarter) -> dict[str, str]:
-    """The latest text of each section."""
-    found = await session.execute(
-        text(
-            "SELECT DISTINCT ON (section) section, body FROM bulletin_text WHERE plan = :plan"
-            " AND region_code = :region AND quarter_end = :quarter_end ORDER BY section, id DESC"
-        ),
-        {"plan": report.plan.id, "region": _kept_under(report), "quarter_end": quarter.last_day},
-    )
-    return {row.section: row.body for row in found}
-
-
-async def write_texts(
-    session: AsyncSession, content: Bulletin, bodies: Mapping[str, str], *, recorded_by: int | None = None
-) -> int:
-    """Keep what was written where it differs from what stands. Returns how many sections changed."""
-    changed = [
-        {
-            "plan": content.plan.id, "region": _kept_under(content.report), "quarter_end": content.quarter.last_day,
-            "section": name, "body": bodies[name].strip(), "by": recorded_by,
-        }
-        for name in SECTIONS
-        if name in bodies and bodies[name].strip() != content.texts.get(name, "")
-    ]  # fmt: skip
-    if changed:
-        await session.execute(
-            text(
-                "INSERT INTO bulletin_text (plan, region_code, quarter_end, section, body, recorded_by)"
-                " VALUES (:plan, :region, :quarter_end, :section, :body, :by)"
-            ),
-            changed,
-        )
-    return len(changed)
-
-
-def _kept_under(report: Report) -> str:
-    return "" if report.is_whole else report.territory.code

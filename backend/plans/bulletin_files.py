@@ -6,7 +6,7 @@ from typing import Any
 import docx
 import xlsxwriter
 
-from backend.plans.bulletin import SECTIONS, Bulletin
+from backend.plans.bulletin import Bulletin
 from backend.plans.bulletin_tables import (
     DISTRICT_HEADS,
     TARGET_HEADS,
@@ -14,6 +14,7 @@ from backend.plans.bulletin_tables import (
     district_tables,
     target_table,
 )
+from backend.plans.bulletin_texts import SECTIONS
 from backend.plans.paper import add_sheet, add_table, heading, paragraph, set_up
 from backend.web.filters import number
 
@@ -27,9 +28,7 @@ def as_word(content: Bulletin) -> bytes:
     set_up(paper)
     heading(paper, content.title, 18, centred=True)
     paragraph(paper, f"（{content.quarter.name}，{content.report.territory.name}）", centred=True)
-    for section in ("opening",):
-        if content.texts.get(section):
-            paragraph(paper, content.texts[section])
+    _written(paper, content, "opening")
     for sentence in content.sentences:
         paragraph(paper, sentence, indent=True)
     heading(paper, "一、目标完成情况", 14)
@@ -47,9 +46,7 @@ def as_word(content: Bulletin) -> bytes:
             paragraph(
                 paper, f"{one.target.name}：上期通报 {number(one.then)}，现为 {number(one.now)} {one.target.unit}。"
             )
-    if content.texts.get("next_steps"):
-        heading(paper, SECTIONS["next_steps"], 14)
-        paragraph(paper, content.texts["next_steps"], indent=True)
+    _written(paper, content, "next_steps")
     heading(paper, "说明", 14)
     for place, note in enumerate(content.notes, 1):
         paragraph(paper, f"{place}. {note}")
@@ -71,8 +68,16 @@ def _behind(paper: Any, content: Bulletin) -> None:
         heading(paper, "滞后市（区）", 12)
     for words in districts:
         paragraph(paper, words, indent=True)
-    if content.texts.get("causes"):
-        paragraph(paper, content.texts["causes"], indent=True)
+    _written(paper, content, "causes")
+
+
+def _written(paper: Any, content: Bulletin, section: str) -> None:
+    """What people wrote, under its name, a paragraph for each of their lines."""
+    lines = [line.strip() for line in content.texts.get(section, "").splitlines() if line.strip()]
+    if lines:
+        heading(paper, SECTIONS[section], 12)
+    for line in lines:
+        paragraph(paper, line, indent=True)
 
 
 def as_workbook(content: Bulletin) -> bytes:
@@ -91,4 +96,6 @@ def as_workbook(content: Bulletin) -> bytes:
         corrections = [(one.target.name, number(one.then), number(one.now)) for one in content.corrections]
         add_sheet(book, "上期更正", titled, ("指标", "上期通报", "现为"), corrections)
         add_sheet(book, "说明", titled, ("说明",), [(words,) for words in (*content.sentences, *content.notes)])
+        written = [(SECTIONS[name], body) for name in SECTIONS if (body := content.texts.get(name))]
+        add_sheet(book, "文字", titled, ("项目", "内容"), written)
     return target.getvalue()

@@ -1,5 +1,6 @@
 """Pages of the quarterly bulletin: to read, to print, to download and to write in."""
 
+from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -12,7 +13,7 @@ from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.plans.asking import DOCX, XLSX, plan_asked, regions_of
-from backend.plans.bulletin import SECTIONS, Bulletin, Quarter, last_quarter, quarter_of, write_texts
+from backend.plans.bulletin import Bulletin, Quarter, last_quarter, quarter_of
 from backend.plans.bulletin import bulletin as read_bulletin
 from backend.plans.bulletin_files import as_word
 from backend.plans.bulletin_files import as_workbook as bulletin_workbook
@@ -23,6 +24,7 @@ from backend.plans.bulletin_tables import (
     district_tables,
     target_table,
 )
+from backend.plans.bulletin_texts import SECTIONS, TextsRefused, write_texts
 from backend.plans.knowing import KNOWING
 from backend.plans.progress import last_quarter_end
 from backend.plans.schemas import moment_of
@@ -42,6 +44,8 @@ class BulletinForm(BaseModel):
     opening: str = ""
     causes: str = ""
     next_steps: str = ""
+    #: The last word that the form knew; what came after is not written over unseen.
+    seen: int = 0
 
 
 class BulletinAsked(BaseModel):
@@ -58,18 +62,40 @@ async def bulletin(
 ) -> HTMLResponse:
     """The bulletin of a quarter, to read, to print and to add words to."""
     content = await _bulletin(session, person, plan_id, asked)
+    return _page(request, content, person, asked)
+
+
+def _page(
+    request: Request,
+    content: Bulletin,
+    person: PersonSignedIn,
+    asked: BulletinAsked,
+    typed: BulletinForm | None = None,
+    refused: TextsRefused | None = None,
+) -> HTMLResponse:
     chosen = {
         "quarter": content.quarter.code,
         "region": "" if person.region_code else asked.region,
         "known_at": asked.known_at,
     }
+    # A number's list is answered for the bulletin's own day, region and knowledge, so that it is as long as the number.
+    behind = {
+        "on": content.report.on.isoformat(),
+        "region": chosen["region"],
+        "known_at": asked.known_at or ("" if content.known_at is None else f"{content.known_at:%Y-%m-%d}"),
+    }
     return render(
-        request, "plans/bulletin.html", page_title=content.title,
+        request, "plans/bulletin.html", status_code=200 if refused is None else refused.status, page_title=content.title,
         breadcrumb=[("规划目标", "/plans"), (content.plan.id, f"/plans/{content.plan.id}"), ("季度通报", None)],
         content=content, sections=SECTIONS, target_heads=TARGET_HEADS, targets=target_table(content), district_heads=DISTRICT_HEADS,
         districts=district_tables(content), behind_by_district=behind_by_district(content), quarters=quarters_to_choose(content.quarter), regions=regions_of(content.plan, person), asked=chosen,
-        query=urlencode({name: value for name, value in chosen.items() if value}), may_write=person.role.may_write,
+        query=_query(chosen), behind_query=_query(behind), may_write=person.role.may_write, typed=typed,
+        texts=content.texts if typed is None else typed.model_dump(), refused=refused,
     )  # fmt: skip
+
+
+def _query(asked: Mapping[str, str]) -> str:
+    return urlencode({name: value for name, value in asked.items() if value})
 
 
 @router.get("/plans/{plan_id}/bulletin.{kind}")
@@ -98,9 +124,15 @@ async def write_bulletin(
 ) -> Response:
     """Keep what an officer wrote beside the numbers."""
     content = await _bulletin(session, person, plan_id, asked)
-    await write_texts(session, content, form.model_dump(), recorded_by=person.id)
-    chosen = urlencode({name: value for name, value in asked.model_dump().items() if value})
-    return redirect(request, f"/plans/{content.plan.id}/bulletin?{chosen}")
+    try:
+        await write_texts(
+            session, content.report, content.quarter.last_day, form.model_dump(exclude={"seen"}), seen=form.seen,
+            recorded_by=person.id,
+        )  # fmt: skip
+    except TextsRefused as problem:
+        # The form now knows what stands, so that saving again is a decision.
+        return _page(request, await _bulletin(session, person, plan_id, asked), person, asked, form, problem)
+    return redirect(request, f"/plans/{content.plan.id}/bulletin?{_query(asked.model_dump())}")
 
 
 async def _bulletin(session: AsyncSession, person: PersonSignedIn, plan_id: str, asked: BulletinAsked) -> Bulletin:

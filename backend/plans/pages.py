@@ -19,9 +19,9 @@ from backend.plans.forecast import forecast as work_out
 from backend.plans.knowing import KNOWING
 from backend.plans.members import PARTS, Members, Things, members, tally, things_behind
 from backend.plans.progress import LIGHT_RULES
-from backend.plans.queries import Row, all_reports, plan_report, programmes_of, titles_of
+from backend.plans.queries import STATUSES, Row, all_reports, plan_report, programmes_of, titles_of
 from backend.plans.rollup import State
-from backend.plans.schemas import amount_in_words, counting_in_words, mode_of, number, region_name
+from backend.plans.schemas import BadQuestion, amount_in_words, counting_in_words, mode_of, number, region_name
 from backend.plans.sets import is_countable
 from backend.plans.settled import settled
 from backend.plans.shortfall import can_be_worked_on
@@ -57,9 +57,9 @@ async def plans(request: Request, session: Work, person: SignedIn, asked: Asking
     question = question_of(asked, person)
     if question.region is not None and not person.region_code:
         question = replace(question, region=None, written={**question.written, "region": ""})
-    reports = await all_reports(session, question.on, question.region, question.known_at)
+    reports = await all_reports(session, question.on, question.region, question.known_at, question.division)
     return render(
-        request, "plans/plans.html", page_title="规划目标", reports=reports, asked=question, light_rules=LIGHT_RULES,
+        request, "plans/plans.html", page_title="规划目标", reports=reports, asked=question, light_rules=LIGHT_RULES, statuses=list(STATUSES),
         findings=[one for one in findings() if one.agrees is False], others=[one for one in findings() if one.agrees is not False],
         is_future=question.on > today(), may_edit=person.role.may_write and not person.region_code,
     )  # fmt: skip
@@ -73,10 +73,11 @@ async def plan(request: Request, session: Work, person: SignedIn, plan_id: str, 
     report = await plan_report(
         session, found, question.on, question.region, question.known_at, division=question.division
     )
+    rows = [row for row in report.rows if not asked.status or row.progress.status == _status(asked.status)]
     return render(
         request, "plans/plan.html", page_title=found.title, breadcrumb=[("规划目标", "/plans"), (found.id, None)],
         plan=found, report=report, asked=question, light_rules=LIGHT_RULES, findings=findings_on(found),
-        shown=[row for row in report.rows if not _is_empty(row)], unset=[row for row in report.rows if _is_empty(row)],
+        shown=[row for row in rows if not _is_empty(row)], unset=[row for row in rows if _is_empty(row)], status=asked.status, statuses=STATUSES,
         regions=regions_of(found, person), by_district=[row for row in report.rows if row.districts],
         is_future=question.on > today(), chains=None if question.region is not None else await chain_rows(session, found, question.on, question.known_at),
         may_edit=person.role.may_write and not person.region_code, held=await held_at(session, found.id, question.known_at),
@@ -181,6 +182,13 @@ async def members_file(
 
 
 # --- What a page shows beside the figures ----------------------------------------------------------------
+
+
+def _status(written: str) -> str:
+    """Raises BadQuestion: no target can stand so."""
+    if written not in STATUSES:
+        raise BadQuestion(f"目标状态写的是“{written}”，可选 {'、'.join(STATUSES)}。")
+    return written
 
 
 def _is_empty(row: Row) -> bool:

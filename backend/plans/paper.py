@@ -1,5 +1,6 @@
 """Official papers: how they are set in Word, and their tables in Excel."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,10 @@ from docx.shared import Cm, Pt
 #: What official documents are set in; where a machine lacks them it takes its own Song.
 BODY_FONT = "仿宋"
 HEADING_FONT = "黑体"
+
+
+#: No XML may hold them; a name or a note that was pasted may.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def set_up(paper: Any) -> None:
@@ -31,7 +36,7 @@ def _font(style: Any, name: str, size: float) -> None:
 
 
 def _run(place: Any, words: str, font: str, size: float, *, bold: bool = False) -> None:
-    run = place.add_run(words)
+    run = place.add_run(_UNPRINTABLE.sub("", words))
     run.font.name, run.font.size, run.bold = font, Pt(size), bold
     run._element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), font)
 
@@ -92,7 +97,7 @@ def add_sheet(
 
 def _cell(sheet: Any, line: int, column: int, words: str) -> None:
     """Numbers as numbers, so that they can be added up; everything else as it stands."""
-    plain = words.replace(",", "")
+    plain = words.replace(",", "").removeprefix("+")
     if plain.removeprefix("-").replace(".", "", 1).isdecimal():
         sheet.write_number(line, column, float(plain))
     else:

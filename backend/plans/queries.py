@@ -22,7 +22,10 @@ from rules.plan import CountHolders, Mode, Op, Plan, ShareOfEnterprises, Target,
 #: How far back a trend goes: two years.
 QUARTERS = 8
 QUARTERS_A_YEAR = 4
-STATUSES = ("met", "open", "behind", "not_reported", "not_set", "unjudged")
+#: How a target may stand, in words, in the order of the pages.
+STATUSES = {
+    "met": "已达到", "open": "未达到、未到期", "behind": "滞后", "not_reported": "未报", "not_set": "未设目标（原文为 X）", "unjudged": "只列数",
+}  # fmt: skip
 
 
 class RegionOutside(Refusal):
@@ -155,11 +158,16 @@ async def plan_report(
 
 
 async def all_reports(
-    session: AsyncSession, on: date, region: str | None = None, known_at: datetime | None = None
+    session: AsyncSession,
+    on: date,
+    region: str | None = None,
+    known_at: datetime | None = None,
+    division: Division = Division.THEN,
 ) -> list[Report]:
     """Every plan on a day; for a district the plans of the city it is in, counted for itself."""
     chosen = [plan for plan in plans().values() if concerns(plan, region)]
-    return await _reports(session, chosen, on, region, known_at, {}, {plan.id: plan.targets for plan in chosen})
+    targets = {plan.id: plan.targets for plan in chosen}
+    return await _reports(session, chosen, on, region, known_at, {}, targets, division=division)
 
 
 def concerns(plan: Plan, region: str | None) -> bool:

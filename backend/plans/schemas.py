@@ -15,6 +15,9 @@ from backend.plans.rollup import plain_fraction
 from backend.web.errors import Refusal
 from rules.plan import CountHolders, Mode, Plan, ShareOfEnterprises, Target, Window
 
+#: Days beyond these are slips of the pen, and counting from them would leave the calendar.
+EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
+
 
 class BadQuestion(Refusal):
     """A day or a way of counting that cannot be asked about."""
@@ -28,18 +31,29 @@ def day_of(written: str | None, name: str) -> date | None:
     """A day as people write it, 2026-03-31; None where nothing is written.
 
     Raises:
-        BadQuestion: it is no day.
+        BadQuestion: it is no day, or one that nobody can mean.
     """
     if not written:
         return None
     try:
-        return date.fromisoformat(written.strip().replace("/", "-").replace(".", "-"))
+        day = date.fromisoformat(written.strip().replace("/", "-").replace(".", "-"))
     except ValueError:
         raise BadQuestion(f"{name}写的是“{written}”，不是日期。请写成 2026-03-31 这样。") from None
+    return _likely(day, written, name)
+
+
+def _likely(day: date, written: str, name: str) -> date:
+    if not EARLIEST <= day <= LATEST:
+        raise BadQuestion(f"{name}写的是“{written}”，请核对年份，应在 {EARLIEST.year} 至 {LATEST.year} 年之间。")
+    return day
 
 
 def moment_of(written: str | None, name: str = "数据时点") -> datetime | None:
-    """The last moment of a day in China, or the moment that is written: what was recorded by then was known."""
+    """The last moment of a day in China, or the moment that is written: what was recorded by then was known.
+
+    Raises:
+        BadQuestion: it is none, or one that nobody can mean.
+    """
     if not written:
         return None
     if len(written.strip()) > len("2026-03-31"):
@@ -47,6 +61,7 @@ def moment_of(written: str | None, name: str = "数据时点") -> datetime | Non
             found = datetime.fromisoformat(written.strip())
         except ValueError:
             raise BadQuestion(f"{name}写的是“{written}”，请写成 2026-03-31 或 2026-03-31T18:00。") from None
+        _likely(found.date(), written, name)
         return found if found.tzinfo is not None else found.replace(tzinfo=CHINA)
     day = day_of(written, name)
     return None if day is None else datetime.combine(day, time.max, CHINA)

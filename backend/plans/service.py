@@ -21,6 +21,11 @@ from backend.plans.sets import is_countable
 from backend.web.errors import Refusal
 from rules.plan import Basis, Op, Target, plain
 
+#: No figure of a city has more before the point (in its own unit), nor a bulletin more behind it.
+TOO_MUCH, _MOST_DECIMALS = Decimal(10) ** 12, 6
+#: Nobody reports of a quarter before.
+_FIRST_YEAR = 1990
+
 
 class FigureRefused(Refusal):
     """A figure that is not written; `field` is the form's field it is about."""
@@ -146,6 +151,9 @@ def _check(target: Target, draft: FigureDraft, today: date) -> None:
         raise PeriodWrong(f"{draft.period_end} 不是季度末。请选 3 月 31 日、6 月 30 日、9 月 30 日或 12 月 31 日。")
     if draft.period_end >= today:
         raise PeriodWrong(f"{draft.period_end} 这个季度还没有结束，请在次日以后填报。")
+    if draft.period_end.year < _FIRST_YEAR:
+        raise PeriodWrong(f"数据截止日 {draft.period_end} 太早，请核对年份，最早为 {_FIRST_YEAR} 年。")
+    _check_amount(draft.value)
     if draft.value < 0:
         raise ValueWrong(f"数值 {plain(draft.value)} 小于 0，请核对；下降幅度按正数填。")
     if target.basis is Basis.RATIO and target.unit == "%" and draft.value > 100:
@@ -158,6 +166,18 @@ def _check(target: Target, draft: FigureDraft, today: date) -> None:
         raise ReleaseWrong(f"发布日期 {draft.released_on} 在今天之后，请核对。")
     if draft.released_on is not None and draft.released_on <= draft.period_end:
         raise ReleaseWrong(f"发布日期 {draft.released_on} 不晚于数据截止日 {draft.period_end}，请核对。")
+
+
+def _check_amount(value: Decimal) -> None:
+    """Refuse a number that is a slip of the pen; one of four hundred digits could be stored, but never drawn again.
+
+    Raises:
+        ValueWrong: it is too great, or finer than anybody publishes.
+    """
+    if abs(value) >= TOO_MUCH:
+        raise ValueWrong(f"数值 {value:.3g} 太大，请核对数值和单位。")
+    if value != round(value, _MOST_DECIMALS):
+        raise ValueWrong(f"数值最多保留 {_MOST_DECIMALS} 位小数，请按发布的数填写。")
 
 
 async def _standing(

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.plans.service import TOO_MUCH
 from backend.web.errors import Refusal
 from backend.zones.queries import ADDED, COUNTED, YEARLY, attestations, zone_targets
 from rules.plan import Basis
@@ -61,6 +62,8 @@ async def report(
     if not 2000 <= year < today.year:
         raise ZoneFigureRefused(f"{year} 年还没有结束或年份有误，请填已结束的年度。", "year")
     growing = any(one.indicator == indicator and one.basis is Basis.AVG_ANNUAL_GROWTH for one in zone_targets())
+    if abs(value) >= TOO_MUCH:
+        raise ZoneFigureRefused(f"{value:.3g} 太大，请核对数值和单位。")
     if value < 0 and not growing:
         raise ZoneFigureRefused(f"{value} 小于 0，请核对。")
     if any(one.indicator == indicator and one.basis is Basis.RATIO for one in zone_targets()) and value > 100:

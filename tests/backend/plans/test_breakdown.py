@@ -106,6 +106,7 @@ async def test_what_was_split_before_stays_for_the_days_it_was_known(session: As
     ("values", "told"),
     [
         ({"321202": Decimal(-1)}, "小于 0"),
+        ({"321202": Decimal("1e400")}, "太大"),
         ({"321202": Decimal("1.5")}, "不是整数"),
         ({"320706": Decimal(1)}, "不是泰州市的市"),
         ({" ": Decimal(1)}, "请填写园区或单位名称"),

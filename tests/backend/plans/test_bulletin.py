@@ -20,7 +20,6 @@ from backend.plans.bulletin import (
     bulletin,
     last_quarter,
     quarter_of,
-    write_texts,
     year_on_year,
 )
 from backend.plans.bulletin_files import as_word, as_workbook
@@ -31,6 +30,7 @@ from backend.plans.bulletin_tables import (
     district_tables,
     target_table,
 )
+from backend.plans.bulletin_texts import TextsMeanwhile, write_texts
 from backend.plans.documents import plan_named, target_named
 from backend.plans.service import FigureDraft, report_figure
 from tests.backend.plans.conftest import MakeEnterprise, MakeTitle
@@ -52,7 +52,7 @@ def test_a_quarter_may_be_written_as_people_do(text: str):
     assert quarter_of(text) == Quarter(2026, 3)
 
 
-@pytest.mark.parametrize("text", ["2026Q5", "三季度", "", "20263"])
+@pytest.mark.parametrize("text", ["2026Q5", "三季度", "", "20263", "0000Q1", "0001Q4"])
 def test_what_names_no_quarter_is_refused(text: str):
     with pytest.raises(QuarterRefused, match="2026Q3"):
         quarter_of(text)
@@ -103,12 +103,39 @@ async def test_the_first_sentence_counts_the_targets(session: AsyncSession):
     assert "原文未设目标值 18 项" in first
 
 
+async def keep(session: AsyncSession, content: Bulletin, *, seen: int | None = None, **bodies: str) -> int:
+    return await write_texts(session, content.report, content.quarter.last_day, bodies, seen=seen)
+
+
 async def test_words_are_kept_beside_the_numbers(session: AsyncSession):
     content = await written(session)
-    assert await write_texts(session, content, {"causes": "新认定集中在四季度公布。", "opening": ""}) == 1
-    again = await written(session)
-    assert again.texts == {"causes": "新认定集中在四季度公布。"}
-    assert await write_texts(session, again, {"causes": "新认定集中在四季度公布。"}) == 0
+    assert await keep(session, content, causes="新认定集中在四季度公布。", opening="") == 1
+    assert (await written(session)).texts == {"causes": "新认定集中在四季度公布。"}
+    assert await keep(session, content, causes="新认定集中在四季度公布。") == 0
+
+
+async def test_nobody_writes_over_words_that_the_form_did_not_know(session: AsyncSession):
+    opened = await written(session)
+    await keep(session, opened, seen=opened.written.last_id, opening="先保存的")
+    with pytest.raises(TextsMeanwhile, match="再保存即以您的为准"):
+        await keep(session, opened, seen=opened.written.last_id, opening="后保存的")
+    now = await written(session)
+    assert now.texts == {"opening": "先保存的"}
+    assert await keep(session, now, seen=now.written.last_id, opening="后保存的") == 1
+
+
+async def test_the_same_words_saved_twice_are_no_quarrel(session: AsyncSession):
+    opened = await written(session)
+    await keep(session, opened, seen=0, opening="按语")
+    assert await keep(session, opened, seen=0, opening="按语") == 0
+
+
+async def test_what_is_pasted_out_of_word_can_be_set_in_word_again(session: AsyncSession):
+    await keep(session, await written(session), opening="第一行\x0b第二行\x08", causes="原因")
+    paper = docx.Document(BytesIO(as_word(await written(session))))
+    lines = [paragraph.text for paragraph in paper.paragraphs]
+    assert lines[lines.index("按语") + 1 :][:2] == ["第一行", "第二行"]
+    assert lines[lines.index("滞后原因") + 1] == "原因"
 
 
 async def test_word_holds_the_sentences_and_every_target(
@@ -130,6 +157,14 @@ async def test_excel_holds_the_same_tables(
     rows = book.get_sheet_by_name("目标").to_python()
     assert len(rows) == 2 + 33
     assert rows[2][1:5] == ["国家高新技术企业", "家", "≥ 2700 家", 1.0]
+
+
+async def test_a_growing_number_is_a_number_in_excel_too(
+    session: AsyncSession, make_enterprise: MakeEnterprise, make_title: MakeTitle
+):
+    await make_title(await make_enterprise(), granted_on=date(2026, 2, 1))
+    book = CalamineWorkbook.from_filelike(BytesIO(as_workbook(await written(session))))
+    assert book.get_sheet_by_name("目标").to_python()[2][5] == 1.0
 
 
 async def test_word_sets_chinese_in_a_chinese_font(session: AsyncSession):

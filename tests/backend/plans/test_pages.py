@@ -90,6 +90,24 @@ async def test_a_day_that_is_none_is_refused_in_chinese(officer: AsyncClient):
     assert "不是日期" in await seen(officer, "/plans/P000?on=2024.13.1", status=422)
 
 
+@pytest.mark.parametrize("path", ["/plans?", "/plans/P000?", "/plans/P000/targets/T000-01?", "/zones?", "/compare?"])
+async def test_a_year_that_nobody_can_mean_is_told(officer: AsyncClient, path: str):
+    assert "请核对年份" in await seen(officer, f"{path}on=0001-01-01", status=422)
+    assert "请核对年份" in await seen(officer, f"{path}on=9999-12-31", status=422)
+
+
+async def test_an_assumption_without_end_is_refused(officer: AsyncClient):
+    await seen(officer, "/plans/P000/targets/T000-01/forecast?newcomers=1e308", status=422)
+
+
+async def test_each_number_of_a_plan_leads_to_the_targets_it_counts(officer: AsyncClient):
+    assert 'href="/plans/P000?status=not_set#targets"' in await seen(officer, "/plans")
+    page = await seen(officer, "/plans/P000?status=not_set")
+    assert 'id="T000-19"' in page
+    assert 'id="T000-01"' not in page
+    assert "目标状态" in await seen(officer, "/plans/P000?status=zzz", status=422)
+
+
 async def test_a_region_of_another_city_is_refused_with_those_that_can_be_asked(officer: AsyncClient):
     assert "321202 海陵区" in await seen(officer, "/plans/P000?region=320706", status=422)
 
