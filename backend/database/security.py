@@ -59,6 +59,7 @@ SYSTEMS: Final[dict[str, Opened]] = {
     "source_rank": Opened((_FILES, _LISTS), reckons=_WRITERS),
     "indicator_tolerance": Opened((_FILES, _LISTS), reckons=_WRITERS),
     "eligibility": Opened(reckons=_WRITERS, is_result=True),
+    "eligibility_check": Opened(reckons=_WRITERS, is_result=True),
     "eligibility_run": Opened(reckons=_WRITERS, is_result=True),
     "eligibility_change": Opened(reckons=_WRITERS, is_result=True),
     "registry_change": Opened(_IDENTITY),

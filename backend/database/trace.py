@@ -54,6 +54,7 @@ UNTRACED: Final = {
     "exchange_used": "a counter for quotas",
     "webhook_delivery": "the state of a message on its way",
     "eligibility": "worked out from facts by the rules, can be worked out again",
+    "eligibility_check": "says when the rules were run for one enterprise, by itself",
     "eligibility_change": "worked out from facts by the rules",
     "eligibility_run": "says when the rules were run, by itself",
 }

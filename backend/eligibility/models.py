@@ -54,6 +54,16 @@ class Eligibility(SQLModel, table=True):
     run_id: int = Field(sa_type=BigInteger)
 
 
+class EligibilityCheck(SQLModel, table=True):
+    """Of one enterprise all answers were looked at again, outside a run of the whole registry; the latest time."""
+
+    __tablename__ = "eligibility_check"  # type: ignore[assignment]
+
+    enterprise_id: int = Field(sa_type=BigInteger, foreign_key="enterprise.id", primary_key=True)
+    as_of: date
+    run_id: int = Field(sa_type=BigInteger)
+
+
 class EligibilityChange(SQLModel, table=True):
     """An outcome that differs from the run before."""
 

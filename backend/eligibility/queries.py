@@ -17,11 +17,13 @@ NEARLY_SETTLED = "outcome = 'undetermined' AND cardinality(missing) BETWEEN 1 AN
 def checked_on(result: str = "x") -> str:
     """SQL: the day for which a row of `eligibility` was last found to be so.
 
-    A run of the whole registry writes only what it finds changed; what an earlier run wrote, it has looked at, too.
+    Only what is found changed is written. What an earlier run wrote, a run of the whole registry has looked at, too, and
+    so has whoever evaluated the enterprise by itself.
     """
     return (
         f"greatest({result}.as_of, (SELECT max(whole.as_of) FROM eligibility_run whole"
-        f" WHERE whole.is_whole AND whole.finished_at IS NOT NULL AND whole.id >= {result}.run_id))"
+        f" WHERE whole.is_whole AND whole.finished_at IS NOT NULL AND whole.id >= {result}.run_id),"
+        f" (SELECT alone.as_of FROM eligibility_check alone WHERE alone.enterprise_id = {result}.enterprise_id))"
     )
 
 

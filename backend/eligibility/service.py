@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.about import ask_about
-from backend.database.session import copy_rows, owner_unit_of_work, reckons
+from backend.database.session import owner_unit_of_work, reckons
 from backend.eligibility import batch
+from backend.eligibility.answers import Result, Run, replace_answers
 from backend.eligibility.batch import run_batch
 from backend.eligibility.registry_facts import region_of, registry_facts
 from backend.eligibility.reviewing import as_applied
@@ -32,11 +33,6 @@ _ALWAYS_KNOWN = frozenset(
         "uscc", "registered_in_mainland", "hnte_certificates", "is_single_champion", "tech_sme_valid_until",
         "innovative_sme_valid_until", "srdi_sme_valid_until", "little_giant_valid_until", "listing_board",
     }
-)  # fmt: skip
-
-_COLUMNS = (
-    "enterprise_id", "programme", "version", "outcome", "is_likely", "score_least", "score_most", "failed", "unknown",
-    "missing", "as_of", "run_id",
 )  # fmt: skip
 
 
@@ -83,8 +79,7 @@ async def evaluate_beside(
     for start in range(0, len(ids), portion):
         some = ids[start : start + portion]
         async with owner_unit_of_work(engine) as session:
-            await _hold(session, some)
-            living = await _living(session, some)
+            living = await _hold(session, some)
             written = await run_batch(session, living, library, as_of, run_id, _ALWAYS_KNOWN)
         results, changes = results + written.results, changes + written.changes
     async with owner_unit_of_work(engine) as session:
@@ -102,17 +97,14 @@ async def evaluate(
     session: AsyncSession, enterprise_ids: Sequence[int], library: Library, as_of: date, *, is_whole: bool = False
 ) -> RunResult:
     """Evaluate some enterprises for every programme; what differs from the run before is noted."""
-    await _hold(session, enterprise_ids)
-    run_id = await _begin(session, library, as_of, is_whole)
-    results = changes = 0
-    for start in range(0, len(enterprise_ids), PORTION):
-        portion = enterprise_ids[start : start + PORTION]
-        facts = await registry_facts(session, await _living(session, portion), library.catalogue)
-        rows = [row for number, held in facts.items() for row in _rows(number, held, library, as_of, run_id)]
-        changes += await _store(session, portion, rows, run_id)
-        results += len(rows)
-    await _finish(session, run_id, len(enterprise_ids), changes)
-    return RunResult(run_id, len(enterprise_ids), results, changes)
+    living = await _hold(session, enterprise_ids)
+    found: list[Result] = []
+    for start in range(0, len(living), PORTION):
+        facts = await registry_facts(session, living[start : start + PORTION], library.catalogue)
+        found += [row for number, held in facts.items() for row in _rows(number, held, library, as_of)]
+    run = Run(as_of, library_digest(library), len(enterprise_ids), is_whole)
+    run_id, changes = await replace_answers(session, run, enterprise_ids, living, found)
+    return RunResult(run_id, len(enterprise_ids), len(found), changes)
 
 
 async def evaluate_touched(
@@ -121,30 +113,24 @@ async def evaluate_touched(
     """The same for however many an import touched: a few one after the other, many in columns."""
     if len(enterprise_ids) < _WORTH_COLUMNS:
         return await evaluate(session, enterprise_ids, library, as_of)
-    await _hold(session, enterprise_ids)
+    living = await _hold(session, enterprise_ids)
     run_id = await _begin(session, library, as_of, is_whole=False)
-    written = await run_batch(session, await _living(session, enterprise_ids), library, as_of, run_id, _ALWAYS_KNOWN)
+    written = await run_batch(session, living, library, as_of, run_id, _ALWAYS_KNOWN)
     await _finish(session, run_id, len(enterprise_ids), written.changes)
     return RunResult(run_id, len(enterprise_ids), written.results, written.changes)
 
 
-async def _hold(session: AsyncSession, enterprise_ids: Sequence[int]) -> None:
-    """Evaluate no enterprise twice at a time: whoever comes second waits, and reads what the first one left."""
-    await ask_about(
-        session, "SELECT FROM enterprise WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE", enterprise_ids
-    )
+#: For whom there is nothing to ask: who ended, or is part of another's file, meets no programme.
+_GONE = frozenset({"merged", "cancelled", "licence_revoked"})
 
 
-_LIVING = (
-    "SELECT id FROM enterprise WHERE id = ANY(:ids)"
-    " AND status NOT IN ('merged', 'cancelled', 'licence_revoked') ORDER BY id"
-)
+async def _hold(session: AsyncSession, enterprise_ids: Sequence[int]) -> list[int]:
+    """Evaluate no enterprise twice at a time: whoever comes second waits, and reads what the first one left.
 
-
-async def _living(session: AsyncSession, enterprise_ids: Sequence[int]) -> list[int]:
-    """Those for whom there is something to ask: who ended, or is part of another's file, meets no programme."""
-    found = await ask_about(session, _LIVING, enterprise_ids)
-    return list(found.scalars())
+    Returns those of them for whom there is something to ask.
+    """
+    held = "SELECT id, status FROM enterprise WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"
+    return [row.id for row in await ask_about(session, held, enterprise_ids) if row.status not in _GONE]
 
 
 async def _begin(session: AsyncSession, library: Library, as_of: date, is_whole: bool) -> int:
@@ -165,14 +151,14 @@ async def _finish(session: AsyncSession, run_id: int, enterprises: int, changes:
     )
 
 
-def _rows(enterprise_id: int, facts: Facts, library: Library, as_of: date, run_id: int) -> Iterable[tuple[Any, ...]]:
+def _rows(enterprise_id: int, facts: Facts, library: Library, as_of: date) -> Iterable[Result]:
     for name, programme in library.programmes.items():
         applied = as_applied(facts, programme, as_of)
         evaluator = _evaluator(library, name, as_of, applied)
         # That it is a review follows from the title alone, and is not known of anything else.
         if evaluator is None or not _is_anything_known(evaluator, facts):
             continue
-        yield _row(enterprise_id, name, evaluator.answer(applied, as_of), run_id)
+        yield _row(enterprise_id, name, evaluator.answer(applied, as_of))
 
 
 def _evaluator(library: Library, name: str, as_of: date, facts: Facts) -> Evaluator | None:
@@ -190,42 +176,13 @@ def _is_anything_known(evaluator: Evaluator, facts: Facts) -> bool:
     return any(one in facts.yearly or (one in facts.current and one not in _ALWAYS_KNOWN) for one in wanted)
 
 
-def _row(enterprise_id: int, programme: str, answer: Answer, run_id: int) -> tuple[Any, ...]:
+def _row(enterprise_id: int, programme: str, answer: Answer) -> Result:
     least, most = answer.score or (None, None)
-    return (
+    return Result(
         enterprise_id, programme, answer.version.source.version, str(answer.outcome), answer.is_likely, _decimal(least),
-        _decimal(most), list(answer.failed), list(answer.unknown), sorted(str(key) for key in answer.missing), answer.as_of, run_id,
+        _decimal(most), list(answer.failed), list(answer.unknown), sorted(str(key) for key in answer.missing),
     )  # fmt: skip
 
 
 def _decimal(number: Any) -> Decimal | None:
     return None if number is None else Decimal(number.numerator) / Decimal(number.denominator)
-
-
-#: What an answer says, and of which day; without the run that found it first.
-_SAYS = slice(_COLUMNS.index("version"), _COLUMNS.index("run_id"))
-_HELD = f"SELECT {', '.join(_COLUMNS[: _SAYS.stop])} FROM eligibility WHERE enterprise_id = ANY(:ids)"
-_FORGET = (
-    "DELETE FROM eligibility WHERE enterprise_id = ANY(:ids) AND concat(enterprise_id, '/', programme) = ANY(:gone)"
-)
-
-
-async def _store(session: AsyncSession, enterprise_ids: Sequence[int], rows: list[tuple[Any, ...]], run_id: int) -> int:
-    """Write what is answered otherwise than before. Asked again on a day, most is not: each would go into five indexes."""
-    held = {(row[0], row[1]): tuple(row) for row in await ask_about(session, _HELD, enterprise_ids)}
-    fresh = [row for row in rows if held.get((row[0], row[1]), ())[_SAYS] != row[_SAYS]]
-    gone = held.keys() - ({(row[0], row[1]) for row in rows} - {(row[0], row[1]) for row in fresh})
-    if gone:
-        await ask_about(session, _FORGET, enterprise_ids, {"gone": [f"{number}/{name}" for number, name in gone]})
-    before = {key: row[_COLUMNS.index("outcome")] for key, row in held.items()}
-    changes = [
-        (run_id, row[0], row[1], before.get((row[0], row[1]), ""), row[3])
-        for row in fresh
-        if before.get((row[0], row[1]), "") != row[3]
-    ]
-    if fresh:
-        await copy_rows(session, "eligibility", _COLUMNS, fresh)
-    if changes:
-        columns = ("run_id", "enterprise_id", "programme", "before", "after")
-        await copy_rows(session, "eligibility_change", columns, changes)
-    return len(changes)

@@ -126,7 +126,8 @@ class Worker:
                 text(
                     "SELECT DISTINCT enterprise_id FROM exchange_change c WHERE position > :after AND position <= :upto"
                     " AND type IN ('filing.recorded', 'recognition.changed') AND NOT EXISTS ("
-                    "SELECT FROM eligibility x JOIN eligibility_run r ON r.id = x.run_id"
+                    "SELECT FROM (SELECT enterprise_id, run_id FROM eligibility UNION ALL"
+                    " SELECT enterprise_id, run_id FROM eligibility_check) x JOIN eligibility_run r ON r.id = x.run_id"
                     " WHERE x.enterprise_id = c.enterprise_id AND r.started_at >= c.noted_at) ORDER BY enterprise_id"
                 ),
                 {"after": position, "upto": upto},

@@ -17,6 +17,7 @@ from backend.filings.conflicts import refresh_conflicts
 from backend.filings.consistency import refresh_flags
 from backend.filings.projecting_many import project_plain
 from backend.filings.projection_tables import CURRENT_TABLE, NONE_TEXT, YEARLY_TABLE, holds_none, to_column
+from backend.filings.projection_writing import write_projection
 from backend.filings.standing import filings, stands
 from rules.catalogue import Catalogue, Indicator, Period, Type
 from rules.facts import FEN_PER_WAN, FactError, FactProblem, read_facts, read_value
@@ -349,9 +350,7 @@ async def _project_winners(session: AsyncSession, enterprise_ids: Sequence[int],
             current[(enterprise_id,)] = columns
         else:
             yearly[enterprise_id, year] = columns
-    await ask_about(session, _FORGET, enterprise_ids)
-    await _write(session, YEARLY_TABLE, ("enterprise_id", "year"), yearly)
-    await _write(session, CURRENT_TABLE, ("enterprise_id",), current)
+    await write_projection(session, enterprise_ids, catalogue, yearly, current)
 
 
 def _column(indicator: Indicator, value: Any) -> Any:
@@ -367,23 +366,6 @@ def _column(indicator: Indicator, value: Any) -> Any:
 
 #: Below this a Decimal of an amount is exact in 万元 and in fen alike.
 _SMALL = 10**12
-
-
-_FORGET = (
-    f"WITH yearly AS (DELETE FROM {YEARLY_TABLE} WHERE enterprise_id = ANY(:ids))"
-    f" DELETE FROM {CURRENT_TABLE} WHERE enterprise_id = ANY(:ids)"
-)
-
-
-async def _write(
-    session: AsyncSession,
-    table: str,
-    key_columns: tuple[str, ...],
-    rows: Mapping[tuple[int, ...], Mapping[str, Any]],
-) -> None:
-    columns = sorted({name for row in rows.values() for name in row})
-    records = [(*key, *(row.get(name) for name in columns)) for key, row in rows.items()]
-    await copy_rows(session, table, (*key_columns, *columns), records)
 
 
 @reckons

@@ -12,6 +12,7 @@ from backend.cultivation import pages
 from backend.cultivation.actions import StepDraft, plan_steps
 from backend.cultivation.service import enter
 from backend.database.session import owner_unit_of_work
+from backend.eligibility.queries import checked_on
 from backend.eligibility.service import evaluate
 from rules.library import library
 from tests.backend.conftest import ClientAs
@@ -194,7 +195,8 @@ async def test_checking_anew_brings_the_check_up_to_today(
     form = {"programme": "tech_sme", "year": str(YEAR), "action": "check", "pick": picked}
     await (await client_as("city_officer")).post("/pool", data=form)
     async with owner_unit_of_work(engine) as session:
-        assert set(await column(session, "SELECT as_of FROM eligibility WHERE programme = 'tech_sme'")) == {today()}
+        checked = f"SELECT {checked_on()} FROM eligibility x WHERE x.programme = 'tech_sme'"
+        assert set(await column(session, checked)) == {today()}
 
 
 async def test_a_viewer_sees_the_pool_and_cannot_act(

@@ -39,7 +39,7 @@ BOOKKEEPING = {
     "fact_flag": ("noted_at",),
 }
 #: What happened, and not what is.
-HISTORY = {"eligibility_change", "enterprise_merge", "enterprise_alias", "proposal"}
+HISTORY = {"eligibility_change", "eligibility_check", "enterprise_merge", "enterprise_alias", "proposal"}
 
 
 async def dump(session: AsyncSession, ids: list[int]) -> dict[str, list[str]]:

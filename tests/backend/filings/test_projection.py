@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.filings import projection_writing
 from backend.filings.projection_tables import from_column, to_column
 from backend.filings.queries import facts_as_given, facts_known_at, facts_of
 from backend.filings.service import FilingDraft, file, rebuild
@@ -120,3 +121,36 @@ async def test_facts_as_given_are_read_as_the_same_facts(session: AsyncSession):
         await make_filing(session, number, {name: value}, year=year)
     projected, _ = await known(session, number)
     assert read_facts(facts_as_given(projected, CATALOGUE), CATALOGUE, date(2026, 6, 30)) == projected
+
+
+async def test_a_filing_of_one_year_leaves_the_rows_of_the_others_where_they_stand(session: AsyncSession):
+    number = await make_enterprise(session)
+    for year in (2023, 2024, 2025):
+        await make_filing(session, number, {"sales_revenue": year, "employee_total": 50}, year=year)
+    await make_filing(session, number, {"accounting_sound": True}, year=None)
+    places = (
+        "SELECT f.year, CAST(f.ctid AS text) FROM fact_yearly f WHERE f.enterprise_id = :id UNION ALL"
+        " SELECT 0, CAST(f.ctid AS text) FROM fact_current f WHERE f.enterprise_id = :id"
+    )
+    before = set((await session.execute(text(places), {"id": number})).all())
+    await make_filing(session, number, {"sales_revenue": 7}, year=2024, received_on=date(2026, 11, 1))
+    after = set((await session.execute(text(places), {"id": number})).all())
+    assert {row.year for row in before - after} == {2024}
+    projected, filed = await known(session, number)
+    assert projected == filed
+
+
+async def test_few_are_projected_where_they_stand_to_the_same_as_many_anew(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+):
+    number = await make_enterprise(session)
+    for name, (year, value) in EXAMPLES.items():
+        await make_filing(session, number, {name: value}, year=year)
+    monkeypatch.setattr(projection_writing, "FEW", 0)
+    assert await rebuild(session, [number], CATALOGUE) == []
+    await session.execute(text("UPDATE fact_current SET ip_class1_count = 4, accounting_sound = NULL"))
+    await session.execute(text("UPDATE fact_yearly SET employee_total = 1, size_class = 'large'"))
+    monkeypatch.undo()
+    assert await rebuild(session, [number], CATALOGUE) == [number]
+    projected, filed = await known(session, number)
+    assert projected == filed
