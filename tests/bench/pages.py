@@ -60,7 +60,11 @@ async def measure_pages(engine: AsyncEngine) -> dict[str, list[float]]:
 
 async def forget_readers(engine: AsyncEngine) -> None:
     """Take those away who read for a measurement: a registry that is kept stays as it was."""
-    ours = "(SELECT id FROM person WHERE login ~ '^(city|district|park)_officer-\\d+$')"
+    ours = (
+        "(SELECT p.id FROM person p WHERE p.login ~ '^(city|district|park)_officer-\\d+$'"
+        # Another measurement's, which is under way.
+        " AND NOT EXISTS (SELECT FROM enterprise_officer o WHERE o.officer_id = p.id))"
+    )
     async with owner_unit_of_work(engine) as session:
         await session.execute(text(f"DELETE FROM web_session WHERE person_id IN {ours}"))
         await session.execute(text(f"DELETE FROM person WHERE id IN {ours}"))
