@@ -174,10 +174,15 @@ class Plan(Record):
         """Whether the plan's last year is over on the day."""
         return on.year > max(self.horizon)
 
+    @property
+    def named(self) -> str:
+        """The title in its marks; marks within it become single ones, as GB/T 15834 asks."""
+        return f"《{self.title.replace('《', '〈').replace('》', '〉')}》"
+
     def citation(self, target: Target) -> str:
         """Where the target stands, for a page: 《…》（送审稿）三 发展目标：“…”."""
         label = "" if self.status is Status.ISSUED else f"（{self.status.label}）"
-        return f"《{self.title}》{label}{target.cite}：“{target.printed}”"
+        return f"{self.named}{label}{target.cite}：“{target.printed}”"
 
     @model_validator(mode="before")
     @classmethod

@@ -327,7 +327,7 @@ def _table_finding(
     key: str,
     targets: tuple[Target, ...],
 ) -> Finding:
-    annex = f"《{plan.title}》（{plan.status.label}）{table.cite}"
+    annex = f"{plan.named}（{plan.status.label}）{table.cite}"
     return Finding(
         id=f"{Kind.ARITHMETIC}:{plan.id}:{key}",
         kind=Kind.ARITHMETIC,

@@ -249,7 +249,7 @@ async def plan_chains(
         session, found, day_of(question.on, "on ") or today(), moment_of(question.known_at, "known_at ")
     )
     if rows is None:
-        raise NotFound(f"《{found.title}》没有产业链附件。")
+        raise NotFound(f"{found.named}没有产业链附件。")
     return chains_as_json(rows)
 
 

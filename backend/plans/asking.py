@@ -108,7 +108,7 @@ def plan_asked(plan_id: str, person: PersonSignedIn) -> Plan:
     """
     found = plan_named(plan_id)
     if not concerns(found, person.region_code):
-        raise NotFound(f"《{found.title}》是{found.territory.name}的规划，不包含您的市（区）。")
+        raise NotFound(f"{found.named}是{found.territory.name}的规划，不包含您的市（区）。")
     return found
 
 

@@ -102,7 +102,7 @@ class Assessment:
 
     @property
     def title(self) -> str:
-        return f"《{self.plan.title}》{self.year} 年度目标任务完成情况"
+        return f"{self.plan.named}{self.year} 年度目标任务完成情况"
 
     @property
     def sentences(self) -> tuple[str, ...]:

@@ -26,18 +26,15 @@ def as_word(content: Assessment) -> bytes:
     heading(paper, content.title, 18, centred=True)
     for sentence in content.sentences:
         paragraph(paper, sentence, indent=True)
-    heading(paper, "一、全部目标", 14)
-    add_table(paper, TARGET_HEADS, target_table(content.content))
-    heading(paper, "二、市（区）综合排位", 14)
-    add_table(paper, SUMMARY_HEADS, summary_table(content))
-    rows = district_table(content)
-    if rows:
-        heading(paper, "三、市（区）分项完成情况", 14)
-        add_table(paper, DISTRICT_HEADS, rows)
-    bodies = body_table(content)
-    if bodies:
-        heading(paper, "四、责任单位任务完成情况", 14)
-        add_table(paper, BODY_HEADS, bodies)
+    parts = [
+        ("全部目标", TARGET_HEADS, target_table(content.content)),
+        ("市（区）综合排位", SUMMARY_HEADS, summary_table(content)),
+        ("市（区）分项完成情况", DISTRICT_HEADS, district_table(content)),
+        ("责任单位任务完成情况", BODY_HEADS, body_table(content)),
+    ]
+    for place, (words, heads, rows) in zip("一二三四", [part for part in parts if part[2]], strict=False):
+        heading(paper, f"{place}、{words}", 14)
+        add_table(paper, heads, rows)
     heading(paper, "说明", 14)
     for place, note in enumerate(content.notes, 1):
         paragraph(paper, f"{place}. {note}")

@@ -46,7 +46,7 @@ def breakdown_workbook(plan: Plan, found: Sequence[Breakdown]) -> bytes:
         for one in found
         for share in one.shares
     ]  # fmt: skip
-    note = f"《{plan.title}》任务分解。合计与总数不同的，在任一行“差额说明”写明原因；分解对象填“{OF_THE_WHOLE}”为该年总数。"
+    note = f"{plan.named}任务分解。合计与总数不同的，在任一行“差额说明”写明原因；分解对象填“{OF_THE_WHOLE}”为该年总数。"
     return write_sheet("任务分解", note, COLUMNS, rows)
 
 
@@ -95,7 +95,7 @@ async def _take(
 ) -> Trouble | None:
     target = plan.by_id.get(target_id)
     if target is None:
-        return lines[0].trouble(TARGET, f"不是《{plan.title}》（{plan.id}）的目标编号，请核对。")
+        return lines[0].trouble(TARGET, f"不是{plan.named}（{plan.id}）的目标编号，请核对。")
     values: dict[str, Decimal | None] = {}
     whole: Decimal | None = None
     for line in lines:

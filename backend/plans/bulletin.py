@@ -41,7 +41,7 @@ class QuarterRefused(Refusal):
 
     status = 422
     slug = "quarter-refused"
-    title = "不能生成这个季度的通报"
+    title = "季度不对"
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class Bulletin:
 
     @property
     def title(self) -> str:
-        return f"《{self.plan.title}》目标完成情况季度通报"
+        return f"{self.plan.named}目标完成情况季度通报"
 
     @property
     def behind(self) -> tuple[Line, ...]:
@@ -289,7 +289,7 @@ def _overview(content: Bulletin) -> str:
     ]
     return (
         f"截至 {content.report.on.year} 年 {content.report.on.month} 月 {content.report.on.day} 日，"
-        f"{content.report.territory.name}《{plan.title}》{status}{len(content.lines)} 项目标中，"
+        f"{content.report.territory.name}{plan.named}{status}{len(content.lines)} 项目标中，"
         f"{'，'.join(parts + others)}。"
     )
 

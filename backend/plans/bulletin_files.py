@@ -39,7 +39,7 @@ def as_word(content: Bulletin) -> bytes:
     for target, rows in tables:
         paragraph(paper, f"{target.name}（{target.unit}）")
         add_table(paper, DISTRICT_HEADS, rows)
-    _behind(paper, content)
+    _behind(paper, content, "三" if tables else "二")
     if content.corrections:
         heading(paper, "上期数更正", 14)
         for one in content.corrections:
@@ -57,8 +57,8 @@ def as_word(content: Bulletin) -> bytes:
     return target_file.getvalue()
 
 
-def _behind(paper: Any, content: Bulletin) -> None:
-    heading(paper, "三、滞后目标", 14)
+def _behind(paper: Any, content: Bulletin, place: str) -> None:
+    heading(paper, f"{place}、滞后目标", 14)
     if not content.behind:
         paragraph(paper, "本季度没有滞后的目标。", indent=True)
     for line in content.behind:

@@ -33,6 +33,8 @@ _STATUSES = [(one.value, one.label) for one in Status]
 _PROPOSED = "已提交，由另一人在“待确认”里确认后成为新的一版；在此之前现行版不变。"
 #: Fields of the head that are text as they stand.
 _TEXTS = ("title", "status_note", "number", "issuer", "lead_body", "bodies_note")
+#: How long one of them may be.
+_MOST_CHARACTERS = 300
 
 
 class HeadWrong(BadQuestion):
@@ -70,6 +72,10 @@ def _with_head(document: Document, typed: dict[str, str]) -> Document:
     found: Document = {**document}
     for name in _TEXTS:
         found[name] = typed.get(name, "").strip()
+        if len(found[name]) > _MOST_CHARACTERS:
+            raise HeadWrong(f"“{found[name][:20]}……”有 {len(found[name])} 个字，最多 {_MOST_CHARACTERS} 个字，请精简。")
+    if not found["title"]:
+        raise HeadWrong("请填写规划名称。")
     found["status"] = typed.get("status") or Status.DRAFT.value
     years = [one for one in typed.get("horizon", "").replace("，", "、").replace(",", "、").split("、") if one.strip()]
     if not years or not all(one.strip().isdecimal() and 2000 <= int(one) <= 2100 for one in years):
@@ -266,7 +272,7 @@ async def edit_target(
     plan = plan_asked(plan_id, person)
     target = plan.by_id.get(target_id)
     if target is None and target_id != "new":
-        raise NotFound(f"《{plan.title}》没有目标 {target_id}。")
+        raise NotFound(f"{plan.named}没有目标 {target_id}。")
     typed = plan_book.form_of(target) if target is not None else {"op": ">=", "basis": "stock"}
     return await _target_page(request, session, plan, target_id, typed, [])
 

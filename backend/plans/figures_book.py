@@ -92,7 +92,7 @@ def figures_workbook(plan: Plan, period_end: date, region: str, figures: Sequenc
         for one in figures
     ]  # fmt: skip
     note = (
-        f"《{plan.title}》{period_end} 止的数据。填“数值”“数据来源”“发布日期”；没有数的行留空；"
+        f"{plan.named}{period_end} 止的数据。填“数值”“数据来源”“发布日期”；没有数的行留空；"
         "更正已报的数，在“修订”填“是”。区域留空为规划全部范围。"
     )
     return write_sheet("填报数据", note, COLUMNS, rows)
@@ -163,7 +163,7 @@ async def _take(
     values = line.values
     target = _target(plan, values["target"])
     if target is None:
-        return line.trouble(TARGET, f"不是《{plan.title}》（{plan.id}）的目标编号，请核对。")
+        return line.trouble(TARGET, f"不是{plan.named}（{plan.id}）的目标编号，请核对。")
     region = _region(plan, values["region"] or "", own_region)
     if region is None:
         return line.trouble(REGION, f"不在{territory_of(own_region or plan.territory.code).name}范围内，请改正。")

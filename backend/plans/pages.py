@@ -78,7 +78,7 @@ async def plan(request: Request, session: Work, person: SignedIn, plan_id: str, 
         request, "plans/plan.html", page_title=found.title, breadcrumb=[("规划目标", "/plans"), (found.id, None)],
         plan=found, report=report, asked=question, light_rules=LIGHT_RULES, findings=findings_on(found),
         shown=[row for row in rows if not _is_empty(row)], unset=[row for row in rows if _is_empty(row)], status=asked.status, statuses=STATUSES,
-        regions=regions_of(found, person), by_district=[row for row in report.rows if row.districts],
+        regions=regions_of(found, person), by_district=[row for row in rows if row.districts],
         is_future=question.on > today(), chains=None if question.region is not None else await chain_rows(session, found, question.on, question.known_at),
         may_edit=person.role.may_write and not person.region_code, held=await held_at(session, found.id, question.known_at),
     )  # fmt: skip

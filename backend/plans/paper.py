@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from docx.enum.section import WD_ORIENT
@@ -84,6 +85,7 @@ def add_sheet(
     """A sheet with a title, a head and its rows; numbers are numbers."""
     sheet = book.add_worksheet(name)
     title, head = titled
+    shares = book.add_format({"num_format": "0.0%"})
     sheet.write_string(0, 0, title)
     for column, words in enumerate(heads):
         longest = max([len(words), *(len(row[column]) for row in rows)])
@@ -91,14 +93,17 @@ def add_sheet(
         sheet.write_string(1, column, words, head)
     for line, row in enumerate(rows, 2):
         for column, words in enumerate(row):
-            _cell(sheet, line, column, words)
+            _cell(sheet, line, column, words, shares)
     sheet.freeze_panes(2, 0)
 
 
-def _cell(sheet: Any, line: int, column: int, words: str) -> None:
-    """Numbers as numbers, so that they can be added up; everything else as it stands."""
+def _cell(sheet: Any, line: int, column: int, words: str, shares: Any) -> None:
+    """Numbers and shares as numbers, so that they can be reckoned with; everything else as it stands."""
     plain = words.replace(",", "").removeprefix("+")
-    if plain.removeprefix("-").replace(".", "", 1).isdecimal():
+    amount = plain.removesuffix("%")
+    if not amount.removeprefix("-").replace(".", "", 1).isdecimal():
+        sheet.write_string(line, column, words)
+    elif amount == plain:
         sheet.write_number(line, column, float(plain))
     else:
-        sheet.write_string(line, column, words)
+        sheet.write_number(line, column, float(Decimal(amount) / 100), shares)

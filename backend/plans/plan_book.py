@@ -51,14 +51,17 @@ VALUE = Column("value", "目标值", _value, ("数值",))
 INDICATOR = Column("indicator", "统计指标", words, ("指标代码",), width=26)
 NUMERATOR = Column("numerator", "分子口径", one_of(NUMERATORS), width=16)
 TOLERANCE = Column("tolerance", "容差", a_number, width=8)
+UPPER = Column("upper", "上限", a_number, width=8)
 COLUMNS = (
     ID, NAME, PRINTED, Column("cite", "条款", words, ("章节", "出处"), required=True, width=20), INDICATOR,
-    Column("op", "比较", _op, width=8), VALUE, Column("upper", "上限", a_number, width=8), Column("unit", "单位", words, width=8),
+    Column("op", "比较", _op, width=8), VALUE, UPPER, Column("unit", "单位", words, width=8),
     Column("year", "目标年", read_year, ("年份", "年度"), width=8), Column("basis", "口径", one_of(BASES), required=True, width=10),
     Column("since", "累计起算日", a_day, width=12), Column("soft_word", "软词", one_of(SOFT_WORDS), width=8),
     Column("bodies", "责任单位", words, width=36), Column("reported_by", "发布单位", words, width=18),
     NUMERATOR, TOLERANCE, Column("note", "备注", words, ("说明",), width=30),
 )  # fmt: skip
+#: How long a text may be: what is longer is no name of an indicator, and no page could show it.
+_MOST = {"name": 200, "printed": 1000, "cite": 200, "unit": 20, "bodies": 500, "reported_by": 100, "note": 1000}
 _BY_NAME = {column.name: column for column in COLUMNS}
 
 
@@ -66,7 +69,7 @@ def targets_workbook(plan: Plan) -> bytes:
     """A plan's targets as a workbook that can be handed in again."""
     rows = [[_cell(one, column.name) for column in COLUMNS] for one in plan.targets]
     note = (
-        f"《{plan.title}》的目标。“统计指标”填已有指标的代码或名称，即按同样办法统计；留空的为填报数据。"
+        f"{plan.named}的目标。“统计指标”填已有指标的代码或名称，即按同样办法统计；留空的为填报数据。"
         "原文是 X 的，“比较”填“未设（X）”。责任单位用顿号分开，牵头单位前加△。"
     )
     return write_sheet("目标", note, COLUMNS, rows)
@@ -135,6 +138,10 @@ def target_of(
 ) -> dict[str, Any] | Trouble:
     """A target in the form of a plan file, out of a line of the workbook or of a form."""
     said = line.values
+    for name, most in _MOST.items():
+        if len(said[name] or "") > most:
+            told = f"共 {len(said[name])} 个字，最多 {most} 个字，请精简。"
+            return Trouble(line.row, _BY_NAME[name].title, f"{said[name][:20]}……", told)
     target_id = said["id"] or f"T{plan_id[1:]}-{number:02d}"
     before = standing.get(target_id, {})
     made: dict[str, Any] = {**before, "id": target_id}
@@ -145,7 +152,7 @@ def target_of(
     if (trouble := _number(line, made)) is not None:
         return trouble
     if said["year"] is None:
-        made["year_note"] = before.get("year_note") or "每年"
+        made["year_note"] = before.get("year_note") or ("每年" if said["basis"] == Basis.ANNUAL else "原文未印年份")
     if said["bodies"] != _bodies_text(before):
         _set(made, "bodies", said["bodies"])
         made.pop("inherited_bodies", None)
@@ -185,7 +192,7 @@ def _number(line: Line, made: dict[str, Any]) -> Trouble | None:
     op, value = said["op"], said["value"]
     if value == "X" or op == NOT_SET:
         if isinstance(value, Decimal):
-            return line.trouble(VALUE, "：“比较”填了未设（X），目标值应留空。")
+            return line.trouble(VALUE, "“比较”填了未设（X），目标值应留空。")
         made.update({"placeholder": True, "class": TargetClass.NOT_SET.value})
         made.pop("value", None)
         if op not in (None, NOT_SET):
@@ -195,9 +202,13 @@ def _number(line: Line, made: dict[str, Any]) -> Trouble | None:
     if op == Op.NARRATIVE:
         made["op"] = op
         made.pop("value", None)
-        return None if value is None else line.trouble(VALUE, "：定性目标不填目标值。")
+        return None if value is None else line.trouble(VALUE, "定性目标不填目标值。")
     if value is None:
         return line.trouble(VALUE, "没有填写：请填数字；原文是 X 的填“X”，没有数字的在“比较”填“定性”。")
+    if op == Op.RANGE and said["upper"] is None:
+        return line.trouble(UPPER, "没有填写：区间目标须填上限。")
+    if op not in (None, Op.RANGE) and said["upper"] is not None:
+        return line.trouble(UPPER, "只用于区间目标，其他目标请留空。")
     made["op"] = op or (Op.RANGE.value if said["upper"] is not None else Op.AT_LEAST.value)
     made["op_inferred"] = op is None or bool(made.get("op_inferred"))
     made["value"] = value

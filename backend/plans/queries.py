@@ -39,7 +39,7 @@ class RegionOutside(Refusal):
         districts = "、".join(f"{one.code} {one.shown_as}" for one in territory_of(plan.territory.code).districts)
         also = f"，或其下的 {districts}" if districts else ""
         super().__init__(
-            f"区域 {region} 不在《{plan.title}》的范围内。请用 {plan.territory.code} {plan.territory.name}{also}。"
+            f"区域 {region} 不在{plan.named}的范围内。请用 {plan.territory.code} {plan.territory.name}{also}。"
         )
 
 
@@ -222,10 +222,7 @@ def _districts(target: Target, on: date, before: date, rolled: RolledUp, territo
     if all(figure.value is None for figure in figures.values()):
         return ()
     places, last_places = (
-        ranks(
-            {one.code: rolled.of(target, day, one.code).value for one in territory.districts},
-            smaller_is_better=target.op is Op.RANK,
-        )
+        _places({one.code: rolled.of(target, day, one.code).value for one in territory.districts}, target)
         for day in (on, before)
     )
     year_ago = quarter_ends(on, QUARTERS_A_YEAR + 1)[0]
@@ -242,6 +239,11 @@ def _districts(target: Target, on: date, before: date, rolled: RolledUp, territo
         )
         for one in territory.districts
     )
+
+
+def _places(values: Mapping[str, Fraction | None], target: Target) -> Mapping[str, int]:
+    """Who stands where; where nobody has anything, nobody is first."""
+    return ranks(values, smaller_is_better=target.op is Op.RANK) if any(values.values()) else {}
 
 
 async def plan_summary(

@@ -1,7 +1,7 @@
 """Pages on which figures are reported: one by one, or a quarter's with a workbook."""
 
 import unicodedata
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated
 from urllib.parse import urlencode
@@ -15,13 +15,14 @@ from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.plans import service
-from backend.plans.asking import XLSX, Asking, kept_under, plan_asked, regions_of, target_asked
-from backend.plans.bulletin import last_quarter, quarter_of
+from backend.plans.asking import XLSX, Asking, kept_under, plan_asked, question_of, regions_of, target_asked
+from backend.plans.bulletin import Quarter, QuarterRefused, last_quarter, quarter_of
 from backend.plans.bulletin_pages import quarters_to_choose
 from backend.plans.figures_book import FiguresTaken, figures_of_quarter, figures_workbook, take_figures
 from backend.plans.knowing import KNOWING
-from backend.plans.progress import last_quarter_end
+from backend.plans.progress import end_of_quarter, last_quarter_end, quarter_ends
 from backend.plans.queries import concerns, region_of_plan
+from backend.plans.rollup import State, roll_up
 from backend.plans.schemas import BadQuestion, day_of
 from backend.plans.sets import is_countable
 from backend.plans.territory import territory_of
@@ -57,7 +58,9 @@ async def new_figure(
     if is_countable(wanted):
         raise service.NotReportable(wanted)
     region = person.region_code or asked.region
-    form = FigureForm(period_end=last_quarter_end(today()).isoformat(), region=kept_under(found, region))
+    # Who comes from the page of a quarter reports for that quarter.
+    day = min(question_of(asked, person).on, today() - timedelta(days=1))
+    form = FigureForm(period_end=quarter_ends(day, 1)[0].isoformat(), region=kept_under(found, region))
     return _figure_page(request, found, wanted, person, form, [])
 
 
@@ -131,6 +134,7 @@ def _figure_page(
     ends = [last_quarter_end(today())]
     while len(ends) < QUARTERS_TO_REPORT:
         ends.append(last_quarter_end(ends[-1]))
+    ends.extend(day for day in _asked_quarter(form.period_end) if day not in ends)
     return render(
         request, "plans/figure.html", status_code=status_code, page_title=f"填报：{target.name}",
         breadcrumb=[("规划目标", "/plans"), (plan.id, f"/plans/{plan.id}"), (target.id, f"/plans/{plan.id}/targets/{target.id}"), ("填报", None)],
@@ -140,6 +144,15 @@ def _figure_page(
         own_region=person.region_name,
         publisher=f"发布单位或公报名称，如：{target.count.reported_by}" if isinstance(target.count, Reported) else "发布单位或台账名称",
     )  # fmt: skip
+
+
+def _asked_quarter(written: str) -> list[date]:
+    """The end of an older quarter that was asked for, so that it can be chosen too; none where it is no quarter's end."""
+    try:
+        day = date.fromisoformat(written)
+    except ValueError:
+        return []
+    return [day] if day == end_of_quarter(day) and day < today() else []
 
 
 def _quarter_in_words(end: date) -> str:
@@ -156,6 +169,14 @@ class QuarterAsked(BaseModel):
     region: str = ""
 
 
+def _quarter(asked: QuarterAsked) -> Quarter:
+    """Raises QuarterRefused: there is none, or it is not over, so that nobody can have its figures."""
+    quarter = quarter_of(asked.quarter) if asked.quarter.strip() else last_quarter(today())
+    if quarter.last_day >= today():
+        raise QuarterRefused(f"{quarter.name}到 {quarter.last_day} 结束，在此之后才能填报。请选已经结束的季度。")
+    return quarter
+
+
 async def _quarter_page(
     request: Request,
     session: AsyncSession,
@@ -166,17 +187,21 @@ async def _quarter_page(
     refused: str = "",
     status_code: int = 200,
 ) -> HTMLResponse:
-    quarter = quarter_of(asked.quarter) if asked.quarter.strip() else last_quarter(today())
+    quarter = _quarter(asked)
     region = kept_under(plan, person.region_code or asked.region.strip())
     region_of_plan(plan, region)
     figures = await figures_of_quarter(session, plan, quarter.last_day, region)
+    # What a register of ours answers for is no gap, though it could be reported too.
+    known = await roll_up(session, [one.target for one in figures], [quarter.last_day], region=region or None)
+    told = {one.target.id: known.of(one.target, quarter.last_day) for one in figures if one.value is None}
+    counted = {name: figure.value for name, figure in told.items() if figure.state is State.COUNTED}
     chosen = {"quarter": quarter.code, "region": "" if person.region_code else region}
     return render(
         request, "plans/figures.html", status_code=status_code, page_title="填报数据",
         breadcrumb=[("规划目标", "/plans"), (plan.id, f"/plans/{plan.id}"), ("填报数据", None)],
         plan=plan, quarter=quarter, figures=figures, asked=chosen, query=urlencode({k: v for k, v in chosen.items() if v}),
         quarters=quarters_to_choose(last_quarter(today())), regions=regions_of(plan, person), place=territory_of(region or plan.territory.code).name,
-        taken=taken, refused=refused, may_write=person.role.may_write, missing=sum(1 for one in figures if one.value is None),
+        taken=taken, refused=refused, may_write=person.role.may_write, counted=counted, missing=len(told) - len(counted),
     )  # fmt: skip
 
 
@@ -194,7 +219,7 @@ async def figures_form(
 ) -> Response:
     """The form of a quarter, to fill in."""
     plan = plan_asked(plan_id, person)
-    quarter = quarter_of(asked.quarter) if asked.quarter.strip() else last_quarter(today())
+    quarter = _quarter(asked)
     region = kept_under(plan, person.region_code or asked.region.strip())
     region_of_plan(plan, region)
     found = await figures_of_quarter(session, plan, quarter.last_day, region)

@@ -43,6 +43,7 @@ class Step:
 class Tile:
     """A district: its value, its place, and how it does against its share."""
 
+    code: str
     name: str
     row: int
     column: int
@@ -130,7 +131,7 @@ def _tiles(districts: Sequence[tuple[str, str, Fraction | None, int | None, obje
         row, column = TILES.get(code, (number // _COLUMNS + 1, number % _COLUMNS + 1))
         shade = 0 if value is None else round(4 * values.index(value) / max(len(values) - 1, 1))
         completion = value / Fraction(str(share)) if value is not None and share else None
-        found.append(Tile(name, row, column, value, rank, completion, shade))
+        found.append(Tile(code, name, row, column, value, rank, completion, shade))
     return tuple(found)
 
 

@@ -10,6 +10,7 @@ from backend.access.dependencies import SignedIn
 from backend.clock import today
 from backend.plans.knowing import KNOWING
 from backend.plans.screen import HEIGHT, LEFT, RIGHT, WIDTH, choices, screen, screen_plan
+from backend.plans.versions import held_at
 from backend.web.dependencies import Work
 from backend.web.memory import memory_of, seen_by
 from backend.web.templates import render
@@ -34,9 +35,10 @@ async def monitoring(
     day, region = today(), person.region_code or asked.region.strip()
     plan = screen_plan(day, region, asked.plan)
     seen = await seen_by(session)
-    # A wall's screen asks for the very same again and again.
+    # A wall's screen asks for the very same again and again; a revised plan is another one.
+    version = (await held_at(session, plan.id, None)).latest
     shown = await memory_of(request).recall(
-        ("screen", plan.id, asked.target, day, region),
+        ("screen", plan.id, version, asked.target, day, region),
         seen.of(("enterprise", "recognition", "fact", "reported")),
         lambda: screen(session, plan, day, region, asked.target),
     )

@@ -189,7 +189,7 @@ async def work_item(session: AsyncSession, plan: Plan, item_id: str) -> WorkItem
     for one in await work_items(session, plan):
         if one.id == item_id:
             return one
-    raise UnknownItem(f"《{plan.title}》没有编号 {item_id} 的任务或定性事项。")
+    raise UnknownItem(f"{plan.named}没有编号 {item_id} 的任务或定性事项。")
 
 
 async def notes_of(session: AsyncSession, plan: Plan, item_id: str) -> list[Note]:

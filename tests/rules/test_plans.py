@@ -91,6 +91,10 @@ def test_each_target_belongs_to_the_territory_of_its_plan():
     }
 
 
+def test_marks_within_a_title_become_single_ones():
+    assert load_plans()["P003"].named == "《〈关于实施创新驱动发展战略打造区域创新生态示范区的意见〉工作任务分解方案》"
+
+
 @pytest.mark.parametrize("plan", PLANS.values(), ids=PLANS.keys())
 def test_every_citation_stands_in_the_document_letter_by_letter(plan: Plan):
     text = printed_text(plan)

@@ -254,6 +254,25 @@ async def test_the_head_and_all_targets_of_a_plan_are_revised(officer: AsyncClie
     assert "第 3 行" in bad.text
 
 
+async def test_a_plan_needs_a_name_and_its_targets_no_more_words_than_a_page_holds(officer: AsyncClient):
+    head = {"title": " ", "horizon": "2027", "territory": "321200"}
+    nameless = await officer.post("/plans/new", data=head, files={"file": ("a.xlsx", book(LINE))})
+    assert nameless.status_code == 422
+    assert "请填写规划名称" in nameless.text
+    wordy = await officer.post(
+        "/plans/new", data=head | {"title": "试验"}, files={"file": ("a.xlsx", book(LINE | {"note": "长" * 10_000}))}
+    )
+    assert wordy.status_code == 422
+    assert "共 10000 个字，最多 1000 个字" in wordy.text
+    assert "长" * 100 not in wordy.text
+
+
+def test_a_target_without_a_year_is_one_of_every_year_only_where_it_is_annual():
+    for basis, told in (("stock", "原文未印年份"), ("annual", "每年")):
+        (made,) = plan_book.read_targets(book({**LINE, "year": None, "basis": basis}), "a.xlsx", "P100").targets
+        assert made["year_note"] == told
+
+
 async def test_a_target_that_does_not_fit_its_plan_is_shown_again_as_typed(officer: AsyncClient):
     page = await officer.get("/plans/P000/edit/targets/T000-06")
     assert page.status_code == 200
@@ -261,7 +280,7 @@ async def test_a_target_that_does_not_fit_its_plan_is_shown_again_as_typed(offic
             "unit": "个", "year": "2027", "based_on": "0"}  # fmt: skip
     answer = await officer.post("/plans/P000/edit/targets/T000-06", data=form)
     assert answer.status_code == 422
-    assert "区间目标（op: range）须写 upper" in answer.text
+    assert "区间目标须填上限" in answer.text
     assert "四百五十个" in answer.text
 
 

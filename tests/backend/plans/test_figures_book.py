@@ -164,3 +164,16 @@ async def test_the_page_takes_a_workbook_and_shows_what_is_wrong_with_another(of
     assert [(one["value"], one["is_latest"]) for one in history] == [(130, True)]
     chains = (await officer.get("/plans/P004")).text
     assert 'id="T004-C30"' in chains
+
+
+async def test_who_reports_from_the_page_of_a_quarter_reports_for_that_quarter(officer: AsyncClient):
+    page = (await officer.get("/plans/P000/figures?quarter=2020Q4")).text
+    assert 'href="/plans/P000/targets/T000-18/figures/new?on=2020-12-31"' in page
+    form = (await officer.get("/plans/P000/targets/T000-18/figures/new?on=2020-12-31")).text
+    assert '<option value="2020-12-31" selected>' in form
+
+
+async def test_a_quarter_that_is_not_over_has_no_figures_yet(officer: AsyncClient):
+    answer = await officer.get("/plans/P000/figures?quarter=2100Q1")
+    assert answer.status_code == 422
+    assert "在此之后才能填报" in answer.text

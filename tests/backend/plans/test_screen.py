@@ -8,6 +8,7 @@ from io import BytesIO
 import docx
 import pytest
 from httpx import AsyncClient
+from python_calamine import CalamineWorkbook
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -18,6 +19,7 @@ from backend.plans.assessment_files import as_word, as_workbook
 from backend.plans.breakdown import Kind, split
 from backend.plans.documents import plan_named, target_named
 from backend.plans.screen import draw_trend, screen
+from backend.plans.versions import document_of, keep
 from tests.backend.conftest import ClientAs
 from tests.backend.plans.conftest import MakeEnterprise, MakeTitle
 from tests.factories import make_enterprise, make_recognition
@@ -117,6 +119,18 @@ async def test_the_papers_hold_the_same_words(session: AsyncSession, three_holde
     assert as_workbook(found)[:2] == b"PK"
 
 
+async def test_the_parts_of_a_paper_are_numbered_without_a_gap(session: AsyncSession):
+    paper = docx.Document(BytesIO(as_word(await assessment(session, plan_named("P003"), 2025, today=TODAY))))
+    assert [one.text[:2] for one in paper.paragraphs if one.text[1:2] == "、"] == ["一、", "二、", "三、"]
+
+
+async def test_a_share_in_a_workbook_can_be_reckoned_with(session: AsyncSession, three_holders: None):
+    await split(session, PLAN, HNTE, 2025, Kind.DISTRICT, {"321202": Decimal(4)}, whole=Decimal(4))
+    found = await assessment(session, PLAN, 2025, today=TODAY, known_at=datetime.now(UTC))
+    book = CalamineWorkbook.from_filelike(BytesIO(as_workbook(found)))
+    assert book.get_sheet_by_name("市（区）排位").to_python()[2][3] == 0.5
+
+
 # --- Pages -----------------------------------------------------------------------------------------------
 
 
@@ -135,6 +149,21 @@ async def test_the_screen_is_one_page_without_scripts_of_its_own(officer: AsyncC
     assert "2700" in page.text
     assert (await officer.get("/screen?plan=P002")).status_code == 404
     assert (await officer.get("/screen?plan=P000&target=T000-02")).text.count("省级以上专精特新企业") > 2
+
+
+async def test_a_number_on_the_wall_leads_to_its_list(officer: AsyncClient):
+    page = (await officer.get("/screen?plan=P000")).text
+    assert 'href="/plans/P000/targets/T000-01?region=321202#behind"' in page
+    assert "完成 0.0%，预计不达" in page
+
+
+async def test_the_screen_shows_a_revised_target_at_once(officer: AsyncClient, engine: AsyncEngine):
+    assert "2700" in (await officer.get("/screen?plan=P000")).text
+    async with owner_unit_of_work(engine) as work:
+        number, document = await document_of(work, "P000")
+        document["targets"][0]["value"] = 2751
+        await keep(work, document, based_on=number, note="修订")
+    assert "2751" in (await officer.get("/screen?plan=P000")).text
 
 
 async def test_the_assessment_is_read_and_downloaded_by_the_city_only(officer: AsyncClient, client_as: ClientAs):
