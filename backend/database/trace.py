@@ -25,6 +25,8 @@ UNTRACED: Final = {
     "counted_enterprise": "worked out from enterprises and their chains, can be worked out again",
     "enterprise_tally": "worked out from enterprises and their chains, can be worked out again",
     "listed_tally": "worked out from enterprises, can be worked out again",
+    "pool_listed": "worked out from entries of the pool and their enterprises, can be worked out again",
+    "due_listed": "worked out from open steps and actions and their enterprises, can be worked out again",
     "figure_end": "worked out from figures, can be worked out again",
     "figure_change": "says only whose figures changed",
     "source_rank": "written anew from the catalogue at every start",

@@ -261,7 +261,9 @@ async def rebuild_kept_counts(session: AsyncSession) -> int:
     Returns how many rows had not been what they should be.
     """
     found = await session.execute(
-        text("SELECT rebuild_counted_enterprises() + rebuild_title_spans() + rebuild_listed_tally()")
+        text(
+            "SELECT rebuild_counted_enterprises() + rebuild_title_spans() + rebuild_listed_tally() + rebuild_listed_work()"
+        )
     )
     # Rows that are asked for together then lie together: a quarter of the time.
     for table in ("title_tally", "title_span"):

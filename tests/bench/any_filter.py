@@ -175,6 +175,8 @@ async def invent(engine: AsyncEngine) -> None:
         for table, rows in _INVENTED.items():
             await session.execute(text(f"INSERT INTO {table} {rows}"), {"ours": ours} if ":ours" in rows else {})
             await session.execute(text(f"ANALYZE {table}"))
+        # No trigger has seen it.
+        await session.execute(text("SELECT rebuild_listed_work()"))
 
 
 async def forget(engine: AsyncEngine) -> None:
@@ -184,4 +186,5 @@ async def forget(engine: AsyncEngine) -> None:
         for table in _INVENTED:
             ours = "latest_filing_id = 0" if table == "fact_conflict" else f"officer_id IN ({_OURS})"
             await session.execute(text(f"DELETE FROM {table} WHERE {ours}"))
+        await session.execute(text("SELECT rebuild_listed_work()"))
     await forget_readers(engine)

@@ -95,5 +95,6 @@ async def fill_pool(session: AsyncSession) -> None:
         values = {"on": today()} if ":on" in statement else {}
         found = await session.execute(text(statement), values)
         tell(f"{found.rowcount:,} rows of {table} invented")  # type: ignore[attr-defined]
-    for table in _WRITTEN:
+    await session.execute(text("SELECT rebuild_listed_work()"))
+    for table in (*_WRITTEN, "pool_listed", "due_listed"):
         await session.execute(text(f"ANALYZE {table}"))
