@@ -79,9 +79,17 @@ async def load(engine: AsyncEngine, today: date, size: int = SIZE) -> int:
         await evaluate(session, late, rules, today)
         await cultivate(session, rules, today)
         await follow_plans(session, today)
+        await _date_back(session)
     async with owner_unit_of_work(engine) as session:
         await session.execute(text("ANALYZE"))
     return len(people)
+
+
+async def _date_back(session: AsyncSession) -> None:
+    """As titles and filings came in over the years, so did the enterprises themselves: in the year of their founding."""
+    await session.execute(
+        text("UPDATE enterprise SET created_at = least(created_at, date_trunc('year', established_on::timestamptz))")
+    )
 
 
 def _draft(one: Invented) -> Draft:

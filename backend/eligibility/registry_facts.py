@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.about import ask_about
+from backend.enterprises.places import places_on
 from backend.filings.queries import facts_known_at, facts_of
 from backend.recognitions.queries import Held, held_by
 from rules.catalogue import Catalogue
@@ -36,34 +36,21 @@ async def registry_facts(
         session: within the reader's scope.
         enterprise_ids: whose.
         catalogue: says what each figure means.
-        known_at: with the knowledge of that moment; None is now. Who the enterprise is has no earlier knowledge.
+        known_at: with the knowledge of that moment; None is now.
         on: the day asked about, where it is not today: titles granted later are not yet there, and it was registered
-            where it was registered then.
+            where it was registered then, as known at the moment.
     """
     if known_at is None:
         facts = await facts_of(session, enterprise_ids, catalogue)
     else:
         facts = await facts_known_at(session, enterprise_ids, catalogue, known_at)
     titles = await held_by(session, enterprise_ids, known_at)
-    regions = await _regions_on(session, enterprise_ids, on) if on is not None else {}
+    places = await places_on(session, enterprise_ids, on, known_at) if on is not None else {}
     found = await ask_about(session, "SELECT * FROM enterprise WHERE id = ANY(:ids)", enterprise_ids)
     for row in found.mappings():
-        who = {**row, "region_code": regions.get(row["id"], row["region_code"])}
+        who = {**row, **places.get(row["id"], {})}
         add_registry_facts(facts[row["id"]], who, titles[row["id"]], on)
     return facts
-
-
-async def _regions_on(session: AsyncSession, enterprise_ids: Sequence[int], on: date) -> dict[int, str]:
-    """Where those enterprises were on a day that ever moved."""
-    found = await session.execute(
-        text(
-            "SELECT enterprise_id, region_code FROM enterprise_region WHERE enterprise_id = ANY(:ids)"
-            " AND (valid_from IS NOT NULL OR valid_to IS NOT NULL)"
-            " AND (valid_from IS NULL OR valid_from <= :on) AND (valid_to IS NULL OR valid_to >= :on)"
-        ),
-        {"ids": list(enterprise_ids), "on": on},
-    )
-    return {row[0]: row[1] for row in found}
 
 
 def add_registry_facts(facts: Facts, row: Mapping[str, Any], titles: Sequence[Held], on: date | None = None) -> None:

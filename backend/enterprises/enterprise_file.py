@@ -16,6 +16,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.protection.masking import HIDDEN, Hiding
 from backend.eligibility.registry_facts import region_of, registry_facts
 from backend.eligibility.reviewing import as_applied
+from backend.enterprises.places import places_on
 from backend.enterprises.queries import NameUsed, names_of
 from backend.enterprises.schemas import LONG_AGO
 from backend.enterprises.traits import History, Trait, as_columns, history_of
@@ -143,7 +144,7 @@ async def enterprise_file(
     hiding = Hiding(await hidden_facts(session, number, known_at), library.catalogue)
     history = await history_of(session, number)
     held = history.on(on, known_at)
-    row = {**row, **as_columns(held)}
+    row = {**row, **as_columns(held), **(await places_on(session, [number], on, known_at))[number]}
     years = sorted({year for values in facts.yearly.values() for year in values}, reverse=True)
     return EnterpriseFile(
         row=row, on=on, known_at=known_at, names=await names_of(session, number),

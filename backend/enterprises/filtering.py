@@ -6,7 +6,7 @@ them; where they are many, it is walked in its order and each row is asked.
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -17,6 +17,7 @@ from backend.enterprises.conditions import Conditions
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.figure_order import FigureOrder
 from backend.enterprises.paging import Sort
+from backend.enterprises.past_traits import Otherwise, Past, add_as_then, past_of
 from backend.enterprises.queries import region_on
 from backend.enterprises.spelling import Meant, ways_to_read
 from backend.plans.territory import Division, territory_of
@@ -90,6 +91,8 @@ class Looked:
     #: Where they are many, the first of them, one more than a list is counted.
     first_standing: tuple[int, ...] = ()
     first_lacking: tuple[int, ...] = ()
+    #: Who was in a chain, an industry or a park on a past day, and is not now; and the other way round.
+    past: Past = field(default_factory=dict[str, Otherwise])
 
 
 async def look_up(session: AsyncSession, filters: Filters, on: date, library: Library) -> Looked:
@@ -99,7 +102,11 @@ async def look_up(session: AsyncSession, filters: Filters, on: date, library: Li
     meant = await _few_meant(session, filters)
     standing, first_standing = _few(await _some_standing(session, filters, on, library))
     lacking, first_lacking = _few(await _some_lacking(session, filters, library))
-    return Looked(is_kept, meant, standing, lacking, first_standing, first_lacking)
+    past = await past_of(
+        session, on, industry=filters.industry, industry_begins=filters.industry_begins, chain=filters.chain,
+        park=filters.park,
+    )  # fmt: skip
+    return Looked(is_kept, meant, standing, lacking, first_standing, first_lacking, past)
 
 
 def _few(ids: list[int] | None) -> tuple[list[int] | None, tuple[int, ...]]:
@@ -219,17 +226,18 @@ def conditions_of(filters: Filters, on: date, library: Library, looked: Looked) 
     if filters.region:
         _by_region(filters, conditions)
     if filters.park:
-        conditions.add("e.park = :park", tallied="t.park = :park", park=filters.park)
+        add_as_then(conditions, looked.past, "park", "e.park = :park", tallied="t.park = :park", park=filters.park)
     if filters.industry:
-        belongs = "left(e.industry_code, 2) = ANY(:industry)"
-        conditions.add(belongs, tallied="t.division = ANY(:industry)", industry=list(filters.industry))
+        belongs, tallied = "left(e.industry_code, 2) = ANY(:industry)", "t.division = ANY(:industry)"
+        add_as_then(conditions, looked.past, "industry", belongs, tallied=tallied, industry=list(filters.industry))
     if filters.industry_begins:
         # The division above finds few; of those each is looked at.
         begins = "starts_with(e.industry_code, :industry_begins)"
-        conditions.add(begins, is_dear=True, industry_begins=filters.industry_begins)
+        asked = filters.industry_begins
+        add_as_then(conditions, looked.past, "industry_begins", begins, is_dear=True, industry_begins=asked)
     if filters.chain:
         chained = "e.id IN (SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain)"
-        conditions.add(chained, is_dear=True, chain=filters.chain)
+        add_as_then(conditions, looked.past, "chain", chained, is_dear=True, chain=filters.chain)
     if filters.rung:
         _by_rung(filters.rung, conditions)
     if filters.programme:

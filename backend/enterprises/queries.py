@@ -14,6 +14,7 @@ from backend.database.session import owner_unit_of_work, reading_a_page
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.lineage import MERGED, survivor_of
 from backend.enterprises.names import match_key
+from backend.enterprises.places import place_on
 from backend.enterprises.schemas import FORMER_CODE, Draft, Known
 
 _KNOWN = """
@@ -155,17 +156,11 @@ async def _one(session: AsyncSession, condition: str, key: str | int) -> Mapping
     return dict(row) if row is not None else None
 
 
-#: Where an enterprise was registered on a day gone by; who never moved was where it is now.
-_REGION_THEN = (
-    "coalesce((SELECT g.region_code FROM enterprise_region g WHERE g.enterprise_id = e.id"
-    " AND (g.valid_from IS NOT NULL OR g.valid_to IS NOT NULL) AND (g.valid_from IS NULL OR g.valid_from <= :on)"
-    " AND (g.valid_to IS NULL OR g.valid_to >= :on) ORDER BY g.valid_from DESC NULLS LAST LIMIT 1), e.region_code)"
-)
-
-
-def region_on(on: date) -> str:
-    """The SQL of an enterprise's region on day `:on`."""
-    return _REGION_THEN if on < today() else "e.region_code"
+def region_on(on: date, known_at: datetime | None = None) -> str:
+    """The SQL of an enterprise's region on day `:on`, as known now or at `:known_at`; who never moved is where it is now."""
+    if known_at is not None:
+        return place_on("region_code", ":on", ":known_at")
+    return place_on("region_code", ":on") if on < today() else "e.region_code"
 
 
 async def chains_of(session: AsyncSession, enterprise_id: int) -> list[str]:

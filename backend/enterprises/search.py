@@ -19,6 +19,7 @@ from backend.enterprises.figure_pages import by_figure, page_by_figure
 from backend.enterprises.filtering import FEW, ROW, Filters, conditions_of, look_up, place_column
 from backend.enterprises.narrowing import few_found, most_there_are, tallied, to_walk
 from backend.enterprises.paging import Sort, beyond
+from backend.enterprises.past_traits import as_then
 from backend.recognitions.ladder import LISTING_BOARDS
 from backend.recognitions.queries import IN_FORCE, current_edition, rung_values, standing
 from backend.web.found import Found, pages_of
@@ -268,7 +269,8 @@ def _found(
 async def _titled(
     session: AsyncSession, rows: Sequence[Mapping[str, Any]], conditions: Conditions
 ) -> list[Mapping[str, Any]]:
-    """The rows with the titles in force, and the rung that they make."""
+    """The rows with the titles in force, and the rung that they make; as they were on the day."""
+    rows = await as_then(session, rows, conditions.on)
     titles = await titles_in_force(session, [row["id"] for row in rows], conditions.on, conditions.library)
     return [{**row, "titles": titles.get(row["id"], []), "rung": _rung(row, titles, conditions.on)} for row in rows]
 

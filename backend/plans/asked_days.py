@@ -1,5 +1,6 @@
 """The days a count is asked for, as SQL: one statement answers for all of them with a mask of bits."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -22,8 +23,9 @@ class Asked:
     #: Where enterprises are counted: where they were on each day, or where they are today.
     division: Division = Division.THEN
     parameters: dict[str, Any] = field(default_factory=dict[str, Any])
-    #: Whether it is sure that chains, industries, scales and boards were all what they are now: a shorter question then.
-    is_as_now: bool = False
+    #: Of whom a chain, industry, scale or board held, or was known, otherwise than now, by kind: the histories of nobody
+    #: else need be asked. None where that is not known.
+    changed: Mapping[str, Sequence[int]] | None = None
 
     def __post_init__(self) -> None:
         if list(self.days) != sorted(set(self.days)) or not 0 < len(self.days) <= MOST_DAYS:
@@ -31,6 +33,8 @@ class Asked:
         self.parameters["days"] = list(self.days)
         if self.known_at is not None:
             self.parameters["known_at"] = self.known_at
+        if self.changed is not None:
+            self.learn(self.changed)
 
     @property
     def first(self) -> date:
@@ -49,6 +53,28 @@ class Asked:
     def all(self) -> int:
         """The mask of what belongs on every day."""
         return (1 << len(self.days)) - 1
+
+    @property
+    def is_as_now(self) -> bool:
+        """Whether it is sure that chains, industries, scales and boards were all what they are now."""
+        return self.changed is not None and not any(self.changed.values())
+
+    def learn(self, changed: Mapping[str, Sequence[int]]) -> None:
+        """Take in who changed, by kind; nobody else did."""
+        self.changed = changed
+        self.parameters |= {f"changed_{kind}": list(ids) for kind, ids in changed.items() if ids}
+
+    def again(self) -> "Asked":
+        """The same question without the parameters gathered by now; as then."""
+        return Asked(self.days, self.known_at, changed=self.changed)
+
+    def who_changed(self, kind: str) -> str | None:
+        """The ids of those of whom something of a kind was otherwise, as SQL; empty for nobody, None where not known."""
+        if self.changed is None:
+            return None
+        if not self.changed.get(kind):
+            return ""
+        return f"CAST(:changed_{kind} AS bigint[])"
 
     def add(self, value: Any) -> str:
         """A parameter's name for SQL."""

@@ -8,8 +8,17 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.places import LATEST, covers, stays
 from backend.plans.asked_days import Asked
-from backend.plans.kept import KeptCount, counted_apart, kept_counts, kept_wholes, population_kept, programmes_kept
+from backend.plans.kept import (
+    KeptCount,
+    counted_apart,
+    kept_counts,
+    kept_wholes,
+    kinds_asked,
+    population_kept,
+    programmes_kept,
+)
 from backend.plans.living import living
 from backend.plans.register_sets import INSTITUTIONS
 from backend.plans.sets import Sets, sets_of
@@ -82,15 +91,12 @@ def moved_sql(asked: Asked) -> str:
     if asked.division is Division.NOW:
         return "SELECT CAST(NULL AS bigint) AS enterprise_id, CAST(NULL AS text[]) AS regions WHERE FALSE"
     of_day = ", ".join(
-        "(array_agg(er.region_code ORDER BY er.valid_from DESC NULLS LAST) FILTER (WHERE"
-        f" (er.valid_from IS NULL OR er.valid_from <= (CAST(:days AS date[]))[{number}])"
-        f" AND (er.valid_to IS NULL OR er.valid_to >= (CAST(:days AS date[]))[{number}])))[1]"
+        f"(array_agg(er.region_code ORDER BY {LATEST.format(row='er')})"
+        f" FILTER (WHERE {covers('er', f'(CAST(:days AS date[]))[{number}]')}))[1]"
         for number in range(1, len(asked.days) + 1)
     )
-    return (
-        f"SELECT er.enterprise_id, ARRAY[{of_day}] AS regions FROM enterprise_region er"
-        " WHERE er.valid_from IS NOT NULL OR er.valid_to IS NOT NULL GROUP BY er.enterprise_id"
-    )
+    told = stays(is_known_then=asked.known_at is not None)
+    return f"SELECT er.enterprise_id, ARRAY[{of_day}] AS regions FROM ({told}) er GROUP BY er.enterprise_id"
 
 
 async def count_targets(
@@ -116,16 +122,17 @@ async def _count_each(
     apart = await counted_apart(session, asked) if kept else None
     if apart is None:
         kept.clear()
+    whom = {one.id: apart.of(kinds_asked(one)) for one in targets if one.id in kept and apart is not None}
     sets = {
         one.id: found
         for one in targets
-        if (found := sets_of(one, asked, modes.get(one.id), apart if one.id in kept else None)) is not None
+        if (found := sets_of(one, asked, modes.get(one.id), whom.get(one.id))) is not None
     }
     counts = {name: Tallies() for name in sets}
     for target in targets:
-        if target.id in kept and apart is not None:
+        if target.id in whom:
             mode, tallies = modes.get(target.id), counts[target.id]
-            left = await _add_kept(session, target, mode, asked, apart, tallies, sets.pop(target.id))
+            left = await _add_kept(session, target, mode, asked, whom[target.id], tallies, sets.pop(target.id))
             sets |= {} if left is None else {target.id: left}
     await _count(session, sets, asked, counts)
     for target in targets:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from backend.enterprises.places import place_on
 from backend.plans.asked_days import Asked
 from backend.plans.traits import chains_on_first_day, industry_on_first_day
 from backend.web.errors import Refusal
@@ -16,14 +17,6 @@ from rules.industries import Industries, IndustryError, parse_industry
 
 #: What is asked where nothing is recorded.
 NOTHING = "-"
-#: The park of an enterprise `e` on the first of the days asked about; whoever never moved is where it is now.
-_PARK = (
-    "coalesce((SELECT er.park FROM enterprise_region er WHERE er.enterprise_id = e.id"
-    " AND (er.valid_from IS NOT NULL OR er.valid_to IS NOT NULL)"
-    " AND (er.valid_from IS NULL OR er.valid_from <= (CAST(:days AS date[]))[1])"
-    " AND (er.valid_to IS NULL OR er.valid_to >= (CAST(:days AS date[]))[1])"
-    " ORDER BY er.valid_from DESC NULLS LAST LIMIT 1), e.park)"
-)
 
 
 class BadFacet(Refusal):
@@ -52,7 +45,7 @@ class By(StrEnum):
 
     def key_sql(self, asked: Asked) -> str:
         """What an enterprise `e`, joined with its chains `c` where chains are asked for, belonged to on the first day."""
-        return {"park": _PARK, "chain": "coalesce(c.chain, '')", "industry": _division(asked)}[self.value]
+        return {"park": _park(asked), "chain": "coalesce(c.chain, '')", "industry": _division(asked)}[self.value]
 
     def joined(self, asked: Asked) -> str:
         """What an enterprise `e` is joined with for `key_sql`."""
@@ -133,7 +126,7 @@ class Within:
         """SQL on an enterprise `e`."""
         found: list[str] = []
         if self.park:
-            found.append(f"{_PARK} = :in_park")
+            found.append(f"{_park(asked)} = :in_park")
         if self.chain:
             chains = chains_on_first_day(asked)
             found.append(
@@ -173,6 +166,11 @@ class Within:
         if self.industry:
             found["in_industries"] = _divisions(self.industry)
         return found
+
+
+def _park(asked: Asked) -> str:
+    """The park of an enterprise `e` on the first of the days asked about; whoever never moved is where it is now."""
+    return place_on("park", "(CAST(:days AS date[]))[1]", None if asked.known_at is None else ":known_at")
 
 
 def _division(asked: Asked) -> str:

@@ -6,13 +6,16 @@ enterprises: who ever ended, moved with a day, or proved to be another's file is
 and so is of whom another chain, industry or scale held on the days asked about, or was known, than holds now.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.traits import Trait
 from backend.plans.asked_days import Asked, between, one_day
+from backend.plans.facets import EVERYWHERE, By, Within
+from backend.plans.living import REGISTERED_LATER
 from backend.plans.sets import either, is_plain, population
 from backend.plans.traits import otherwise
 from rules.plan import CountHolders, Mode, Population, ShareOfEnterprises, Target, Window
@@ -20,33 +23,68 @@ from rules.plan import CountHolders, Mode, Population, ShareOfEnterprises, Targe
 #: More enterprises than this are not counted apart: all are then counted by the definition.
 MOST_APART = 200_000
 
-_APART = (
+_LIVES = (
     "SELECT id FROM enterprise WHERE ended_on IS NOT NULL UNION SELECT enterprise_id FROM enterprise_end"
     " UNION SELECT absorbed_id FROM enterprise_alias"
     " UNION SELECT enterprise_id FROM enterprise_region WHERE valid_from IS NOT NULL OR valid_to IS NOT NULL"
 )
+_PLACED_OTHERWISE = " UNION SELECT enterprise_id FROM enterprise_place WHERE known_to > :known_at"
 
 
-async def counted_apart(session: AsyncSession, asked: Asked) -> list[int] | None:
+@dataclass(frozen=True)
+class Apart:
+    """Who is counted apart, by what the counts made beforehand do not know of them."""
+
+    #: Who ever ended, moved with a day, was known to be elsewhere, or proved to be another's file.
+    lives: frozenset[int]
+    #: Of whom something held, or was known, otherwise on the days asked about than now, by kind.
+    changed: Mapping[str, Sequence[int]]
+
+    def of(self, kinds: Iterable[Trait]) -> list[int]:
+        """Those whom a count concerns that asks for the kinds."""
+        return sorted(self.lives.union(*(self.changed.get(kind, ()) for kind in kinds)))
+
+
+async def counted_apart(session: AsyncSession, asked: Asked) -> Apart | None:
     """The enterprises that the counts made beforehand do not answer for; None where they answer for nobody.
 
-    They hang on a place, and an enterprise's own account sees by none. What is asked learns whether anything was other
-    than it is now.
+    They hang on a place, and an enterprise's own account sees by none. What is asked learns whose traits were otherwise
+    than they are now.
     """
     moment = Asked(asked.days, asked.known_at)
+    placed = "" if asked.known_at is None else _PLACED_OTHERWISE
     found = await session.execute(
         text(
-            f"WITH otherwise AS MATERIALIZED ({otherwise(moment)})"
-            " SELECT coalesce(current_setting('tidu.enterprise_id', true), '') <> '' AS is_own,"
-            " NOT EXISTS (SELECT FROM otherwise) AS is_as_now,"
-            f" ARRAY(SELECT id FROM ({_APART} UNION SELECT enterprise_id FROM otherwise WHERE kind <> 'listing') apart"
-            " LIMIT :most) AS ids"
+            "SELECT coalesce(current_setting('tidu.enterprise_id', true), '') <> '' AS is_own,"
+            f" ARRAY(SELECT id FROM ({_LIVES}{placed}) lives LIMIT :most) AS lives,"
+            f" ARRAY(SELECT ROW(o.enterprise_id, o.kind) FROM ({otherwise(moment)}) o LIMIT :most) AS changed"
         ),
         moment.parameters | {"most": MOST_APART + 1},
     )
     row = found.one()
-    asked.is_as_now = row.is_as_now
-    return None if row.is_own or len(row.ids) > MOST_APART else list(row.ids)
+    changed: dict[str, set[int]] = {}
+    for enterprise, kind in row.changed:
+        changed.setdefault(kind, set()).add(enterprise)
+    if len(row.changed) <= MOST_APART:
+        asked.learn({kind: sorted(ids) for kind, ids in changed.items()})
+    if row.is_own or len(row.lives) > MOST_APART or len(row.changed) > MOST_APART:
+        return None
+    return Apart(frozenset(row.lives), asked.changed or {})
+
+
+def kinds_asked(target: Target, within: Within = EVERYWHERE, by: By | None = None) -> set[Trait]:
+    """Which traits a count of what is kept goes by: those of the whole, of the narrowing, and of what it is told apart by."""
+    wanted = population_kept(target)
+    kinds = set() if wanted is None else _kinds_of(wanted)
+    kinds |= {Trait.CHAIN} if within.chain or by is By.CHAIN else set()
+    kinds |= {Trait.INDUSTRY} if within.industry or by is By.INDUSTRY else set()
+    return kinds
+
+
+def _kinds_of(wanted: Population) -> set[Trait]:
+    kinds = {Trait.ABOVE_SCALE} if wanted.above_scale_industrial else set[Trait]()
+    kinds |= {Trait.CHAIN} if wanted.in_chain else set()
+    return kinds.union(*map(_kinds_of, wanted.any_of))
 
 
 def programmes_kept(target: Target, mode: Mode | None = None) -> tuple[str, ...]:
@@ -72,7 +110,7 @@ async def kept_counts(
     session: AsyncSession, asked: Asked, programmes: Sequence[str], apart: Sequence[int]
 ) -> list[KeptCount]:
     """How many hold any of the programmes, by region, without those that are counted apart."""
-    parameters = Asked(asked.days, asked.known_at, is_as_now=asked.is_as_now)
+    parameters = asked.again()
     statement = (_of_tallies if len(programmes) == 1 else _of_spans)(parameters, programmes, apart)
     found = await session.execute(text(statement), parameters.parameters)
     return [one for region, *counts in found for one in _told(region, counts)]
@@ -160,7 +198,7 @@ def mixed(wanted: Population) -> Mixed | None:
 
 async def kept_wholes(session: AsyncSession, asked: Asked, wanted: Population, apart: Sequence[int]) -> list[KeptCount]:
     """How many belong to a population, by region and day, without those that are counted apart."""
-    parameters = Asked(asked.days, asked.known_at, is_as_now=asked.is_as_now)
+    parameters = asked.again()
     of_parts = mixed(wanted)
     if of_parts is None:
         statement = (
@@ -187,8 +225,17 @@ def plain_rows(asked: Asked, wanted: Population, apart: Sequence[int]) -> str:
     return (
         f"SELECT {TRAITS}, t.enterprises FROM enterprise_tally t WHERE {belongs.format(row='t')}"
         f" UNION ALL SELECT {TRAITS}, -1 FROM counted_enterprise n"
-        f" WHERE n.enterprise_id = ANY({_ids(asked, apart)}) AND {belongs.format(row='n')}"
+        f" WHERE n.enterprise_id IN (SELECT unnest({_ids(asked, apart)}){_or_later(asked)}) AND {belongs.format(row='n')}"
     )
+
+
+def _or_later(asked: Asked) -> str:
+    return "" if asked.known_at is None else f" UNION {REGISTERED_LATER}"
+
+
+def known_by_then(asked: Asked, row: str) -> str:
+    """That the registry had the enterprise of a row at the moment, as a further condition."""
+    return "" if asked.known_at is None else f" AND {row} NOT IN ({REGISTERED_LATER})"
 
 
 def belonging(wanted: Population) -> str:
@@ -200,9 +247,10 @@ def belonging(wanted: Population) -> str:
 
 
 def mixed_rows(asked: Asked, wanted: Mixed, apart: Sequence[int]) -> str:
-    """(traits, enterprise_id, days) of a mixed population, each enterprise once."""
+    """(traits, enterprise_id, days) of a mixed population, on each day each enterprise once."""
     few = few_of(asked, wanted)
     others = f" AND NOT (s.enterprise_id = ANY({_ids(asked, apart)}))" if apart else ""
+    others += known_by_then(asked, "s.enterprise_id")
     held = " OR ".join(
         f"({spanning(asked, one.holds).format(row='s')} AND {belonging(one).format(row='s')})" for one in wanted.holding
     )
@@ -211,8 +259,8 @@ def mixed_rows(asked: Asked, wanted: Mixed, apart: Sequence[int]) -> str:
         f"WITH few AS MATERIALIZED ({few})"
         f" SELECT {traits}, s.enterprise_id, f.days FROM few f"
         f" JOIN counted_enterprise s ON s.enterprise_id = f.enterprise_id WHERE TRUE{others}"
-        f" UNION ALL SELECT {traits}, s.enterprise_id, {_days_of_spans(wanted)} AS days FROM title_span s"
-        f" WHERE ({held}) AND s.enterprise_id NOT IN (SELECT enterprise_id FROM few){others}{_once(wanted, traits)}"
+        f" UNION ALL SELECT {traits}, s.enterprise_id, {_days_of_spans(wanted)} & ~coalesce(f.days, 0) AS days"
+        f" FROM title_span s LEFT JOIN few f ON f.enterprise_id = s.enterprise_id WHERE ({held}){others}{_once(wanted, traits)}"
     )
 
 
@@ -235,7 +283,7 @@ def _days_of_spans(wanted: Mixed) -> str:
 
 def _once(wanted: Mixed, traits: str) -> str:
     # Spans of one programme never overlap: a day finds an enterprise once anyway.
-    return "" if len(_programmes(wanted)) == 1 else f" GROUP BY s.enterprise_id, {traits}"
+    return "" if len(_programmes(wanted)) == 1 else f" GROUP BY s.enterprise_id, f.days, {traits}"
 
 
 async def recheck_kept_counts(session: AsyncSession, enterprises: Iterable[int]) -> int:

@@ -18,6 +18,7 @@ from backend.plans.kept import (
     Mixed,
     belonging,
     few_of,
+    known_by_then,
     mixed,
     mixed_rows,
     plain_rows,
@@ -104,9 +105,9 @@ def _of_plain(asked: Asked, within: Within, wanted: Population, apart: Sequence[
     others = f" AND NOT (s.enterprise_id = ANY({_ids(asked, apart)}))" if apart else ""
     those = (
         f"SELECT {_traits('s')}, s.enterprise_id FROM counted_enterprise s"
-        f" WHERE {belonging(wanted).format(row='s')}{others}"
+        f" WHERE {belonging(wanted).format(row='s')}{others}{known_by_then(asked, 's.enterprise_id')}"
     )
-    holds = _asked_one_by_one("counted_enterprise", belonging(wanted), within)
+    holds = f"{_asked_one_by_one('counted_enterprise', belonging(wanted), within)}{known_by_then(asked, 'e.id')}"
     return KeptList(asked, within, sums, those + "{where}", holds)
 
 
@@ -120,9 +121,9 @@ def _of_mixed(asked: Asked, within: Within, wanted: Mixed, apart: Sequence[int])
     return KeptList(
         asked,
         within,
-        f"SELECT {_traits('m')}, 1 AS enterprises FROM ({rows}) m",
-        f"SELECT {_traits('s')}, s.enterprise_id FROM ({rows}) s WHERE TRUE{{where}}",
-        f"({' OR '.join(holds)})",
+        f"SELECT {_traits('m')}, 1 AS enterprises FROM ({rows}) m WHERE m.days <> 0",
+        f"SELECT {_traits('s')}, s.enterprise_id FROM ({rows}) s WHERE s.days <> 0{{where}}",
+        f"({' OR '.join(holds)}){known_by_then(asked, 'e.id')}",
     )
 
 

@@ -5,7 +5,20 @@ Both as known at the moment asked about: a merge or a cancellation of today leav
 
 from backend.plans.asked_days import Asked, between
 
+#: Whom the registry did not have yet at the moment asked about.
+REGISTERED_LATER = "SELECT late.id FROM enterprise late WHERE late.created_at > :known_at"
 _SINCE_ALWAYS = "DATE '0001-01-02'"
+
+
+def registered(sets: str, asked: Asked) -> str:
+    """A subquery of rows (enterprise_id, days) with those only whom the registry had at the moment.
+
+    Titles and filings have a moment of their own, at which they were recorded; what belongs to a set by nothing but what
+    the enterprise's own row says was not known before that row was.
+    """
+    if asked.known_at is None:
+        return sets
+    return f"SELECT k.enterprise_id, k.days FROM ({sets}) k WHERE k.enterprise_id NOT IN ({REGISTERED_LATER})"
 
 
 def living(sets: str, asked: Asked, *columns: str) -> str:

@@ -14,7 +14,7 @@ from backend.database.session import P, T, Work, reckons
 from backend.plans.asked_days import Asked
 from backend.plans.counting import joining_sets, moved_sql
 from backend.plans.facets import EVERYWHERE, By, Part, Within
-from backend.plans.kept import counted_apart
+from backend.plans.kept import counted_apart, kinds_asked
 from backend.plans.kept_lists import (
     MOST_ASKED,
     KeptList,
@@ -97,11 +97,12 @@ async def members(
     """
     asked = Asked((on,), known_at, division)
     if limit is not None and (apart := await counted_apart(session, asked)) is not None:
-        kept = kept_list(asked, target, mode, part, within, apart)
+        whom = apart.of(kinds_asked(target, within))
+        kept = kept_list(asked, target, mode, part, within, whom)
         if kept is not None:
-            defined = _listed(target, asked, region, mode, part, within, among=apart) if apart else None
+            defined = _listed(target, asked, region, mode, part, within, among=whom) if whom else None
             territory = territory_of(region or target.region, asked.placed_on)
-            return await _page(session, kept, defined, territory, apart, limit, offset)
+            return await _page(session, kept, defined, territory, whom, limit, offset)
     listed = _listed(target, asked, region, mode, part, within)
     if listed is None:
         return None
@@ -198,8 +199,9 @@ async def tally(
     """The same list counted by park, chain or industry, the most first; None where no enterprises are counted."""
     asked = Asked((on,), known_at, division)
     apart = await counted_apart(session, asked)
-    kept = None if apart is None else kept_list(asked, target, mode, part, within, apart, traits=by is not By.PARK)
-    listed = _listed(target, asked, region, mode, part, within, by, None if kept is None else apart)
+    whom = [] if apart is None else apart.of(kinds_asked(target, within, by))
+    kept = None if apart is None else kept_list(asked, target, mode, part, within, whom, traits=by is not By.PARK)
+    listed = _listed(target, asked, region, mode, part, within, by, None if kept is None else whom)
     if listed is None:
         return None
     source, parameters = listed
@@ -207,7 +209,7 @@ async def tally(
     if kept is not None:
         here = _HERE.format("{row}.region_code")
         counts.update(await told_apart(session, kept, by, here, {name: parameters[name] for name in ("codes", "like")}))
-    if kept is None or apart:
+    if kept is None or whom:
         found = await session.execute(
             text(f"SELECT {by.key_sql(asked)} AS key, count(*) AS enterprises{source} GROUP BY 1"), parameters
         )

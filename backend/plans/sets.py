@@ -14,6 +14,7 @@ from typing import Final
 from backend.filings.service import trust
 from backend.filings.standing import filings, stands
 from backend.plans.asked_days import Asked, between, one_day
+from backend.plans.living import registered
 from backend.plans.register_sets import all_answered, hosts
 from backend.plans.traits import above_scale, above_scale_of, in_chain, in_chain_of, industrial_of, listed_on
 from rules.plan import (
@@ -260,7 +261,8 @@ def is_plain(wanted: Population) -> bool:
 
 def lying_in(one: str, wanted: Population, asked: Asked) -> str:
     """What of a set lies in a population: each is looked up, for the population is by far the larger."""
-    return f"SELECT h.enterprise_id, h.days & ({_belonging(asked, wanted, 'h.enterprise_id')}) AS days FROM ({one}) h"
+    lying = f"SELECT h.enterprise_id, h.days & ({_belonging(asked, wanted, 'h.enterprise_id')}) AS days FROM ({one}) h"
+    return registered(lying, asked)
 
 
 def _belonging(asked: Asked, wanted: Population, of: str) -> str:
@@ -271,7 +273,7 @@ def _belonging(asked: Asked, wanted: Population, of: str) -> str:
     if wanted.in_chain:
         found.append(in_chain_of(asked, of))
     if wanted.large_medium_industrial:
-        found.append(f"CASE WHEN {_is_large_or_medium(of)} THEN {industrial_of(asked, of)} ELSE 0 END")
+        found.append(f"{_large_or_medium_of(asked, of)} & {industrial_of(asked, of)}")
     if wanted.holds:
         found.append(f"coalesce((SELECT x.days FROM ({holders(asked, wanted.holds, of=of)}) x), 0)")
     if wanted.any_of:
@@ -279,20 +281,34 @@ def _belonging(asked: Asked, wanted: Population, of: str) -> str:
     return " & ".join(f"({one})" for one in found)
 
 
-def _is_large_or_medium(of: str) -> str:
-    """Whether the size stated for the latest year of the enterprise of a row is large or medium."""
+def _large_or_medium_of(asked: Asked, of: str) -> str:
+    """The mask of the days on which the enterprise of a row was large or medium: by the latest completed year with a size."""
+    said = f"SELECT y.year, y.size_class AS size FROM fact_yearly y WHERE y.enterprise_id = {of} AND y.size_class IS NOT NULL"
+    if asked.known_at is not None:
+        said = (
+            f"SELECT w.year, w.value #>> '{{}}' AS size FROM ({_winners('size_class', f'f.enterprise_id = {of}')}) w"
+            " WHERE w.year IS NOT NULL AND jsonb_typeof(w.value) = 'string'"
+        )
+    days = between("make_date(z.year + 1, 1, 1)", "make_date(z.next_year, 12, 31)")
     return (
-        f"(SELECT z.size_class IN {_LARGE} FROM fact_yearly z WHERE z.enterprise_id = {of} AND z.size_class IS NOT NULL"
-        " ORDER BY z.year DESC LIMIT 1)"
+        f"coalesce((SELECT bit_or({days}) FROM (SELECT s.year, s.size, lead(s.year) OVER (ORDER BY s.year) AS next_year"
+        f" FROM ({said}) s) z WHERE z.size IN {_LARGE}), 0)"
     )
 
 
-#: Written as the index of 0057 has it.
+#: Written as the indexes of 0057 and 0072 have it.
 _LARGE = "('large', 'medium')"
 
 
 def population(asked: Asked, wanted: Population, among: Sequence[int] | None = None) -> str:
-    """Enterprises for which everything holds that is written of a population; with `among` only those of them."""
+    """Enterprises for which everything holds that is written of a population; with `among` only those of them.
+
+    Whom the registry did not have yet at the moment belongs to none.
+    """
+    return registered(_population(asked, wanted, among), asked)
+
+
+def _population(asked: Asked, wanted: Population, among: Sequence[int] | None) -> str:
     if among is not None and not asked.is_as_now:
         # Each of the few is looked up: how many of them once belonged to what nobody knows beforehand.
         ids = f"unnest(CAST({asked.add(list(among))} AS bigint[])) AS u (id)"
@@ -311,18 +327,19 @@ def population(asked: Asked, wanted: Population, among: Sequence[int] | None = N
     if wanted.holds:
         conditions.append(holders(asked, wanted.holds, among=among))
     if wanted.any_of:
-        conditions.append(either(*(population(asked, part, among) for part in wanted.any_of)))
+        conditions.append(either(*(_population(asked, part, among) for part in wanted.any_of)))
     return both(*conditions)
 
 
 def _large_or_medium_industry(asked: Asked, ids: str) -> str:
-    """By the size stated for the latest year, asked of the few that ever were large or medium."""
-    return (
-        f"SELECT l.enterprise_id, {industrial_of(asked, 'l.enterprise_id')} AS days"
-        f" FROM (SELECT DISTINCT y.enterprise_id FROM fact_yearly y"
-        f" WHERE y.size_class IN {_LARGE}{ids and f' AND y.enterprise_id{ids}'}) l"
-        f" WHERE {_is_large_or_medium('l.enterprise_id')}"
-    )
+    """By the size stated for the latest completed year, asked of the few that ever were large or medium."""
+    ever = f"SELECT DISTINCT y.enterprise_id FROM fact_yearly y WHERE y.size_class IN {_LARGE}"
+    if asked.known_at is not None:
+        large = f"""(y."values" ->> 'size_class') IN {_LARGE}"""
+        ever = f"SELECT DISTINCT y.enterprise_id FROM {filings(':known_at')} y WHERE {large}"
+    among = ids and f" AND y.enterprise_id{ids}"
+    days = f"{_large_or_medium_of(asked, 'l.enterprise_id')} & {industrial_of(asked, 'l.enterprise_id')}"
+    return f"SELECT l.enterprise_id, {days} AS days FROM ({ever}{among}) l"
 
 
 @dataclass(frozen=True)
@@ -348,7 +365,7 @@ def sets_of(target: Target, asked: Asked, mode: Mode | None = None, among: Seque
         case CountHolders(holds=programmes, mode=printed):
             return Sets(holders(asked, programmes, mode or printed, target.window, target.since, among))
         case CountListed(listed_on=boards):
-            return Sets(listed_on(asked, boards))
+            return Sets(registered(listed_on(asked, boards), asked))
         case CountByFigure(figure=indicator, at_least=amount):
             return Sets(reaching(asked, indicator, amount))
         case ShareOfEnterprises() as share:

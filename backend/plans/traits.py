@@ -59,28 +59,34 @@ def industrial_of(asked: Asked, of: str) -> str:
 def _mask(asked: Asked, kind: Trait, of: str, now: str, condition: str) -> str:
     """Of an enterprise whose one value was ever changed, each value that it had is told."""
     held_now = f"CASE WHEN {now} THEN {asked.all} ELSE 0 END"
-    if asked.is_as_now:
-        return held_now
-    return (
+    written = (
         f"coalesce((SELECT bit_or(CASE WHEN {condition} AND {told(asked, 't')} THEN {days_of('t')} ELSE 0 END)"
         f" FROM enterprise_trait t WHERE t.enterprise_id = {of} AND t.kind = '{kind}'), {held_now})"
     )
+    return _where_changed(asked, kind, of, written, held_now)
+
+
+def _where_changed(asked: Asked, kind: Trait, of: str, written: str, now: str) -> str:
+    """What is written of an enterprise that changed; of all others, what holds now."""
+    changed = asked.who_changed(kind)
+    if changed is None:
+        return written
+    return f"CASE WHEN {of} = ANY({changed}) THEN {written} ELSE {now} END" if changed else now
 
 
 def in_chain_of(asked: Asked, of: str) -> str:
     """The mask of the days on which the enterprise of a row was in any chain."""
-    if asked.is_as_now:
-        now = f"(SELECT TRUE FROM enterprise_chain c WHERE c.enterprise_id = {of} LIMIT 1)"
-        return f"CASE WHEN {now} THEN {asked.all} ELSE 0 END"
-    now = (
+    now = f"(SELECT TRUE FROM enterprise_chain c WHERE c.enterprise_id = {of} LIMIT 1)"
+    always = (
         f"EXISTS (SELECT FROM enterprise_chain c WHERE c.enterprise_id = {of}"
         f" AND {never_changed(Trait.CHAIN, 'c.enterprise_id', 'c.chain')})"
     )
-    return (
-        f"(CASE WHEN {now} THEN {asked.all} ELSE 0 END | coalesce((SELECT bit_or({days_of('t')})"
+    written = (
+        f"(CASE WHEN {always} THEN {asked.all} ELSE 0 END | coalesce((SELECT bit_or({days_of('t')})"
         f" FROM enterprise_trait t WHERE t.enterprise_id = {of} AND t.kind = '{Trait.CHAIN}'"
         f" AND {told(asked, 't')}), 0))"
     )
+    return _where_changed(asked, Trait.CHAIN, of, written, f"CASE WHEN {now} THEN {asked.all} ELSE 0 END")
 
 
 _YES = "'yes'"
@@ -89,23 +95,26 @@ _INDUSTRIAL = "left({0}, 2) BETWEEN '06' AND '46'"
 
 def industry_on_first_day(asked: Asked) -> str:
     """The industry of an enterprise `e` on the first of the days, empty where none was known."""
-    if asked.is_as_now:
-        return "coalesce(e.industry_code, '')"
+    now = "coalesce(e.industry_code, '')"
     held = f"CASE WHEN {told(asked, 't')} AND {on_first_day('t')} THEN t.value ELSE '' END"
-    return (
+    written = (
         f"coalesce((SELECT max({held}) FROM enterprise_trait t WHERE t.enterprise_id = e.id"
-        f" AND t.kind = '{Trait.INDUSTRY}'), e.industry_code, '')"
+        f" AND t.kind = '{Trait.INDUSTRY}'), {now})"
     )
+    return _where_changed(asked, Trait.INDUSTRY, "e.id", written, now)
 
 
 def chains_on_first_day(asked: Asked) -> str:
     """(chain) of an enterprise `e` on the first of the days."""
     now = "SELECT c.chain FROM enterprise_chain c WHERE c.enterprise_id = e.id"
-    if asked.is_as_now:
+    changed = asked.who_changed(Trait.CHAIN)
+    if changed == "":
         return now
+    always, has = never_changed(Trait.CHAIN, "c.enterprise_id", "c.chain"), ""
+    if changed is not None:
+        always, has = f"(NOT (e.id = ANY({changed})) OR {always})", f" AND e.id = ANY({changed})"
     return (
-        f"{now} AND {never_changed(Trait.CHAIN, 'c.enterprise_id', 'c.chain')}"
-        " UNION SELECT t.value FROM enterprise_trait t WHERE t.enterprise_id = e.id"
+        f"{now} AND {always} UNION SELECT t.value FROM enterprise_trait t WHERE t.enterprise_id = e.id{has}"
         f" AND t.kind = '{Trait.CHAIN}' AND {told(asked, 't')} AND {on_first_day('t')}"
     )
 
@@ -117,23 +126,21 @@ def above_scale(asked: Asked, ids: str = "") -> str:
     """Enterprises above scale; with `ids`, as ` = …`, only those."""
     among = ids and f" AND e.id{ids}"
     now = f"SELECT e.id AS enterprise_id, {asked.all} AS days FROM enterprise e WHERE e.is_above_scale{among}"
-    if asked.is_as_now:
-        return now
-    return (
-        f"{now} AND {never_changed(Trait.ABOVE_SCALE, 'e.id', _YES)}"
-        f" UNION ALL {_changed(asked, Trait.ABOVE_SCALE, ids, f't.value = {_YES}')}"
-    )
+    unchanged = _unchanged(asked, Trait.ABOVE_SCALE, "e.id", _YES)
+    changed = _changed(asked, Trait.ABOVE_SCALE, ids, f"t.value = {_YES}")
+    return f"{now} AND {unchanged} UNION ALL {changed}" if unchanged else now
 
 
 def in_chain(asked: Asked, ids: str = "") -> str:
     """Enterprises in any chain; with `ids`, as ` = …`, only those."""
-    if asked.is_as_now:
+    unchanged = _unchanged(asked, Trait.CHAIN, "c.enterprise_id", "c.chain")
+    if not unchanged:
         where = ids and f" WHERE c.enterprise_id{ids}"
         return f"SELECT DISTINCT c.enterprise_id, {asked.all} AS days FROM enterprise_chain c{where}"
     among = ids and f" AND c.enterprise_id{ids}"
     return (
         f"SELECT x.enterprise_id, bit_or(x.days) AS days FROM (SELECT c.enterprise_id, {asked.all} AS days"
-        f" FROM enterprise_chain c WHERE {never_changed(Trait.CHAIN, 'c.enterprise_id', 'c.chain')}{among}"
+        f" FROM enterprise_chain c WHERE {unchanged}{among}"
         f" UNION ALL {_changed(asked, Trait.CHAIN, ids)}) x GROUP BY x.enterprise_id"
     )
 
@@ -146,17 +153,25 @@ def listed_on(asked: Asked, boards: Sequence[str]) -> str:
         f"SELECT e.id AS enterprise_id, {days} AS days FROM enterprise e"
         f" WHERE e.listing_board <> '' AND e.listing_board = {named}"
     )
-    if asked.is_as_now:
+    unchanged = _unchanged(asked, Trait.LISTING, "e.id", "e.listing_board")
+    if not unchanged:
         return now
     return (
-        f"SELECT x.enterprise_id, bit_or(x.days) AS days FROM ({now}"
-        f" AND {never_changed(Trait.LISTING, 'e.id', 'e.listing_board')}"
+        f"SELECT x.enterprise_id, bit_or(x.days) AS days FROM ({now} AND {unchanged}"
         f" UNION ALL {_changed(asked, Trait.LISTING, '', f't.value = {named}')}) x GROUP BY x.enterprise_id"
     )
 
 
+def _unchanged(asked: Asked, kind: Trait, enterprise: str, value: str) -> str:
+    """Whether what holds now of an enterprise always held; empty where nobody has anything else to tell."""
+    changed, always = asked.who_changed(kind), never_changed(kind, enterprise, value)
+    return f"(NOT ({enterprise} = ANY({changed})) OR {always})" if changed else "" if changed == "" else always
+
+
 def _changed(asked: Asked, kind: Trait, ids: str, condition: str = "TRUE") -> str:
     among = ids and f" AND t.enterprise_id{ids}"
+    if changed := asked.who_changed(kind):
+        among += f" AND t.enterprise_id = ANY({changed})"
     return (
         f"SELECT t.enterprise_id, bit_or({days_of('t')}) AS days FROM enterprise_trait t WHERE t.kind = '{kind}'"
         f" AND {condition} AND {told(asked, 't')}{among} GROUP BY t.enterprise_id"

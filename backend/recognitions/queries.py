@@ -172,7 +172,7 @@ async def ladder_counts(
     else:
         counted = (
             f"SELECT s.rung_order, count(*) FROM {standing(library)} AS s JOIN enterprise e ON e.id = s.enterprise_id"
-            f" WHERE :region = '' OR {region_on(on)} = :region GROUP BY s.rung_order"
+            f" WHERE :region = '' OR {region_on(on, known_at)} = :region GROUP BY s.rung_order"
         )
         values = {"on": on, "known_at": known_at, "region": region}
     found = await session.execute(text(counted), values)

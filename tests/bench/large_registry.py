@@ -199,7 +199,7 @@ def _enterprise(number: int, one: Invented) -> dict[str, Any]:
         "search_text": search_text(one.name, one.code, former), "region_code": one.region, "town": one.town,
         "park": one.park, "address": "", "industry_code": one.industry, "established_on": one.established_on,
         "is_above_scale": one.is_above_scale, "status": "active", "listing_board": board, "listed_on": listed_on,
-        "revision": 1,
+        "revision": 1, "created_at": _morning(one.established_on),
     }  # fmt: skip
 
 

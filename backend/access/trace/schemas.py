@@ -36,6 +36,7 @@ SUBJECTS: Final = {
     "enterprise_region": "企业所在区域",
     "enterprise_identifier": "企业标识",
     "enterprise_chain": "企业产业链",
+    "enterprise_place": "企业所在区域和园区的历次情况",
     "enterprise_trait": "企业产业链、行业、规上、上市的历次情况",
     "enterprise_contact": "企业联系人",
     "unmasking": "查看授权",

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.moving import correct_place, move
 from backend.enterprises.traits import holding_from
 
 #: (first day, last day), open where it always was, or still is.
@@ -32,6 +33,21 @@ async def change(
 async def forget(session: AsyncSession, enterprise_id: int) -> None:
     """As if what is told of an enterprise by now had been registered with it."""
     await session.execute(text("DELETE FROM enterprise_trait WHERE enterprise_id = :id"), {"id": enterprise_id})
+
+
+async def place_as_known(
+    session: AsyncSession, enterprise_id: int, place: tuple[str, str], on: date | None, at: datetime
+) -> None:
+    """Let an enterprise be in a region and park from a day on, or have been all along, as if written at a moment."""
+    region, park = place
+    values = {"id": enterprise_id, "region": region, "park": park}
+    if on is None:
+        await correct_place(session, enterprise_id, {"park": park})
+        await session.execute(text("UPDATE enterprise SET park = :park WHERE id = :id"), values)
+    else:
+        await move(session, enterprise_id, region, "", park, on)
+    known = "UPDATE enterprise_place SET known_to = :at WHERE enterprise_id = :id AND known_to = now()"
+    await session.execute(text(known), {"id": enterprise_id, "at": at})
 
 
 JOIN = "INSERT INTO enterprise_chain (enterprise_id, chain) VALUES (:id, :value)"
@@ -81,3 +97,25 @@ class Life:
             if of == kind
             and any((not first or first <= day) and (not last or last >= day) for first, last in stretches)
         }
+
+
+@dataclass
+class Whereabouts:
+    """Where one enterprise was, by the plainest reckoning: its stays by their first day, anew at each moment of writing."""
+
+    known: list[tuple[datetime, dict[date, tuple[str, str]]]] = field(default_factory=list[Any])
+
+    def write(self, at: datetime, place: tuple[str, str], on: date | None) -> None:
+        """It is in a place from a day on; without one the park of the last stay is put right."""
+        stays = dict(self.known[-1][1]) if self.known else {}
+        if self.known and on is None:
+            last = max(stays)
+            stays[last] = (stays[last][0], place[1])
+        else:
+            stays[on or date.min] = place
+        self.known.append((at, stays))
+
+    def on(self, day: date, at: datetime | None) -> tuple[str, str]:
+        """The place on a day, as known at a moment."""
+        stays = [stays for known, stays in self.known if at is None or known <= at][-1]
+        return stays[max(first for first in stays if first <= day)]

@@ -17,7 +17,7 @@ from backend.plans.sets import is_countable
 from backend.plans.territory import territory_of
 from backend.subregisters.schemas import registers
 from rules.plan import Basis, ShareOfEnterprises, Target
-from tests.backend.plans.changing import JOIN, LEAVE, SET, change, forget
+from tests.backend.plans.changing import JOIN, LEAVE, SET, change, forget, place_as_known
 from tests.backend.plans.conftest import LONG_AGO, MakeEnterprise, MakeTitle, insert
 
 REGIONS = ("321202", "321203", "321204", "321281", "321282", "321283", "321200", "320706", "321284")
@@ -45,12 +45,13 @@ async def registry(
         enterprise = await make_enterprise(
             chance.choice(REGIONS), listing_board=board, listed_on=some_day(chance) if board else None,
             is_above_scale=chance.random() < 0.6, industry_code=chance.choice(("3450", "6513")),
-            park=chance.choice(("", "泰州医药高新区", "城北园区")), created_at=LONG_AGO,
+            park=chance.choice(("", "泰州医药高新区", "城北园区")), created_at=chance.choice((LONG_AGO, LONG_AGO, LATE)),
         )  # fmt: skip
         ids.append(enterprise)
         if is_in_chain := chance.random() < 0.6:
             await insert(session, "enterprise_chain", {"enterprise_id": enterprise, "chain": "化学药"})
         await _change(session, chance, enterprise, is_in_chain=is_in_chain)
+        await _move(session, chance, enterprise)
         size = chance.choice(("large", "medium", "small", None))
         revenue = chance.choice((10**12, 10**12 - 1, 10**10))
         figures = {"enterprise_id": enterprise, "year": chance.randint(2019, 2025), "size_class": size}
@@ -77,6 +78,13 @@ async def _change(session: AsyncSession, chance: Random, enterprise: int, *, is_
         chance.sample(list(said), chance.randrange(3)), (LATE - A_YEAR, LATE + A_YEAR), strict=False
     ):
         await change(session, enterprise, statement, at, chance.choice((None, some_day(chance))), value=said[statement])
+
+
+async def _move(session: AsyncSession, chance: Random, enterprise: int) -> None:
+    """Some moved, which became known early or late; of some the place was put right."""
+    for at in (LATE - A_YEAR, LATE + A_YEAR)[: chance.randrange(3)]:
+        place = (chance.choice(REGIONS[:6]), chance.choice(("", "城北园区")))
+        await place_as_known(session, enterprise, place, chance.choice((None, some_day(chance))), at)
 
 
 def _entry(chance: Random, number: int, enterprises: list[int]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from backend.plans.members import PARTS, members, tally
 from backend.plans.rollup import RolledUp, roll_up
 from backend.plans.territory import Division
 from rules.plan import Target
-from tests.backend.plans.conftest import insert
+from tests.backend.plans.conftest import LONG_AGO, insert
 
 ALL = [target for plan in plans_of_files().values() for target in plan.targets]
 KEPT = [target for target in ALL if programmes_kept(target)]
@@ -64,6 +64,7 @@ async def _enterprise(session: AsyncSession, chance: Random, number: int) -> Non
         "id": number, "name": name, "match_key": name, "search_text": name, "region_code": region, "park": park,
         "town": "", "address": "", "industry_code": chance.choice(("3450", "3450", "6513", "")), "status": "active", "listing_board": "", "revision": 1,
         "is_above_scale": chance.choice((True, True, False, None)),
+        "created_at": chance.choice((LONG_AGO, LONG_AGO, some_moment(chance), datetime.now(UTC))),
     })  # fmt: skip
     for year in chance.sample((2021, 2023, 2024), chance.randrange(4)):
         size = chance.choice(("large", "medium", "small", None))
@@ -104,6 +105,7 @@ _MOVE = (
     "INSERT INTO enterprise_region (enterprise_id, region_code, town, park, valid_from, valid_to) VALUES"
     " (:id, '321281', '', '', NULL, CAST(:day AS date) - 1), (:id, '321203', '', '', :day, NULL)"
 )
+_KNOWN_SINCE = "UPDATE enterprise_place SET known_to = :moment WHERE enterprise_id = :id"
 _FROM_DAY = "WITH since AS MATERIALIZED (SELECT set_config('tidu.trait_from', CAST(CAST(:day AS date) AS text), true))"
 _EVENTS = (
     _MERGE,
@@ -139,6 +141,7 @@ async def fill(engine: AsyncEngine, chance: Random) -> None:
         values = {"id": next(ids), "day": some_day(chance), "moment": some_moment(chance)}
         async with owner_unit_of_work(engine) as session:
             await session.execute(text(event), {name: one for name, one in values.items() if f":{name}" in event})
+            await session.execute(text(_KNOWN_SINCE), {"id": values["id"], "moment": values["moment"]})
 
 
 @contextmanager

@@ -54,6 +54,7 @@ ROWS: Final[Mapping[str, Mapping[str, str]]] = {
         "system": "'tax'", "record_id": "'planted-' || :id", "code": "'x'", "form": "'facts'", "layout": "''", "year": "2025",
         "revision": "1", "digest": "''", "fate": "'told'",
     },
+    "enterprise_place": {"valid_to": "NULL", "known_from": "'-infinity'", "known_to": "now()"},
     "enterprise_trait": {"kind": "'chain'"},
     "export_job": {"kind": "'enterprises'", "status": "'ready'", "expires_at": "now() + interval '1 day'", "scope": "''"},
     "fact_flag_answer": {"rule": "'planted'", "indicator": "'sales_revenue'", "year": "2025"},
