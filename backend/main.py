@@ -1,16 +1,18 @@
 """The application, assembled: storage, middleware, errors, routes."""
 
 import math
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import Response
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.routing import BaseRoute
 
 from backend.access.dependencies import NotTheirPage, PasswordChangeNeeded
 from backend.access.sessions import SignedInSession
@@ -28,6 +30,7 @@ from backend.web.deprecation import DEPRECATED, Deprecations, describe_deprecate
 from backend.web.errors import Problem, install_error_handlers, problem_of_status, tell
 from backend.web.logs import configure_logs
 from backend.web.memory import Memory
+from backend.web.negotiation import HeadLikeGet, demand_acceptable
 from backend.web.openapi import describe_refusals
 from backend.web.rates import RateLimit
 from backend.web.responses import ResponseHeaders, redirect, wants_json
@@ -99,6 +102,7 @@ def create_app(settings: Settings | None = None, engine: AsyncEngine | None = No
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
+        # For whatever is laid out on it later; the routes below have been given theirs.
         dependencies=[Guard],
     )
     app.state.settings = settings or Settings()
@@ -109,8 +113,7 @@ def create_app(settings: Settings | None = None, engine: AsyncEngine | None = No
     app.add_exception_handler(Turned, turn_away)
     app.add_exception_handler(NotTheirPage, _to_their_own_page)
     mount_assets(app)
-    for module in ROUTERS:
-        _include(app, module)
+    app.router.routes.extend(_routes())
     describe_bodies(app)
     describe_refusals(app)
     describe_deprecated(app, DEPRECATED)
@@ -134,6 +137,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     # The last one added is the first to see a request.
+    app.add_middleware(HeadLikeGet)
     app.add_middleware(SignedInSession)
     app.add_middleware(UnexpectedErrors)
     app.add_middleware(BodyLimit, megabytes=settings.upload_megabytes)
@@ -153,15 +157,25 @@ def _too_often(request: Request, wait: float) -> Response:
     return tell(request, replace(told, headers={"Retry-After": str(seconds)}))
 
 
-def _include(app: FastAPI, module: str) -> None:
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    """Every route. What each asks for is worked out once in a process, which takes longer than a hundred requests."""
+    every = APIRouter(dependencies=[Guard])
+    for module in ROUTERS:
+        _include(every, module)
+    return every.routes
+
+
+def _include(every: APIRouter, module: str) -> None:
     package = module.rpartition(".")[0]
     if not (find_spec(package) and find_spec(module)):
         return
     router: APIRouter = import_module(module).router
     if module.endswith(".api"):
-        app.include_router(router, prefix="" if router.prefix.startswith(API) else API)
+        prefix = "" if router.prefix.startswith(API) else API
+        every.include_router(router, prefix=prefix, dependencies=[Depends(demand_acceptable)])
     else:
-        app.include_router(router, include_in_schema=False)
+        every.include_router(router, include_in_schema=False)
 
 
 async def _to_the_password_page(request: Request, error: Exception) -> Response:

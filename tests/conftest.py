@@ -5,6 +5,7 @@
 - `engine`, `database_url`: that database itself.
 - `one_database`: one for all tests of a file.
 - `data_folder`: an empty folder that the embedded server may use.
+- `migrated_folder`: the same with a migrated database in it, for a service that is started on it.
 
 Tests and fixtures may be coroutines (pytest-asyncio, one loop for the whole run).
 """
@@ -12,6 +13,7 @@ Tests and fixtures may be coroutines (pytest-asyncio, one loop for the whole run
 import asyncio
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
@@ -61,9 +63,7 @@ def migrated_template(server_url: str) -> str:
     async def make() -> None:
         await _command(server_url, f"DROP DATABASE IF EXISTS {TEMPLATE} WITH (FORCE)")
         await _command(server_url, f"CREATE DATABASE {TEMPLATE}")
-        engine = make_engine(_other_database(server_url, TEMPLATE))
-        await upgrade(engine)
-        await engine.dispose()
+        await _migrated(_other_database(server_url, TEMPLATE))
 
     asyncio.run(make())
     return TEMPLATE
@@ -123,6 +123,28 @@ def app_session_factory(
 def data_folder() -> Generator[Path]:
     with open_folder(_quickest()) as folder:
         yield folder
+
+
+@pytest.fixture(scope="session")
+def laid_out_folder() -> Generator[Path]:
+    """A data folder with all migrations run, whose server has left; to be copied."""
+    with open_folder(_quickest()) as folder:
+        with embedded_server(folder, durable=False) as server:
+            asyncio.run(_migrated(server.url()))
+        yield folder
+
+
+@pytest.fixture
+def migrated_folder(laid_out_folder: Path, data_folder: Path) -> Path:
+    # The server's files belong to the account that it runs under, which a copy in Python would forget.
+    subprocess.run(["cp", "-a", f"{laid_out_folder}/.", str(data_folder)], check=True)
+    return data_folder
+
+
+async def _migrated(url: str) -> None:
+    engine = make_engine(url)
+    await upgrade(engine)
+    await engine.dispose()
 
 
 @contextmanager

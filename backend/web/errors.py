@@ -188,11 +188,12 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 def _allowed(request: Request) -> list[str]:
     """The methods of this address: the framework names those of the first route alone."""
     asked = {name: request.scope[name] for name in ("type", "path", "root_path", "headers") if name in request.scope}
-    return [
+    found = [
         method
         for method in _METHODS
         if any(one.matches({**asked, "method": method})[0] is Match.FULL for one in request.app.router.routes)
     ]
+    return ["GET", "HEAD", *found[1:]] if found[:1] == ["GET"] else found
 
 
 async def _on_malformed(request: Request, error: Exception) -> Response:

@@ -26,7 +26,6 @@ from backend.access.service import hash_of, open_session
 from backend.access.trace.verify import verify
 from backend.database.embedded import embedded_server
 from backend.database.engine import make_engine
-from backend.database.migrate import upgrade
 from backend.database.session import owner_unit_of_work
 from tests.backend.proof.killed import ROWS, Promised, Writers
 from tests.factories import column, make_code, make_enterprise
@@ -92,31 +91,30 @@ async def comes_back(client: httpx.AsyncClient) -> None:
     pytest.fail("the service does not answer any more")
 
 
-async def test_nothing_promised_is_lost_and_nothing_is_there_by_halves(data_folder: Path):
+async def test_nothing_promised_is_lost_and_nothing_is_there_by_halves(migrated_folder: Path):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     chance = random.Random(20261122)
-    with embedded_server(data_folder) as server:
+    with embedded_server(migrated_folder) as server:
         engine = make_engine(server.url())
-        await upgrade(engine)
         client = await signed_in(engine, f"http://127.0.0.1:{port}")
         writers = Writers(client, CODES)
         tasks = list[asyncio.Task[None]]()
         for _ in range(KILLS):
-            async with service(data_folder, port) as process:
+            async with service(migrated_folder, port) as process:
                 tasks = tasks or [asyncio.create_task(one()) for one in _work(writers)]
                 await writers.progress(2)
                 await asyncio.sleep(chance.random() / 5)
-                crash_database(data_folder)
+                crash_database(migrated_folder)
                 await asyncio.sleep(chance.random() / 2)
-                with embedded_server(data_folder):
+                with embedded_server(migrated_folder):
                     await comes_back(client)
                     assert process.returncode is None
                     await writers.progress(2)
                     await asyncio.sleep(chance.random() / 5)
                     process.kill()
                     await process.wait()
-        async with service(data_folder, port):
+        async with service(migrated_folder, port):
             await writers.progress(2)
             writers.stop.set()
             await asyncio.gather(*tasks)
@@ -124,7 +122,7 @@ async def test_nothing_promised_is_lost_and_nothing_is_there_by_halves(data_fold
         await engine.dispose()
         engine = make_engine(server.url())
         unexpected = [
-            line for line in (data_folder / "service.log").read_text().splitlines() if "unexpected_error" in line
+            line for line in (migrated_folder / "service.log").read_text().splitlines() if "unexpected_error" in line
         ]
         assert (writers.promised.refused, unexpected) == ([], [])
         await _check(engine, writers.promised)
