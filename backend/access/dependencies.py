@@ -11,6 +11,9 @@
 
 Each gives the `PersonSignedIn`. Who is not signed in is sent to the sign-in page (a program gets 401).
 docs/who-may-do-what.md lists every route with the roles that may use it, and a test holds both against each other.
+
+They are coroutines although they wait for nothing: of plain functions FastAPI runs each in a thread, for which a request
+would go back and forth a dozen times.
 """
 
 from typing import Annotated, Final, cast
@@ -69,7 +72,7 @@ class NotTheirPage(Forbidden):
         self.home = home
 
 
-def authenticated(request: Request) -> PersonSignedIn:
+async def authenticated(request: Request) -> PersonSignedIn:
     """Raises NotSignedIn."""
     person = cast("PersonSignedIn | None", getattr(request.state, "visitor", None))
     if person is None:
@@ -80,7 +83,7 @@ def authenticated(request: Request) -> PersonSignedIn:
 Authenticated = Annotated[PersonSignedIn, Depends(authenticated)]
 
 
-def settled(request: Request, person: Authenticated) -> PersonSignedIn:
+async def settled(request: Request, person: Authenticated) -> PersonSignedIn:
     """Raises NotSignedIn, PasswordChangeNeeded, SecondFactorNeeded."""
     if person.must_change_password:
         raise PasswordChangeNeeded
@@ -100,7 +103,7 @@ def needs_second_factor(settings: Settings, person: PersonSignedIn) -> bool:
 Settled = Annotated[PersonSignedIn, Depends(settled)]
 
 
-def signed_in(request: Request, person: Settled) -> PersonSignedIn:
+async def signed_in(request: Request, person: Settled) -> PersonSignedIn:
     """Raises NotSignedIn, PasswordChangeNeeded, NotTheirPage."""
     if person.role.reads_registry:
         return person
@@ -112,7 +115,7 @@ def signed_in(request: Request, person: Settled) -> PersonSignedIn:
 SignedIn = Annotated[PersonSignedIn, Depends(signed_in)]
 
 
-def officer(person: SignedIn) -> PersonSignedIn:
+async def officer(person: SignedIn) -> PersonSignedIn:
     """Raises NotSignedIn, Forbidden."""
     if not person.role.may_write:
         raise Forbidden("您的账号只能查看，不能修改。如工作需要，请联系系统管理员。")
@@ -122,7 +125,7 @@ def officer(person: SignedIn) -> PersonSignedIn:
 Officer = Annotated[PersonSignedIn, Depends(officer)]
 
 
-def confirmer(person: SignedIn) -> PersonSignedIn:
+async def confirmer(person: SignedIn) -> PersonSignedIn:
     """Raises NotSignedIn, Forbidden."""
     if not person.role.may_confirm:
         raise Forbidden("您的角色不能确认或退回他人提交的事项，须由复核人员或市级工作人员办理。")
@@ -132,7 +135,7 @@ def confirmer(person: SignedIn) -> PersonSignedIn:
 Confirmer = Annotated[PersonSignedIn, Depends(confirmer)]
 
 
-def enterprise_account(person: Settled) -> PersonSignedIn:
+async def enterprise_account(person: Settled) -> PersonSignedIn:
     """Raises NotSignedIn, Forbidden."""
     if person.role is not Role.ENTERPRISE:
         raise Forbidden(say("这里是企业账号的页面，您的账号不属于企业。企业的情况请从“企业”列表进入。"))
@@ -142,7 +145,7 @@ def enterprise_account(person: Settled) -> PersonSignedIn:
 EnterpriseAccount = Annotated[PersonSignedIn, Depends(enterprise_account)]
 
 
-def unmasker(person: SignedIn) -> PersonSignedIn:
+async def unmasker(person: SignedIn) -> PersonSignedIn:
     """Raises NotSignedIn, Forbidden."""
     if not person.role.may_unmask:
         raise Forbidden("您的角色不查看企业的涉税数据和联系人的完整信息。如工作需要，请由经办的工作人员查看。")
@@ -152,7 +155,7 @@ def unmasker(person: SignedIn) -> PersonSignedIn:
 Unmasker = Annotated[PersonSignedIn, Depends(unmasker)]
 
 
-def administrator(person: Settled) -> PersonSignedIn:
+async def administrator(person: Settled) -> PersonSignedIn:
     """Raises NotSignedIn, Forbidden."""
     if Role.ADMINISTRATOR not in person.roles:
         raise Forbidden("只有系统管理员能管理用户。")
@@ -162,7 +165,7 @@ def administrator(person: Settled) -> PersonSignedIn:
 Administrator = Annotated[PersonSignedIn, Depends(administrator)]
 
 
-def auditor(person: Settled) -> PersonSignedIn:
+async def auditor(person: Settled) -> PersonSignedIn:
     """Raises NotSignedIn, Forbidden."""
     if Role.AUDITOR not in person.roles:
         raise Forbidden("只有审计员能查看操作留痕。")

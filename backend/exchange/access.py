@@ -15,25 +15,25 @@ from backend.web.dependencies import Engine, reached, scope_of
 from backend.web.errors import Forbidden
 
 
-def of_the_city(person: SignedIn) -> PersonSignedIn:
+async def of_the_city(person: SignedIn) -> PersonSignedIn:
     """Whoever reads the whole city. Raises Forbidden."""
     if person.region_code:
         raise Forbidden("数据交换由市级管理，市（区）账号不能查看。如工作需要，请联系市级工作人员。")
     return person
 
 
-def city_officer(person: Officer) -> PersonSignedIn:
+async def city_officer(person: Officer) -> PersonSignedIn:
     """Whoever works on the whole city. Raises Forbidden."""
-    return of_the_city(person)
+    return await of_the_city(person)
 
 
 OfTheCity = Annotated[PersonSignedIn, Depends(of_the_city)]
 CityOfficer = Annotated[PersonSignedIn, Depends(city_officer)]
 
 
-def reconciler(request: Request, person: Settled) -> PersonSignedIn:
+async def reconciler(request: Request, person: Settled) -> PersonSignedIn:
     """An auditor, or whoever reads the whole city. Raises Forbidden, NotTheirPage."""
-    return person if person.role is Role.AUDITOR else of_the_city(signed_in(request, person))
+    return person if person.role is Role.AUDITOR else await of_the_city(await signed_in(request, person))
 
 
 Reconciler = Annotated[PersonSignedIn, Depends(reconciler)]

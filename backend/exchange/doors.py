@@ -110,8 +110,8 @@ async def caller(request: Request, engine: Engine, _: Annotated[Any, Depends(_SC
     return found
 
 
-def _may(scope: str) -> Callable[[Caller], Caller]:
-    def check(found: Annotated[Caller, Depends(caller)]) -> Caller:
+def _may(scope: str) -> Callable[[Caller], Awaitable[Caller]]:
+    async def check(found: Annotated[Caller, Depends(caller)]) -> Caller:
         if scope not in found.scopes:
             raise Turned(
                 403, "insufficient-scope", "权限不足", f"令牌没有“{scope}”（{SCOPES[scope]}）权限，请向系统管理员申请。",

@@ -9,7 +9,7 @@ from backend.access.schemas import PersonSignedIn
 from backend.web.errors import Forbidden
 
 
-def city_officer(person: Officer) -> PersonSignedIn:
+async def city_officer(person: Officer) -> PersonSignedIn:
     """Raises NotSignedIn, Forbidden."""
     if person.region_code:
         raise Forbidden("规划、任务分解和台账声明由市级维护，您的账号只能查看和填报本市（区）的数据。")

@@ -50,8 +50,16 @@ def settings_of(request: Request) -> Settings:
     return request.app.state.settings
 
 
-Engine = Annotated[AsyncEngine, Depends(engine_of)]
-CurrentSettings = Annotated[Settings, Depends(settings_of)]
+async def _engine(request: Request) -> AsyncEngine:
+    return engine_of(request)
+
+
+async def _settings(request: Request) -> Settings:
+    return settings_of(request)
+
+
+Engine = Annotated[AsyncEngine, Depends(_engine)]
+CurrentSettings = Annotated[Settings, Depends(_settings)]
 
 
 async def work(request: Request, engine: Engine, person: SignedIn) -> AsyncGenerator[AsyncSession]:

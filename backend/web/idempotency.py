@@ -130,7 +130,7 @@ class OncePerKey:
         )  # fmt: skip
 
 
-def once_per_key(request: Request, session: Work, person: Officer) -> OncePerKey:
+async def once_per_key(request: Request, session: Work, person: Officer) -> OncePerKey:
     """The request's key within its unit of work; only officers write."""
     return OncePerKey(request, session, person.id)
 

@@ -76,7 +76,7 @@ class PublicPost:
     def __init__(self, most_bytes: int) -> None:
         self._most = most_bytes
 
-    def __call__(self, request: Request) -> None:
+    async def __call__(self, request: Request) -> None:
         spend(request)
         announced = request.headers.get("content-length", "")
         if not announced.isdecimal():

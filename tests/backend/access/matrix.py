@@ -5,7 +5,7 @@ FastAPI asks it for whoever sends the request.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -86,13 +86,22 @@ def _passes(permission: Any, role: Role, path: str) -> bool:
     request.state.visitor = person
     given: dict[str, Any] = {"request": request, "person": person}
     try:
-        found = permission(**{name: given[name] for name in inspect.signature(permission).parameters})
+        found = _run(permission(**{name: given[name] for name in inspect.signature(permission).parameters}))
         # A permission that rests on another is asked after it.
         if permission in (dependencies.officer, dependencies.confirmer, dependencies.unmasker):
-            dependencies.signed_in(request, person)
+            _run(dependencies.signed_in(request, person))
     except Refusal:
         return False
     return found is person
+
+
+def _run(permission: Coroutine[Any, Any, PersonSignedIn]) -> PersonSignedIn:
+    """What a permission says, which waits for nothing."""
+    try:
+        permission.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("a permission waits for something")
 
 
 class _Route:
