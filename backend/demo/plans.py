@@ -5,7 +5,7 @@ that a past quarter's bulletin has what was known then.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -90,13 +90,30 @@ async def _report(
     courses: dict[str, list[tuple[date, Decimal]]],
 ) -> None:
     """Figures that grow toward their targets, some ahead and some behind; of one statistic all plans hear the same."""
-    for target in reportable(plan):
-        if isinstance(target.count, Reported) and target.value is not None and target.id != UNREPORTED:
-            course = courses.get(target.indicator) or list(_course(target, today, chance))
-            courses[target.indicator] = course
-            for period_end, value in course:
-                draft = FigureDraft(period_end, value, target.count.reported_by or "统计部门", note=NOTE)
-                await report_figure(session, target, draft, today=today)
+    targets = [one for one in reportable(plan) if one.value is not None and one.id != UNREPORTED]
+    told = {one.id: one for one in targets if isinstance(one.count, Reported)}
+    for target in told.values():
+        courses[target.indicator] = courses.get(target.indicator) or list(_course(target, today, chance))
+    _add_up(plan, told, courses)
+    for target in told.values():
+        source = target.count.reported_by if isinstance(target.count, Reported) else ""
+        for period_end, value in courses[target.indicator]:
+            draft = FigureDraft(period_end, value, source or "统计部门", note=NOTE)
+            await report_figure(session, target, draft, today=today)
+
+
+def _add_up(plan: Plan, told: Mapping[str, Target], courses: dict[str, list[tuple[date, Decimal]]]) -> None:
+    """Let the text's figures of the chains be what the annex's lines make together."""
+    table = plan.chain_table
+    if table is None:
+        return
+    wholes = {sector.target: [one.id for one in table.chains if one.sector == sector.name] for sector in table.sectors}
+    wholes |= {name: [one.id for one in table.chains] for name in table.total_targets.values()}
+    for name, chains in wholes.items():
+        lines = [courses[told[chain].indicator] for chain in chains]
+        courses[told[name].indicator] = [
+            (days[0][0], sum((value for _, value in days), Decimal(0))) for days in zip(*lines, strict=True)
+        ]
 
 
 def _course(target: Target, today: date, chance: random.Random) -> Iterator[tuple[date, Decimal]]:

@@ -54,6 +54,8 @@ class BulletinAsked(BaseModel):
     quarter: str = ""
     region: str = ""
     known_at: str = ""
+    #: `saved` after words were kept, so that the page says so.
+    done: str = ""
 
 
 @router.get("/plans/{plan_id}/bulletin", response_class=HTMLResponse)
@@ -90,6 +92,7 @@ def _page(
         content=content, sections=SECTIONS, target_heads=TARGET_HEADS, targets=target_table(content), district_heads=DISTRICT_HEADS,
         districts=district_tables(content), behind_by_district=behind_by_district(content), quarters=quarters_to_choose(content.quarter), regions=regions_of(content.plan, person), asked=chosen,
         query=_query(chosen), behind_query=_query(behind), may_write=person.role.may_write, typed=typed,
+        messages=[("good", "文字已保存，通报已更新。")] if asked.done == "saved" and refused is None else [],
         texts=content.texts if typed is None else typed.model_dump(), refused=refused,
     )  # fmt: skip
 
@@ -132,7 +135,7 @@ async def write_bulletin(
     except TextsRefused as problem:
         # The form now knows what stands, so that saving again is a decision.
         return _page(request, await _bulletin(session, person, plan_id, asked), person, asked, form, problem)
-    return redirect(request, f"/plans/{content.plan.id}/bulletin?{_query(asked.model_dump())}")
+    return redirect(request, f"/plans/{content.plan.id}/bulletin?{_query(asked.model_dump() | {'done': 'saved'})}#main")
 
 
 async def _bulletin(session: AsyncSession, person: PersonSignedIn, plan_id: str, asked: BulletinAsked) -> Bulletin:

@@ -32,6 +32,16 @@ class ChainRows:
 
     table: ChainTable
     rows: tuple[ChainRow, ...]
+    #: The figure of the text's own total, reported beside the lines; None where the text has none.
+    text: Progress | None = None
+
+    @property
+    def difference(self) -> Fraction | None:
+        """By how much the lines together differ from the text's total of the same day; None where nothing can be said."""
+        if self.value is None or self.text is None or self.text.value is None:
+            return None
+        days = {one.progress.figure.period_end for one in self.rows} | {self.text.figure.period_end}
+        return self.value - self.text.value if len(days) == 1 else None
 
     @property
     def reported(self) -> int:
@@ -52,9 +62,16 @@ async def chain_rows(session: AsyncSession, plan: Plan, on: date, known_at: date
     """The lines of a plan's annex, each with the latest figure on a day; None where the plan has none."""
     if plan.chain_table is None:
         return None
-    report = await plan_report(session, plan, on, None, known_at, targets=plan.chain_targets)
+    table = plan.chain_table
+    total = plan.by_id.get(table.total_targets.get(table.target_years[0], ""))
+    targets = [*plan.chain_targets, *([total] if total is not None else [])]
+    report = await plan_report(session, plan, on, None, known_at, targets=targets)
     progress = {row.target.id: row.progress for row in report.rows}
-    return ChainRows(plan.chain_table, tuple(ChainRow(chain, progress[chain.id]) for chain in plan.chains))
+    return ChainRows(
+        table,
+        tuple(ChainRow(chain, progress[chain.id]) for chain in plan.chains),
+        None if total is None else progress[total.id],
+    )
 
 
 def as_json(found: ChainRows) -> dict[str, Any]:
@@ -63,6 +80,7 @@ def as_json(found: ChainRows) -> dict[str, Any]:
     return {
         "unit": table.unit, "baseline_year": table.baseline_year, "target_years": list(table.target_years),
         "reported": found.reported, "value": _number(found.value),
+        "difference": _number(found.difference),
         "chains": [
             {
                 "id": one.chain.id, "name": one.chain.name, "sector": one.chain.sector,

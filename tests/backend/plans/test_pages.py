@@ -228,6 +228,18 @@ async def test_programs_read_forecasts_bulletins_findings_and_versions(
     assert (await officer.get("/api/v1/plans/P000/versions")).json()[-1]["number"] == 0
 
 
+async def test_lines_that_do_not_make_the_reported_total_are_told(officer: AsyncClient):
+    figure = {"period_end": "2025-12-31", "source": "统计局"}
+    for chain in plans()["P004"].chains:
+        told = await officer.post(f"/api/v1/targets/{chain.id}/figures", json=figure | {"value": "200"})
+        assert told.status_code == 201
+    for total, difference in (("5900", 100.0), ("6000", 0.0)):
+        said = figure | {"value": total, "is_revision": total == "6000"}
+        assert (await officer.post("/api/v1/targets/T004-01/figures", json=said)).status_code == 201
+        assert (await officer.get("/api/v1/plans/P004/chains?on=2026-06-30")).json()["difference"] == difference
+        assert ("相差 100 亿元" in await seen(officer, "/plans/P004?on=2026-06-30")) is bool(difference)
+
+
 async def test_a_chain_is_held_against_both_printed_years(officer: AsyncClient):
     figure = {"period_end": "2025-12-31", "value": 190.5, "source": "统计局"}
     assert (await officer.post("/api/v1/targets/T004-C01/figures", json=figure)).status_code == 201
@@ -238,3 +250,16 @@ async def test_a_chain_is_held_against_both_printed_years(officer: AsyncClient):
     assert first["shares"] == {"2027": round(190.5 / 206, 6), "2030": 0.75}
     assert "75.0%" in await seen(officer, "/plans/P004?on=2026-06-30")
     assert (await officer.get("/api/v1/plans/P000/chains")).status_code == 404
+
+
+async def test_words_of_a_bulletin_are_kept_and_shown_and_a_late_form_is_asked_again(officer: AsyncClient):
+    page = "/plans/P000/bulletin?quarter=2026Q1"
+    saved = await officer.post(page, data={"opening": "先保存的", "seen": "0"})
+    assert saved.status_code == 303
+    assert "文字已保存" in (told := await seen(officer, saved.headers["Location"]))
+    assert "先保存的" in told
+    late = await officer.post(page, data={"opening": "后保存的", "seen": "0"})
+    assert late.status_code == 409
+    assert "再保存即以您的为准" in late.text
+    assert ">后保存的</textarea>" in late.text
+    assert (await officer.post(page, data={"opening": "字" * 20_001, "seen": "0"})).status_code == 422
