@@ -24,8 +24,8 @@ from rules.library import Library
 #: Tables that follow from what is undone, or go back with it; whatever else hangs on an enterprise was added since.
 _FOLLOWING = (
     "enterprise_name", "enterprise_region", "enterprise_identifier", "enterprise_chain", "filing", "fact_yearly",
-    "fact_current", "recognition", "eligibility", "eligibility_change", "fact_conflict", "fact_flag", "import_touched",
-    "import_decision",
+    "fact_current", "recognition", "eligibility", "eligibility_change", "eligibility_check", "fact_conflict", "fact_flag",
+    "import_touched", "import_decision",
 )  # fmt: skip
 
 #: Enterprises that are gone back to, or whose projection is worked out, at once: what is held of them fits into memory.

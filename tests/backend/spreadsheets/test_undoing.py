@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.models import Person
+from backend.eligibility.service import evaluate
 from backend.enterprises.correcting import edit
 from backend.enterprises.search import Filters, search
 from backend.filings.queries import all_said, facts_known_at, facts_of
@@ -198,6 +199,15 @@ async def test_a_new_enterprise_of_whom_more_was_filed_since_stays(session: Asyn
     await undo(session, imported)
     assert [one["kept_because"] for one in await kept_by_undoing(session, imported)] == ["登记之后又有其他记录"]
     assert await scalar(session, "SELECT status FROM enterprise WHERE id = :id", id=new) == "active"
+
+
+async def test_a_new_enterprise_that_was_only_evaluated_since_goes(session: AsyncSession):
+    imported, _ = await carry_out(session, LEDGER)
+    new = await scalar(session, "SELECT id FROM enterprise WHERE credit_code = :code", code=NEW)
+    await evaluate(session, [new], library(), date(2026, 11, 21))
+    await undo(session, imported)
+    assert not await kept_by_undoing(session, imported)
+    assert await scalar(session, "SELECT status FROM enterprise WHERE id = :id", id=new) == "withdrawn"
 
 
 async def test_a_new_enterprise_with_an_account_of_its_own_stays(session: AsyncSession):
