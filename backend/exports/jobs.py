@@ -22,6 +22,7 @@ from backend.enterprises.search import Filters, all_found, ids_in_order
 from backend.exports.book import Head, Limits, ListBook
 from backend.exports.parts import Part, book_of, cells_of_parts, chosen_parts, held
 from backend.exports.pool_lists import DUE_PARTS, MOVE_PARTS, POOL_PARTS, Due, Moves, Pool
+from backend.recognitions.asking import moment_known, titles_on
 from backend.recognitions.worklists import VIEWS, Asked, title_ids, titles_by_id
 from backend.web.filters import outcome
 from rules.library import library
@@ -105,7 +106,7 @@ class Titles:
 
     async def rows(self, session: AsyncSession, ids: Sequence[int]) -> Sequence[Sequence[Any]]:
         """The cells of some titles."""
-        return cells_of_parts(await titles_by_id(session, ids), self.parts)
+        return cells_of_parts(await titles_by_id(session, ids, self.on), self.parts)
 
 
 #: Kind → what its files are called.
@@ -136,8 +137,9 @@ def wanted(kind: str, query: str, person: PersonSignedIn, on: date) -> Wanted:
             Asked(
                 view if view in VIEWS else "expiring", asked.get("programme", ""), asked.get("region", ""),
                 int(days) if days.isascii() and days.isdecimal() and len(days) < 5 else None, person.region_code,
+                known_at=moment_known(asked.get("known_at", "")),
             ),
-            on,
+            titles_on(asked.get("on", "")),
             chosen_parts(TITLE_PARTS, named),
         )  # fmt: skip
     columns = chosen_columns(named, USUAL_IN_WORKBOOK)

@@ -1,7 +1,9 @@
 """Pages about recognitions: how they stand, and a title granted or taken away by hand."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
@@ -9,12 +11,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.proposals import needs_second_person
-from backend.clock import today
+from backend.clock import end_of_day, today
 from backend.eligibility.service import evaluate
 from backend.enterprises.asking import query_of
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
 from backend.enterprises.labels import Names, is_open_here, programme_choices, region_choices
 from backend.recognitions import change_pages, life_pages
+from backend.recognitions.asking import TitlesKnownOn, TitlesOn
 from backend.recognitions.change_pages import title_of
 from backend.recognitions.plausible import check_days, read_number
 from backend.recognitions.proposing import GRANT, REVOKE, propose_grant, propose_revocation
@@ -38,6 +41,8 @@ async def recognitions(
     request: Request,
     session: Work,
     person: SignedIn,
+    on: TitlesOn,
+    known_at: TitlesKnownOn,
     view: str = "expiring",
     programme: str = "",
     region: str = "",
@@ -45,20 +50,33 @@ async def recognitions(
     page: int = 1,
     counted: str = "",
 ) -> HTMLResponse:
-    """Titles by how they stand: in force, ending, to be renewed, due and failing, lapsed though eligible, revoked, listed."""
+    """Titles by how they stand: in force, ending, to be renewed, due and failing, lapsed though eligible, revoked, listed.
+
+    On any day, and as was known at the end of a day.
+    """
     asked = Asked(
         view if view in VIEWS else "expiring", programme, region, days if days in DAYS_AHEAD else None,
         person.region_code, max(1, min(page, 1_000_000)), counted == "out",
+        known_at=end_of_day(known_at) if known_at is not None else None,
     )  # fmt: skip
     piece = piece_for(request)
-    found = await list_titles(session, asked, today(), library(), memory_of(request), is_counted_later=piece != "count")
+    found = await list_titles(session, asked, on, library(), memory_of(request), is_counted_later=piece != "count")
     return render(
         request, "recognitions/recognitions.html", block=piece, page_title="认定",
         found=found, asked=asked, views=VIEWS, windows=await renewal_windows(session, library()),
         ahead=[(str(one), f"{one} 天内" if one else "按各项目的接续窗口") for one in DAYS_AHEAD],
         regions=region_choices(person), programmes=programme_choices(library()), names=Names(library()),
-        query=query_of(request), on=today(),
+        query=query_of(request), on=on, known_at=known_at, is_today=on == today() and known_at is None, then=_then(on, known_at), is_piece=piece == "results",
     )  # fmt: skip
+
+
+def _then(on: date, known_at: date | None) -> str:
+    """The day and the knowledge in an address, where they are not today's."""
+    asked = {
+        "on": "" if on == today() else on.isoformat(),
+        "known_at": known_at.isoformat() if known_at is not None else "",
+    }
+    return urlencode({name: value for name, value in asked.items() if value})
 
 
 @router.get("/enterprises/{code}/recognitions/new")

@@ -6,14 +6,17 @@ there is an index; the enterprises' names are looked up for the page that is sho
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.clock import today
 from backend.database.session import reading_a_page
+from backend.enterprises.lineage import lived
 from backend.enterprises.officers import answers_for
+from backend.enterprises.queries import region_on
 from backend.recognitions.queries import HELD_FIELDS, IN_FORCE, current_edition, edition_programmes
 from backend.recognitions.renewal import RenewalWindow, due_on, renewal_windows
 from backend.web.found import Found, pages_of
@@ -30,20 +33,65 @@ TITLES_A_PAGE = 50
 MOST_COUNTED = 10_000
 
 _BY_LAST_DAY = "r.valid_to, r.enterprise_id, r.id"
-#: Whoever ended has nothing to renew.
-_OF_ONE_THAT_LIVES = "r.enterprise_id NOT IN (SELECT id FROM enterprise WHERE ended_on IS NOT NULL AND ended_on <= :on)"
-#: No other title of the programme counts on the day after the last.
-_NOT_CONTINUED = (
-    "NOT EXISTS (SELECT FROM recognition o WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
-    " AND o.superseded_at IS NULL AND o.id <> r.id AND o.valid_from <= r.valid_to + 1"
-    " AND (o.valid_to IS NULL OR o.valid_to > r.valid_to) AND o.revoked_on IS NULL)"
-)
-#: Nothing of the programme was granted after it, and nothing outlasts it.
-_IS_THE_LAST = (
-    "NOT EXISTS (SELECT FROM recognition o WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
-    " AND o.superseded_at IS NULL AND o.id <> r.id"
-    " AND (o.valid_from > r.valid_from OR coalesce(o.valid_to, 'infinity') > r.valid_to))"
-)
+
+
+class Knowledge:
+    """The SQL of what was known when: of what is known now, which indexes are for, or of what was known `:known_at`."""
+
+    def __init__(self, library: Library, *, is_past: bool = False) -> None:
+        self._library = library
+        self._is_past = is_past
+
+    def of(self, title: str = "r") -> str:
+        """Whether a row of titles is the one that held."""
+        if not self._is_past:
+            return f"{title}.superseded_at IS NULL"
+        moment = "CAST(:known_at AS timestamptz)"
+        return (
+            f"({title}.recorded_at <= {moment} AND ({title}.superseded_at IS NULL OR {title}.superseded_at > {moment}))"
+        )
+
+    @property
+    def of_one_that_lives(self) -> str:
+        """Whoever ended has nothing to renew."""
+        if self._is_past:
+            return lived("r.enterprise_id")
+        return "r.enterprise_id NOT IN (SELECT id FROM enterprise WHERE ended_on IS NOT NULL AND ended_on <= :on)"
+
+    @property
+    def is_not_continued(self) -> str:
+        """No other title of the programme counts on the day after the last."""
+        return (
+            f"NOT EXISTS (SELECT FROM recognition o {_OF_THE_SAME} AND {self.of('o')} AND o.id <> r.id"
+            " AND o.valid_from <= r.valid_to + 1 AND (o.valid_to IS NULL OR o.valid_to > r.valid_to) AND o.revoked_on IS NULL)"
+        )
+
+    @property
+    def is_the_last(self) -> str:
+        """Nothing of the programme was granted after it, and nothing outlasts it."""
+        return (
+            f"NOT EXISTS (SELECT FROM recognition o {_OF_THE_SAME} AND {self.of('o')} AND o.id <> r.id"
+            " AND (o.valid_from > r.valid_from OR coalesce(o.valid_to, 'infinity') > r.valid_to))"
+        )
+
+    @property
+    def in_force(self) -> str:
+        """Whether it counts on day `:on`."""
+        # Most titles are of no list, and to ask the function which lists there are takes longer than to read the title.
+        latest = f"(r.edition IS NULL OR {current_edition(self._library, ':known_at' if self._is_past else 'NULL')})"
+        return f"{IN_FORCE} AND {self.of()} AND {latest} AND {self.of_one_that_lives}"
+
+    @property
+    def is_listed(self) -> str:
+        """Titles by edition, in words that an index in the order of the lists is used for.
+
+        Nearly all that name an edition are of these programmes. PostgreSQL would take each of both for a rare thing.
+        """
+        programmes = edition_programmes(self._library)
+        return f"r.edition IS NOT NULL AND array_position({programmes}, CAST(r.programme AS text)) IS NOT NULL"
+
+
+_OF_THE_SAME = "WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
 
 
 @dataclass(frozen=True)
@@ -52,7 +100,7 @@ class View:
 
     label: str
     about: str
-    condition: Callable[[Library], str]
+    condition: Callable[[Knowledge], str]
     order: str = _BY_LAST_DAY
     #: Whether it asks what the rules say today.
     asks_outcome: bool = False
@@ -63,51 +111,43 @@ class View:
     days: int = SOON_DAYS
 
 
-def _in_force(library: Library) -> str:
-    return f"{IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(library)} AND {_OF_ONE_THAT_LIVES}"
+def _in_force(known: Knowledge) -> str:
+    return known.in_force
 
 
-def _ends_soon(library: Library) -> str:
+def _ends_soon(known: Knowledge) -> str:
     # The first comparison is in IN_FORCE too; without the OR there it bounds the look through the index.
     ends = "r.valid_to >= :on AND r.valid_to < CAST(:on AS date) + CAST(:days AS integer)"
-    return f"{ends} AND {_in_force(library)} AND {_NOT_CONTINUED}"
+    return f"{ends} AND {known.in_force} AND {known.is_not_continued}"
 
 
-def _due(condition: str) -> str:
+def _due(condition: str, known: Knowledge) -> str:
     """Titles in their renewal windows that nothing goes on after; those evaluated each year may have ended just now."""
-    stands = "r.superseded_at IS NULL AND (r.revoked_on IS NULL OR r.revoked_on > :on)"
-    return f"{condition} AND {stands} AND {_OF_ONE_THAT_LIVES} AND {_IS_THE_LAST}"
+    stands = f"{known.of()} AND (r.revoked_on IS NULL OR r.revoked_on > :on)"
+    return f"{condition} AND {stands} AND {known.of_one_that_lives} AND {known.is_the_last}"
 
 
-def _listed(library: Library) -> str:
-    """Titles by edition, in words that an index in the order of the lists is used for.
-
-    Nearly all that name an edition are of these programmes. PostgreSQL would take each of both for a rare thing.
-    """
-    return f"r.edition IS NOT NULL AND array_position({edition_programmes(library)}, CAST(r.programme AS text)) IS NOT NULL"
+def _named_on_latest(known: Knowledge) -> str:
+    return f"{known.is_listed} AND {known.in_force}"
 
 
-def _named_on_latest(library: Library) -> str:
-    return f"{_listed(library)} AND {_in_force(library)}"
-
-
-def _ever_named(library: Library) -> str:
-    return f"{_listed(library)} AND r.superseded_at IS NULL AND r.valid_from <= :on"
+def _ever_named(known: Knowledge) -> str:
+    return f"{known.is_listed} AND {known.of()} AND r.valid_from <= :on"
 
 
 def _fails(condition: str) -> str:
     return f"{condition} AND x.outcome = 'ineligible'"
 
 
-def _lapsed_though_eligible(_: Library) -> str:
+def _lapsed_though_eligible(known: Knowledge) -> str:
     return (
-        "r.valid_to < :on AND r.valid_to > CAST(:on AS date) - 730 AND r.superseded_at IS NULL AND r.revoked_on IS NULL"
-        f" AND (x.outcome = 'eligible' OR x.is_likely) AND {_IS_THE_LAST}"
+        f"r.valid_to < :on AND r.valid_to > CAST(:on AS date) - 730 AND {known.of()} AND r.revoked_on IS NULL"
+        f" AND (x.outcome = 'eligible' OR x.is_likely) AND {known.is_the_last}"
     )
 
 
-def _revoked(_: Library) -> str:
-    return "r.superseded_at IS NULL AND r.revoked_on IS NOT NULL"
+def _revoked(known: Knowledge) -> str:
+    return f"{known.of()} AND r.revoked_on <= :on"
 
 
 VIEWS: Mapping[str, View] = {
@@ -121,7 +161,7 @@ VIEWS: Mapping[str, View] = {
         asks_outcome=True, looks_ahead=True, days=BY_WINDOW,
     ),
     "in_force": View(
-        "有效", "今天有效的认定，没有到期日和最晚到期的在前。", _in_force, order="r.valid_to DESC, r.enterprise_id DESC, r.id DESC"
+        "有效", "这一天有效的认定，没有到期日和最晚到期的在前。", _in_force, order="r.valid_to DESC, r.enterprise_id DESC, r.id DESC"
     ),
     "lapsed": View(
         "已失效但仍符合", "近两年到期、没有续上，而按现行数据仍符合或基本符合的。", _lapsed_though_eligible, asks_outcome=True
@@ -154,6 +194,8 @@ class Asked:
     is_counted_out: bool = False
     #: Titles of those enterprises only that this officer answers for.
     officer: int | None = None
+    #: The moment whose knowledge answers; None is now.
+    known_at: datetime | None = None
 
     @property
     def ahead(self) -> int:
@@ -230,13 +272,16 @@ def _source(
 ) -> tuple[str, dict[str, Any]]:
     """FROM and WHERE of a list, with the parameters."""
     view = VIEWS[asked.view]
-    condition = view.condition(library)
+    known = Knowledge(library, is_past=asked.known_at is not None)
+    condition = view.condition(known)
     values: dict[str, Any] = {"on": on, "days": asked.ahead}
+    if asked.known_at is not None:
+        values["known_at"] = asked.known_at
     if view.looks_ahead and asked.ahead == BY_WINDOW:
         each_year = programmes_each_year(library)
         meant = (asked.programme,) if asked.programme else [name for name in windows if name not in each_year]
         due = due_on([one for name, one in windows.items() if name in meant], on)
-        condition = _due(due.sql)
+        condition = _due(due.sql, known)
         values |= due.values
     if asked.view == "failing":
         condition = _fails(condition)
@@ -248,9 +293,9 @@ def _source(
     elif view.looks_ahead:
         source += " AND NOT r.programme = ANY(:each_year)"
         values["each_year"] = programmes_each_year(library)
-    for name, region in (("region", asked.region), ("within", asked.within)):
+    for name, region, place in (("region", asked.region, region_on(on)), ("within", asked.within, "e.region_code")):
         if region:
-            source += f" AND r.enterprise_id IN (SELECT id FROM enterprise WHERE region_code = :{name})"
+            source += f" AND r.enterprise_id IN (SELECT e.id FROM enterprise e WHERE {place} = :{name})"
             values[name] = region
     if asked.officer is not None:
         source += f" AND {answers_for('r.enterprise_id')}"
@@ -263,8 +308,8 @@ async def _rows(session: AsyncSession, view: str, source: str, values: Mapping[s
     async with reading_a_page(session):
         found = await session.execute(
             text(
-                "SELECT r.*, r.valid_to - CAST(:on AS date) AS days_left, e.name, e.credit_code, e.region_code, x.outcome,"
-                f" x.is_likely, x.failed FROM (SELECT {HELD_FIELDS} {source} ORDER BY {order} LIMIT :limit OFFSET :offset) AS r"
+                "SELECT r.*, r.valid_to - CAST(:on AS date) AS days_left, e.name, e.credit_code,"
+                f" {region_on(values['on'])} AS region_code, x.outcome, x.is_likely, x.failed FROM (SELECT {HELD_FIELDS} {source} ORDER BY {order} LIMIT :limit OFFSET :offset) AS r"
                 " JOIN enterprise e ON e.id = r.enterprise_id"
                 f" LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme ORDER BY {order}"
             ),
@@ -280,16 +325,19 @@ async def title_ids(session: AsyncSession, asked: Asked, on: date, library: Libr
     return list(found.scalars())
 
 
-async def titles_by_id(session: AsyncSession, ids: Sequence[int]) -> list[dict[str, Any]]:
-    """Some titles in the order of their ids given, with their enterprise and what the rules say of it today."""
+async def titles_by_id(session: AsyncSession, ids: Sequence[int], on: date) -> list[dict[str, Any]]:
+    """Some titles in the order of their ids given, with their enterprise and what the rules say of it today.
+
+    `on` is the day of which the enterprises' regions are told.
+    """
     found = await session.execute(
         text(
-            f"SELECT {HELD_FIELDS}, e.name, e.credit_code, e.region_code, x.outcome, x.is_likely FROM recognition r"
+            f"SELECT {HELD_FIELDS}, e.name, e.credit_code, {region_on(on)} AS region_code, x.outcome, x.is_likely FROM recognition r"
             " JOIN enterprise e ON e.id = r.enterprise_id LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id"
             " AND x.programme = r.programme WHERE r.id = ANY(CAST(:ids AS bigint[]))"
             " ORDER BY array_position(CAST(:ids AS bigint[]), r.id)"
         ),
-        {"ids": list(ids)},
+        {"ids": list(ids), "on": on} if on < today() else {"ids": list(ids)},
     )
     return [dict(row) for row in found.mappings()]
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 
 PAGES = (
     "/", "/enterprises", "/enterprises?q=科技&sort=rung", "/enterprises?q=没有", "{enterprise}",
-    "{enterprise}?programme=hnte&on=2025-12-31", "/recognitions", "/recognitions?view=lapsed", "/plans", "/plans/P000",
+    "{enterprise}?programme=hnte&on=2025-12-31", "/recognitions", "/recognitions?view=lapsed&on=2025-12-31&known_at=2026-03-31", "/plans", "/plans/P000",
     "/plans/P000/targets/T000-01", "/rules", "/rules/hnte", "/rules/tech_sme", "/me", "/no-such-page",
     "/pool", "/pool?view=list", "/pool/visits", "/conflicts", "{enterprise}/service", "{enterprise}/accounts", "{enterprise}/messages",
     "{enterprise}/points", "{enterprise}/protected",

@@ -224,6 +224,8 @@ async def test_a_long_list_is_for_the_background_with_the_same_columns(
 async def test_titles_are_exported_with_the_columns_chosen(client_as: ClientAs, registry: None):
     rows = await downloaded(await client_as("city_officer"), "recognitions", "view=in_force", "name number")
     assert rows == [["企业名称", "证书或登记编号"], ["靖江某某有限公司", "GR202432000001"]]
+    asked = "view=in_force&on=2020-01-01&known_at=2020-06-30"
+    assert await downloaded(await client_as("city_officer"), "recognitions", asked, "name number") == rows[:1]
 
 
 async def test_a_list_is_split_into_files_and_can_be_stopped(

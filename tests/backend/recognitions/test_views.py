@@ -1,10 +1,11 @@
 """The work lists of titles: what ends soon, what would fail its review, what lapsed, what was revoked."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from httpx import AsyncClient
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -186,3 +187,80 @@ async def test_in_a_large_registry_titles_are_counted_after_they_are_shown(
     viewer = await client_as("viewer")
     assert "共 2 项认定以上" in (await viewer.get(path)).text
     assert "共 3 项认定，" in (await city.get(f"{path}&counted=out")).text
+
+
+# On any day, and with any day's knowledge
+
+
+async def known(session: AsyncSession, view: str, on: date, known_at: datetime | None = None) -> list[int]:
+    found = await list_titles(session, Asked(view, known_at=known_at), on, library())
+    return [row["enterprise_id"] for row in found.rows]
+
+
+async def test_a_view_shows_how_titles_stood_on_a_past_day(session: AsyncSession):
+    number = await make_enterprise(session)
+    title = await make_recognition(session, number, granted_on=date(2024, 1, 10))
+    await revoke(session, title, date(2026, 5, 1), "处罚")
+    assert await known(session, "in_force", date(2026, 4, 30)) == [number]
+    assert await known(session, "revoked", date(2026, 4, 30)) == []
+    assert await known(session, "in_force", date(2026, 5, 1)) == []
+    assert await known(session, "revoked", date(2026, 5, 1)) == [number]
+
+
+@pytest.mark.parametrize("view", ["in_force", "expiring"])
+async def test_what_was_entered_later_is_not_known_then(engine: AsyncEngine, view: str):
+    async with owner_unit_of_work(engine) as session:
+        number = await make_enterprise(session)
+        title = await make_recognition(
+            session, number, "hnte", ON - timedelta(days=1000), valid_to=ON + timedelta(days=50)
+        )
+    before_revoking = datetime.now(UTC)
+    async with owner_unit_of_work(engine) as session:
+        await revoke(session, title, ON - timedelta(days=9), "处罚")
+    async with owner_unit_of_work(engine) as session:
+        assert await known(session, view, ON) == []
+        assert await known(session, view, ON, before_revoking) == [number]
+        assert await known(session, view, ON, before_revoking - timedelta(days=400)) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+async def test_every_view_can_be_asked_with_the_knowledge_of_a_moment(session: AsyncSession, view: str):
+    for ends_in in (-10, 10):
+        await titled(session, ends_in, outcome="eligible" if ends_in < 0 else "ineligible")
+    later = datetime.now(UTC) + timedelta(days=1)
+    assert await known(session, view, ON, later) == await shown(session, view)
+    assert await known(session, view, ON, later - timedelta(days=9)) == []
+
+
+async def test_a_past_day_shows_each_enterprise_where_it_was(engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as session:
+        number = await titled(session, 30)
+        await session.execute(
+            text(
+                "INSERT INTO enterprise_region (enterprise_id, region_code, town, park, valid_from, valid_to) VALUES"
+                " (:id, '321282', '', '', NULL, '2026-06-30'), (:id, '321202', '', '', '2026-07-01', NULL)"
+            ),
+            {"id": number},
+        )
+        [row] = (await list_titles(session, Asked(region="321282"), ON, library())).rows
+        assert (row["enterprise_id"], row["region_code"]) == (number, "321282")
+        assert await shown(session, "expiring", region="321202") == []
+
+
+async def test_the_page_keeps_the_day_from_view_to_view_and_says_it(jingjiang: AsyncClient):
+    page = (await jingjiang.get("/recognitions?view=in_force&on=2026-03-31&known_at=2026-04-15")).text
+    assert "截至 2026年3月31日，按 2026年4月15日掌握的数据" in page
+    assert "/recognitions?view=revoked&amp;on=2026-03-31&amp;known_at=2026-04-15" in page
+    assert "没有这样的认定" in page
+    today_s = (await jingjiang.get("/recognitions?view=in_force")).text
+    assert "看今天" not in today_s
+    assert "靖江某某有限公司" in today_s
+    piece = await jingjiang.get("/recognitions?on=2026-03-31", headers={"HX-Request": "true", "HX-Target": "results"})
+    assert 'id="views" hx-swap-oob="true"' in piece.text
+
+
+@pytest.mark.parametrize("query", ["on=0001-01-01", "on=9999-12-31", "known_at=0001-01-01", "on=gestern"])
+async def test_a_day_that_nobody_can_mean_is_refused(jingjiang: AsyncClient, query: str):
+    answer = await jingjiang.get(f"/recognitions?{query}")
+    assert answer.status_code == 422
+    assert "日期" in answer.text
