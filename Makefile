@@ -29,13 +29,14 @@ serve: install
 	$(BIN)/tidu serve $(ARGS)
 
 # A worker a core, each with a PostgreSQL of its own; a file's tests stay together, since they share what they load.
+# The longest files begin (tests/conftest.py), and not those with the most tests.
 test: tools
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # What `make test` does with one made-up request: forty for every operation and form, as every role, malformed ones too.
 # Its figures go into build/proof.json.
 proof: tools
-	TIDU_PROOF=40 TIDU_PROOF_KILLS=50 $(BIN)/pytest -n auto --dist loadfile tests/backend/proof $(ARGS)
+	TIDU_PROOF=40 TIDU_PROOF_KILLS=50 $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder tests/backend/proof $(ARGS)
 
 check: tools
 	$(BIN)/ruff check .

@@ -31,8 +31,27 @@ from backend.database.engine import libpq_url, make_engine
 from backend.database.migrate import upgrade
 from backend.database.scope import Scope
 from backend.database.session import unit_of_work
+from tests.shared_data import REPOSITORY
 
 TEMPLATE = "tidu_template"
+#: Files that take longest, which begin first: one of them left to the end would keep one core busy and the others idle.
+LONGEST = (
+    "tests/backend/proof/test_whole_api.py",
+    "tests/browser/test_every_page.py",
+    "tests/browser/test_plans.py",
+    "tests/browser/test_self_check.py",
+    "tests/backend/plans/test_rollup.py",
+    "tests/backend/proof/test_killed.py",
+    "tests/backend/test_serving.py",
+    "tests/backend/web/test_injections.py",
+    "tests/backend/exchange/test_killed.py",
+    "tests/backend/spreadsheets/test_killed.py",
+    "tests/rules/test_columnar.py",
+    "tests/rules/test_requests.py",
+    "tests/rules/test_remedy.py",
+    "tests/rules/generative/test_random_rules.py",
+    "tests/rules/outside/test_zen.py",
+)
 _numbers = count(1)
 
 # The settings of whoever runs the tests are not the tests' business.
@@ -43,6 +62,11 @@ for _name in [
     and not name.startswith(("TIDU_SHARED", "TIDU_TEST_SERVER", "TIDU_BENCH_", "TIDU_PROOF"))
 ]:
     del os.environ[_name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    places = {REPOSITORY / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda one: places.get(one.path, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
 from tests.shared_data import REPOSITORY
 
 
@@ -48,6 +49,10 @@ def test_the_lock_of_the_pages_files_has_hashes_and_no_addresses():
     packages = json.loads((REPOSITORY / "package-lock.json").read_text())["packages"]
     packages.pop("")
     assert [name for name, entry in packages.items() if "integrity" not in entry or "resolved" in entry] == []
+
+
+def test_the_files_that_begin_first_are_there():
+    assert [name for name in LONGEST if not (REPOSITORY / name).is_file()] == []
 
 
 def test_migrations_know_no_slice():
