@@ -4,13 +4,14 @@ The outcomes are those of `service.evaluate`, which asks the reference for one e
 the whole registry.
 """
 
-import asyncio
 import io
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Collection, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.ahead import one_ahead
 from backend.eligibility.columns import (
     NULL,
     REGION_FACTS,
@@ -37,7 +39,8 @@ from rules.facts import Facts
 from rules.library import Library
 from rules.programme import Version
 
-#: Enterprises held in memory at once: with their results and the last ones, some hundred megabytes.
+#: Enterprises held in memory at once, and as many more that are worked out meanwhile: with their results and the last ones,
+#: some hundred megabytes.
 PORTION = 25_000
 _COLUMNS = (
     "enterprise_id", "programme", "version", "outcome", "is_likely", "score_least", "score_most", "failed", "unknown",
@@ -73,42 +76,100 @@ async def run_batch(
         run_id: the run that the results belong to.
         always_known: facts that do not count as knowing anything: a programme that nothing else is known of is left out.
     """
-    engine, wanted = Engine(library.environment), indicators_read(library) | facts_read(library)
-    results = changes = referred = 0
+    return await run_portions(session, _portions(enterprise_ids), library, as_of, run_id, always_known)
+
+
+async def _portions(enterprise_ids: Sequence[int]) -> AsyncGenerator[Sequence[int]]:
     for start in range(0, len(enterprise_ids), PORTION):
-        ids = np.asarray(enterprise_ids[start : start + PORTION], dtype=np.int64)
-        population = await read_columns(session, ids, wanted, library.catalogue)
-        held = {next(iter(only.programmes)): (only, rows) for only, rows in reviews(library, population, as_of)}
-        leave_out = {name: rows for name, (_, rows) in held.items()}
-        known = frozenset(always_known)
-        found = await asyncio.to_thread(_answers, library, population, as_of, engine, known, leave_out)
-        parts = [(one, population.ids) for one in found]
-        for only, rows in held.values():
-            some = reviewed(await read_population(session, ids[rows], only))
-            # That it is a review follows from the title, and is not known of anything else.
-            found = await asyncio.to_thread(_answers, only, some, as_of, engine, known | {FACT}, {})
-            parts += [(one, some.ids) for one in found]
-        frame = pl.concat([_rows(one, whose) for one, whose in parts]) if parts else _no_rows()
-        changes += await _write(session, ids, frame, as_of, run_id)
-        results += len(frame)
-        referred += sum(one.referred for one, _ in parts)
+        yield enterprise_ids[start : start + PORTION]
+
+
+async def run_portions(
+    session: AsyncSession,
+    portions: AsyncGenerator[Sequence[int]],
+    library: Library,
+    as_of: date,
+    run_id: int,
+    always_known: Collection[str],
+) -> Written:
+    """The same for enterprises that come by portions, each of which is held in memory by itself."""
+    asker = _Asker(session, library, as_of, frozenset(always_known))
+    results = changes = referred = 0
+    async with AsyncExitStack() as held:
+        await held.enter_async_context(aclosing(portions))
+        questions = await held.enter_async_context(aclosing(asker.questions(portions)))
+        # While the database takes in what is answered for a portion, the rules answer for the next.
+        async for one in await held.enter_async_context(aclosing(one_ahead(questions))):
+            changes += await _write(session, one.ids, one.frame, as_of, run_id)
+            results += len(one.frame)
+            referred += one.referred
     return Written(results, changes, referred)
 
 
-def _answers(
-    library: Library, population: Population, as_of: date, engine: Engine, always_known: frozenset[str],
-    leave_out: Mapping[str, NDArray[np.bool_]],
-) -> list[Verdicts]:  # fmt: skip
-    """What the programmes answer; `leave_out` names rows by programme that are not asked."""
+@dataclass(frozen=True)
+class _Question:
+    """Some enterprises, and the programmes that they are asked about."""
+
+    library: Library
+    population: Population
+    always_known: frozenset[str]
+    leave_out: Mapping[str, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class _Portion:
+    """What some enterprises are answered."""
+
+    ids: NDArray[np.int64]
+    frame: pl.DataFrame
+    referred: int
+
+
+class _Asker:
+    """Reads the facts of portions of enterprises, and has the rules answer."""
+
+    def __init__(self, session: AsyncSession, library: Library, as_of: date, always_known: frozenset[str]) -> None:
+        self._session, self._library, self._as_of, self._always_known = session, library, as_of, always_known
+        self._engine = Engine(library.environment)
+        self._wanted = indicators_read(library) | facts_read(library)
+
+    async def questions(self, portions: AsyncIterable[Sequence[int]]) -> AsyncGenerator[Callable[[], _Portion]]:
+        """Whatever is to be answered of one portion after the other, once its facts are read."""
+        async for some in portions:
+            ids = np.asarray(some, dtype=np.int64)
+            yield partial(self._answered, ids, await self._read(ids))
+
+    async def _read(self, ids: NDArray[np.int64]) -> list[_Question]:
+        library, known = self._library, self._always_known
+        population = await read_columns(self._session, ids, self._wanted, library.catalogue)
+        held = {next(iter(only.programmes)): (only, rows) for only, rows in reviews(library, population, self._as_of)}
+        questions = [_Question(library, population, known, {name: rows for name, (_, rows) in held.items()})]
+        for only, rows in held.values():
+            some = reviewed(await read_population(self._session, ids[rows], only))
+            # That it is a review follows from the title, and is not known of anything else.
+            questions.append(_Question(only, some, known | {FACT}, {}))
+        return questions
+
+    def _answered(self, ids: NDArray[np.int64], questions: Sequence[_Question]) -> _Portion:
+        parts = [
+            (answer, one.population.ids) for one in questions for answer in _answers(one, self._as_of, self._engine)
+        ]
+        frame = pl.concat([_rows(answer, whose) for answer, whose in parts]) if parts else _no_rows()
+        return _Portion(ids, frame, sum(answer.referred for answer, _ in parts))
+
+
+def _answers(question: _Question, as_of: date, engine: Engine) -> list[Verdicts]:
+    """What the programmes answer; the rows that are left out by programme are not asked."""
+    population = question.population
     regions = _Regions(population)
 
     def asked(of: Population, version: Version) -> NDArray[np.bool_]:
-        known = of.is_known(name for name in version.indicators if name not in always_known)
+        known = of.is_known(name for name in version.indicators if name not in question.always_known)
         may = known & regions.open_to(version)
-        left = leave_out.get(version.source.programme)
+        left = question.leave_out.get(version.source.programme)
         return may if left is None else may & ~left
 
-    portions = evaluate_library(library, population, as_of, engine, asked)
+    portions = evaluate_library(question.library, population, as_of, engine, asked)
     return [verdicts for portion in portions for verdicts in portion]
 
 

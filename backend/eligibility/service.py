@@ -1,7 +1,7 @@
 """Running the rules over the registry: all enterprises, or those just touched; and what changed since."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,7 +15,7 @@ from backend.database.about import ask_about
 from backend.database.session import owner_unit_of_work, reckons
 from backend.eligibility import batch
 from backend.eligibility.answers import Result, Run, replace_answers
-from backend.eligibility.batch import run_batch
+from backend.eligibility.batch import run_batch, run_portions
 from backend.eligibility.registry_facts import region_of, registry_facts
 from backend.eligibility.reviewing import as_applied
 from rules.evaluate import Answer, Evaluator
@@ -108,16 +108,34 @@ async def evaluate(
 
 
 async def evaluate_touched(
-    session: AsyncSession, enterprise_ids: Sequence[int], library: Library, as_of: date
+    session: AsyncSession,
+    enterprise_ids: Sequence[int],
+    library: Library,
+    as_of: date,
+    portion: int = batch.PORTION,
+    told: Callable[[int], None] = lambda done: None,
 ) -> RunResult:
-    """The same for however many an import touched: a few one after the other, many in columns."""
+    """The same for however many an import touched: a few one after the other, many in columns.
+
+    Of many, a portion of enterprises is held in memory at once, and `told` hears how many came before it.
+    """
     if len(enterprise_ids) < _WORTH_COLUMNS:
+        told(0)
         return await evaluate(session, enterprise_ids, library, as_of)
-    living = await _hold(session, enterprise_ids)
     run_id = await _begin(session, library, as_of, is_whole=False)
-    written = await run_batch(session, living, library, as_of, run_id, _ALWAYS_KNOWN)
+    portions = _held(session, enterprise_ids, portion, told)
+    written = await run_portions(session, portions, library, as_of, run_id, _ALWAYS_KNOWN)
     await _finish(session, run_id, len(enterprise_ids), written.changes)
     return RunResult(run_id, len(enterprise_ids), written.results, written.changes)
+
+
+async def _held(
+    session: AsyncSession, enterprise_ids: Sequence[int], portion: int, told: Callable[[int], None]
+) -> AsyncGenerator[Sequence[int]]:
+    for start in range(0, len(enterprise_ids), portion):
+        told(start)
+        if living := await _hold(session, enterprise_ids[start : start + portion]):
+            yield living
 
 
 #: For whom there is nothing to ask: who ended, or is part of another's file, meets no programme.

@@ -46,7 +46,8 @@ def full_pinyin(text: str) -> str:
     return "".join(_syllables(text, Style.NORMAL))
 
 
-@lru_cache(maxsize=4096)
+#: An import reads the names of some thousand rows before it registers these (`spreadsheets.looking_ahead`).
+@lru_cache(maxsize=8192)
 def _syllables(text: str, style: Style) -> tuple[str, ...]:
     narrow = unicodedata.normalize("NFKC", text).lower()
     # As lazy_pinyin does it, but names share most of their words, and only the words are slow.

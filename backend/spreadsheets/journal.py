@@ -62,19 +62,23 @@ async def note_before(session: AsyncSession, enterprise_ids: Iterable[int]) -> N
 
 async def note_touched(session: AsyncSession, import_id: int, enterprise_ids: Sequence[int]) -> None:
     """Take down whom an import wrote of: what they were before, and by what a later change will be known."""
-    await session.execute(
-        text(
-            # Who they are is told once for each: inside the query it would be worked out wherever it is mentioned.
-            f"WITH now AS MATERIALIZED (SELECT e.id, {IDENTITY} AS identity FROM enterprise e WHERE e.id = ANY(:ids))"
-            " INSERT INTO import_touched (import_id, enterprise_id, is_new, before, after)"
-            " SELECT :import_id, now.id, before.identity IS NULL OR before.identity -> 'enterprise' ->> 'status' = 'withdrawn',"
-            " CASE WHEN before.identity <> now.identity THEN before.identity END, md5(CAST(now.identity AS text))"
-            " FROM now LEFT JOIN import_before AS before ON before.id = now.id"
-            # Rows decided on later go on with an import. Whoever changed the enterprise in between is still seen then.
-            " ON CONFLICT (import_id, enterprise_id) DO UPDATE SET after = CASE WHEN import_touched.after ="
-            " (SELECT md5(CAST(b.identity AS text)) FROM import_before b WHERE b.id = import_touched.enterprise_id)"
-            " THEN EXCLUDED.after ELSE import_touched.after END"
-        ),
-        {"import_id": import_id, "ids": list(enterprise_ids)},
-    )
+    for start in range(0, len(enterprise_ids), _PORTION):
+        some = list(enterprise_ids[start : start + _PORTION])
+        await session.execute(_NOTE, {"import_id": import_id, "ids": some})
     await session.execute(text("DROP TABLE pg_temp.import_before"))
+
+
+#: Enterprises that are told of at once: what they are is held by the database until all of these are.
+_PORTION = 5_000
+_NOTE = text(
+    # Who they are is told once for each: inside the query it would be worked out wherever it is mentioned.
+    f"WITH now AS MATERIALIZED (SELECT e.id, {IDENTITY} AS identity FROM enterprise e WHERE e.id = ANY(:ids))"
+    " INSERT INTO import_touched (import_id, enterprise_id, is_new, before, after)"
+    " SELECT :import_id, now.id, before.identity IS NULL OR before.identity -> 'enterprise' ->> 'status' = 'withdrawn',"
+    " CASE WHEN before.identity <> now.identity THEN before.identity END, md5(CAST(now.identity AS text))"
+    " FROM now LEFT JOIN import_before AS before ON before.id = now.id"
+    # Rows decided on later go on with an import. Whoever changed the enterprise in between is still seen then.
+    " ON CONFLICT (import_id, enterprise_id) DO UPDATE SET after = CASE WHEN import_touched.after ="
+    " (SELECT md5(CAST(b.identity AS text)) FROM import_before b WHERE b.id = import_touched.enterprise_id)"
+    " THEN EXCLUDED.after ELSE import_touched.after END"
+)

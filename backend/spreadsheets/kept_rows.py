@@ -113,7 +113,7 @@ class KeptRows(LaidDown):
 
     def named(self, place: int) -> Named:
         """Whom a row names, without making a row of it."""
-        told = json.loads(self._read(place))
+        told = json.loads(self._read(place).decode())
         return Named(self._sheets.things[told[0]], told[1], told[2].get("name", ""), told[2].get("credit_code"))
 
     def troubled(self) -> Iterator[ReadRow]:
@@ -136,7 +136,9 @@ class KeptRows(LaidDown):
     def __getitem__(self, index: int | slice) -> ReadRow | Sequence[ReadRow]:
         if isinstance(index, slice):
             return [self[place] for place in range(*index.indices(len(self)))]
-        sheet, number, who, layout, is_hidden, packed, figures, recognitions, problems = json.loads(self._read(index))
+        sheet, number, who, layout, is_hidden, packed, figures, recognitions, problems = json.loads(
+            self._read(index).decode()
+        )
         held: Sequence[Figure] = (
             PackedFigures.of(self._columns.things[packed[0]], packed[1])
             if packed

@@ -44,7 +44,7 @@ from backend.spreadsheets.queries import CARRIED_OUT, LOCK_CLASS, copy_content
 from backend.spreadsheets.reading import ReadOptions, read_file
 from backend.spreadsheets.records import ReadResult
 from backend.spreadsheets.service import ImportRefused, dry_run, run_import
-from backend.spreadsheets.sparing import ENVIRONMENT, forget_pinyin
+from backend.spreadsheets.sparing import ENVIRONMENT, EVALUATED_AT_ONCE, forget_pinyin
 from backend.spreadsheets.staging import forget_reading, keep_reading, kept_reading
 from backend.spreadsheets.workbook import WorkbookError
 
@@ -58,8 +58,6 @@ _IS_STOP_ASKED: Final = text("SELECT is_stop_asked FROM import_run WHERE id = :i
 APART_FROM: Final = 2_000_000
 #: `-P`: in whatever folder the service was begun, a `backend` there is not ours.
 COMMAND_APART: Final = (sys.executable, "-P", "-m", "backend.spreadsheets.apart")
-#: Enterprises that are evaluated at once: with more of them it is somewhat quicker, and takes far more memory.
-_PORTION: Final = 2_000
 
 
 @dataclass(frozen=True)
@@ -365,11 +363,12 @@ async def evaluate_portions(session: AsyncSession, touched: Sequence[int], impor
     # Not before it is needed: who only reads and checks a file does without what this takes of memory.
     from backend.eligibility.service import evaluate_touched
 
-    for start in range(0, len(touched), _PORTION):
-        importer.progress.tell(Stage.EVALUATING, start, len(touched))
-        await evaluate_touched(session, touched[start : start + _PORTION], importer.library, importer.today)
+    def told(done: int) -> None:
+        importer.progress.tell(Stage.EVALUATING, done, len(touched))
         # What a portion was laid out in refers to itself, and is let go only by a look at all that is young.
         gc.collect(1)
+
+    await evaluate_touched(session, touched, importer.library, importer.today, EVALUATED_AT_ONCE, told)
 
 
 async def _write_decided(engine: AsyncEngine, run: Run, reporter: _Reporter) -> None:

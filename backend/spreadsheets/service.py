@@ -8,7 +8,9 @@ same file handed in twice changes nothing.
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import text
@@ -21,8 +23,9 @@ from backend.spreadsheets.grouping import Links, joined_with, portions
 from backend.spreadsheets.identifying import identify, suggest
 from backend.spreadsheets.journal import begin_noting, note_touched
 from backend.spreadsheets.kept_rows import KeptRows
+from backend.spreadsheets.looking_ahead import RowsAhead
 from backend.spreadsheets.packed import PackedFigures
-from backend.spreadsheets.progress import PartProgress, Stage
+from backend.spreadsheets.progress import PartProgress, Progress, Stage
 from backend.spreadsheets.records import Figure, ReadResult, ReadRow
 from backend.spreadsheets.titles import take_titles
 
@@ -30,8 +33,9 @@ __all__ = ["Fate", "ImportRefused", "Importer", "Report", "digest", "dry_run", "
 
 #: What the filings of a workbook are called as a source.
 SOURCE = "spreadsheet"
-#: Enterprises whose projection is worked out at once.
-_PORTION = 5_000
+#: Rows that are worked on at once, and enterprises whose projection is worked out: the names in pinyin of as many, and of
+#: those looked at meanwhile, are remembered.
+_PORTION = 2_000
 _TOLD_EVERY = 500
 
 
@@ -119,14 +123,18 @@ async def _import_rows(
     rows, fates, touched = result.rows, list[RowFate](), set[int]()
     if isinstance(rows, KeptRows):
         stage = Stage.CHECKING if importer.is_trial else Stage.FILING
-        for places in portions(len(rows), joined_with(rows.together, links.pairs), _PORTION):
-            progress = PartProgress(stage, len(fates), len(rows), whole=importer.progress)
-            by = replace(importer, progress=progress)
-            some = list(_looked_at(rows, places, by, wrong))
-            touched |= await _import_portion(session, some, by, links)
-            for one in some:
-                one.let_go(rows)
-            fates += some
+        importer.progress.tell(stage, 0, len(rows))
+        some_by_some = portions(len(rows), joined_with(rows.together, links.pairs), _PORTION)
+        unheard = replace(importer, progress=Progress())
+        look = partial(_looked_at, rows, importer=unheard, wrong=wrong)
+        ahead = RowsAhead(look, may_register=not importer.is_trial)
+        async with aclosing(ahead.portions(some_by_some)) as looked_at:
+            async for some in looked_at:
+                progress = PartProgress(stage, len(fates), len(rows), whole=importer.progress)
+                touched |= await _import_portion(session, some, replace(importer, progress=progress), links)
+                for one in some:
+                    one.let_go(rows)
+                fates += some
         # Rows that hang together were taken together, wherever they stand.
         fates.sort(key=lambda one: one.at)
     else:

@@ -19,6 +19,7 @@ from backend.recognitions.service import take_back_import
 from backend.spreadsheets.journal import IDENTITY, IDENTITY_COLUMNS, IDENTITY_TABLES
 from backend.spreadsheets.keeping import NotUndoable
 from backend.spreadsheets.progress import Progress, Stage
+from backend.spreadsheets.sparing import EVALUATED_AT_ONCE
 from rules.library import Library
 
 #: Tables that follow from what is undone, or go back with it; whatever else hangs on an enterprise was added since.
@@ -106,9 +107,11 @@ async def take_back(session: AsyncSession, import_id: int, by: Undoer) -> Undone
     for start, some in _portions(ids):
         by.progress.tell(Stage.PROJECTING, start, len(ids))
         await project(session, some, by.library.catalogue)
-    for start, some in _portions(ids):
-        by.progress.tell(Stage.EVALUATING, start, len(ids))
-        await evaluate_touched(session, some, by.library, by.today)
+
+    def told(done: int) -> None:
+        by.progress.tell(Stage.EVALUATING, done, len(ids))
+
+    await evaluate_touched(session, ids, by.library, by.today, EVALUATED_AT_ONCE, told)
     return Undone(len(ids), kept)
 
 

@@ -11,6 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import owner_unit_of_work
 from backend.demo.service import load
+from backend.eligibility import service
 from backend.eligibility.batch import run_batch
 from backend.eligibility.queries import checked_on
 from backend.eligibility.service import (
@@ -45,7 +46,9 @@ async def changes_of(session: AsyncSession, run_id: int) -> set[tuple[Any, ...]]
 
 
 @pytest.mark.parametrize("as_of", [TODAY, date(2026, 3, 31)])
-async def test_both_ways_of_running_write_the_same(engine: AsyncEngine, as_of: date) -> None:
+async def test_both_ways_of_running_write_the_same(
+    engine: AsyncEngine, as_of: date, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await load(engine, TODAY, size=60)
     rules = library()
     async with owner_unit_of_work(engine) as session:
@@ -85,6 +88,14 @@ async def test_both_ways_of_running_write_the_same(engine: AsyncEngine, as_of: d
         touched = await evaluate_touched(session, ids, rules, as_of)
         assert await rows_of(session) == expected
         assert (touched.enterprises, touched.changes) == (len(ids), written.changes)
+
+        await session.execute(text("DELETE FROM eligibility"))
+        before: list[int] = []
+        monkeypatch.setattr(service, "_WORTH_COLUMNS", 2)
+        portioned = await evaluate_touched(session, ids, rules, as_of, portion=25, told=before.append)
+        assert await rows_of(session) == expected
+        assert (portioned.enterprises, portioned.changes) == (len(ids), written.changes)
+        assert before == list(range(0, len(ids), 25))
 
         again = await _begin(session, rules, as_of, True)
         assert (await run_batch(session, ids, rules, as_of, again, _ALWAYS_KNOWN)).changes == 0
