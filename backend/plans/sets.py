@@ -273,7 +273,9 @@ def _belonging(asked: Asked, wanted: Population, of: str) -> str:
     if wanted.in_chain:
         found.append(in_chain_of(asked, of))
     if wanted.large_medium_industrial:
-        found.append(f"{_large_or_medium_of(asked, of)} & {industrial_of(asked, of)}")
+        # Few ever were: nobody else is asked of which size.
+        large = f"{_large_or_medium_of(asked, of)} & {industrial_of(asked, of)}"
+        found.append(f"CASE WHEN {of} IN ({_ever_large(asked)}) THEN {large} ELSE 0 END")
     if wanted.holds:
         found.append(f"coalesce((SELECT x.days FROM ({holders(asked, wanted.holds, of=of)}) x), 0)")
     if wanted.any_of:
@@ -333,13 +335,16 @@ def _population(asked: Asked, wanted: Population, among: Sequence[int] | None) -
 
 def _large_or_medium_industry(asked: Asked, ids: str) -> str:
     """By the size stated for the latest completed year, asked of the few that ever were large or medium."""
-    ever = f"SELECT DISTINCT y.enterprise_id FROM fact_yearly y WHERE y.size_class IN {_LARGE}"
-    if asked.known_at is not None:
-        large = f"""(y."values" ->> 'size_class') IN {_LARGE}"""
-        ever = f"SELECT DISTINCT y.enterprise_id FROM {filings(':known_at')} y WHERE {large}"
     among = ids and f" AND y.enterprise_id{ids}"
     days = f"{_large_or_medium_of(asked, 'l.enterprise_id')} & {industrial_of(asked, 'l.enterprise_id')}"
-    return f"SELECT l.enterprise_id, {days} AS days FROM ({ever}{among}) l"
+    return f"SELECT l.enterprise_id, {days} AS days FROM ({_ever_large(asked)}{among}) l"
+
+
+def _ever_large(asked: Asked) -> str:
+    if asked.known_at is None:
+        return f"SELECT DISTINCT y.enterprise_id FROM fact_yearly y WHERE y.size_class IN {_LARGE}"
+    large = f"""(y."values" ->> 'size_class') IN {_LARGE}"""
+    return f"SELECT DISTINCT y.enterprise_id FROM {filings(':known_at')} y WHERE {large}"
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.enterprises.lineage import lives
 from backend.plans.documents import plans
 from backend.subregisters.queries import Filter, entries
 from backend.subregisters.schemas import Entry, register_named
 from backend.web.errors import NotFound
+from backend.zones.counting import COUNTED, Park, added, counted
 from rules.answers import answer_request
 from rules.library import library
 from rules.plan import GrowthOfCount, Scope, Target
@@ -27,15 +27,9 @@ from rules.plan import GrowthOfCount, Scope, Target
 PROGRAMME = "tz_municipal_hntz"
 #: What a zone reports each year, and what a person confirms: the indicators of the municipal conditions.
 YEARLY = "zone_gross_industrial_output"
-COUNTED = {
-    "zone_hnte_count": "区内有效高新技术企业",
-    "zone_rd_institution_municipal_plus_count": "区内市级以上企业研发机构",
-}
 #: Counted out of the register of institutions, year by year.
 ADDED = "zone_rd_institution_added_annual"
 LEVELS = ("municipal_hntz", "provincial_hntz", "national_hntz")
-#: Institutions of enterprises; as the plans count them.
-_RD_TYPES = register_named("institutions").groups["enterprise_rd"]
 
 
 @dataclass(frozen=True)
@@ -108,14 +102,15 @@ async def zone(session: AsyncSession, thing_id: int, on: date, known_at: datetim
     if not of_zone:
         raise NotFound(f"没有编号 {thing_id} 的高新区，或者它不在您的市（区）。请从高新区列表进入。")
     entry = max((one for one in of_zone if one.state_on(on) == "standing"), key=lambda one: one.id, default=of_zone[-1])
-    counted = await _counted(session, entry.draft.name, on)
+    park = Park(entry.draft.name, known_at)
+    holding = await counted(session, park, on)
     figures = await _figures(session, thing_id, known_at)
     answer = answer_request(
-        {"id": thing_id, "programme": PROGRAMME, "as_of": on.isoformat(), "facts": _facts(counted, figures, on)},
+        {"id": thing_id, "programme": PROGRAMME, "as_of": on.isoformat(), "facts": _facts(holding, figures, on)},
         library(),
     )
-    targets = [await _target(session, one, entry, on, counted, figures) for one in zone_targets()]
-    return Zone(entry, on, counted, figures, answer, tuple(targets))
+    targets = [await _target(session, one, park, on, holding, figures) for one in zone_targets()]
+    return Zone(entry, on, holding, figures, answer, tuple(targets))
 
 
 def zone_targets() -> list[Target]:
@@ -123,47 +118,14 @@ def zone_targets() -> list[Target]:
     return [one for plan in plans().values() for one in plan.targets if one.scope is Scope.ZONE and one.has_number]
 
 
-def _facts(counted: Mapping[str, int], figures: Mapping[tuple[str, int | None], Figure], on: date) -> dict[str, Any]:
-    facts: dict[str, Any] = dict(counted)
+def _facts(holding: Mapping[str, int], figures: Mapping[tuple[str, int | None], Figure], on: date) -> dict[str, Any]:
+    facts: dict[str, Any] = dict(holding)
     for (name, year), figure in figures.items():
         if name == YEARLY and year is not None and year < on.year:
             facts.setdefault(name, {})[str(year)] = figure.value
         elif year is None and figure.value is not None and name not in COUNTED:
             facts[name] = figure.value
     return facts
-
-
-async def _counted(session: AsyncSession, park: str, on: date) -> dict[str, int]:
-    """Certificates and institutions of the enterprises in a zone on a day."""
-    found = await session.execute(
-        text(
-            "SELECT (SELECT count(DISTINCT r.enterprise_id) FROM recognition r JOIN enterprise e ON e.id = r.enterprise_id"
-            f" WHERE e.park = :park AND {lives()} AND r.programme = 'hnte' AND r.superseded_at IS NULL AND r.valid_from <= :on"
-            " AND (r.valid_to IS NULL OR r.valid_to >= :on) AND (r.revoked_on IS NULL OR r.revoked_on > :on)),"
-            " (SELECT count(DISTINCT t.thing_id) FROM register_entry t LEFT JOIN enterprise e ON e.id = t.enterprise_id"
-            " WHERE (t.park = :park OR e.park = :park) AND t.register_id = 'institutions' AND t.superseded_at IS NULL"
-            " AND NOT t.is_withdrawn AND t.type = ANY(CAST(:types AS text[]))"
-            " AND t.level IN ('municipal', 'provincial', 'national') AND (t.starts_on IS NULL OR t.starts_on <= :on)"
-            " AND (t.ends_on IS NULL OR t.ends_on >= :on))"
-        ),
-        {"park": park, "on": on, "types": list(_RD_TYPES)},
-    )
-    return dict(zip(COUNTED, found.one(), strict=True))
-
-
-async def _added(session: AsyncSession, park: str, on: date) -> int:
-    """Institutions of municipal level or above that are new in the year of a day; one that was promoted is none."""
-    found = await session.execute(
-        text(
-            "SELECT count(*) FROM (SELECT min(t.starts_on) AS first FROM register_entry t"
-            " LEFT JOIN enterprise e ON e.id = t.enterprise_id WHERE (t.park = :park OR e.park = :park)"
-            " AND t.register_id = 'institutions' AND t.superseded_at IS NULL AND NOT t.is_withdrawn"
-            " AND t.type = ANY(CAST(:types AS text[])) AND t.level IN ('municipal', 'provincial', 'national')"
-            " GROUP BY t.thing_id) s WHERE s.first BETWEEN :year AND :on"
-        ),
-        {"park": park, "on": on, "year": date(on.year, 1, 1), "types": list(_RD_TYPES)},
-    )
-    return found.scalar_one()
 
 
 async def _figures(
@@ -186,16 +148,16 @@ async def _figures(
 async def _target(
     session: AsyncSession,
     target: Target,
-    entry: Entry,
+    park: Park,
     on: date,
-    counted: Mapping[str, int],
+    holding: Mapping[str, int],
     figures: Mapping[tuple[str, int | None], Figure],
 ) -> TargetOfZone:
     if isinstance(target.count, GrowthOfCount):
-        return await _growth(session, target, entry, on, counted)
+        return await _growth(session, target, park, on, holding)
     if target.indicator == ADDED:
-        added = await _added(session, entry.draft.name, on)
-        return TargetOfZone(target, Fraction(added), f"{on.year} 年 1 月 1 日至 {on} 新增，由“研发机构”台账统计")
+        new = await added(session, park, on)
+        return TargetOfZone(target, Fraction(new), f"{on.year} 年 1 月 1 日至 {on} 新增，由“研发机构”台账统计")
     known = [
         one
         for (name, year), one in figures.items()
@@ -208,11 +170,11 @@ async def _target(
 
 
 async def _growth(
-    session: AsyncSession, target: Target, entry: Entry, on: date, counted: Mapping[str, int]
+    session: AsyncSession, target: Target, park: Park, on: date, holding: Mapping[str, int]
 ) -> TargetOfZone:
     """The growth over the last year: the plan prints no base year, so none is made up."""
-    before = await _counted(session, entry.draft.name, date(on.year - 1, on.month, min(on.day, 28)))
-    was, now = before["zone_hnte_count"], counted["zone_hnte_count"]
+    before = await counted(session, park, date(on.year - 1, on.month, min(on.day, 28)))
+    was, now = before["zone_hnte_count"], holding["zone_hnte_count"]
     if not was:
         return TargetOfZone(target, None, "一年前区内没有有效高企，不能算增幅")
     return TargetOfZone(target, Fraction((now - was) * 100, was), f"近一年 {was} → {now} 家；原文未印基期，按同比列示")

@@ -13,7 +13,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.service import TOO_MUCH
 from backend.web.errors import Refusal
-from backend.zones.queries import ADDED, COUNTED, YEARLY, attestations, zone_targets
+from backend.zones.counting import COUNTED
+from backend.zones.queries import ADDED, YEARLY, attestations, zone_targets
 from rules.plan import Basis
 
 

@@ -15,6 +15,7 @@ from backend.subregisters import service as registers
 from backend.subregisters.schemas import Draft, register_named
 from backend.zones import queries, service
 from tests.backend.conftest import ClientAs
+from tests.backend.plans.changing import place_as_known
 from tests.factories import make_enterprise, make_recognition
 
 TODAY = date(2026, 7, 10)
@@ -170,3 +171,28 @@ async def test_a_district_reports_for_its_own_zones_only(client_as: ClientAs, zo
     )
     assert (await own.post(f"/zones/{zone}/figures", data=form)).status_code == 303
     assert (await other.get(f"/zones/{zone}")).status_code == 404
+
+
+async def test_certificates_and_institutions_are_those_that_a_past_moment_knew_in_the_zone(session: AsyncSession):
+    zone, moment = await make_zone(session), datetime(2026, 8, 1, tzinfo=UTC)
+    long_ago = moment - timedelta(days=900)
+    stayed = await make_enterprise(session, region_code="321282", park="靖江高新区")
+    left = await make_enterprise(session, region_code="321282", park="靖江高新区")
+    for enterprise, recorded_at in ((stayed, long_ago), (stayed, moment), (left, long_ago)):
+        await make_recognition(session, enterprise, recorded_at=recorded_at)
+    await session.execute(text("UPDATE enterprise SET created_at = :at"), {"at": long_ago})
+    await place_as_known(session, left, ("321202", "别的园区"), date(2026, 5, 1), moment)
+    draft = Draft(
+        type="enterprise_technology_centre", region_code="321282", park="靖江高新区", name="甲中心", level="municipal"
+    )
+    await registers.enter(session, register_named("institutions"), draft, today=TODAY)
+    await session.execute(
+        text("UPDATE register_entry SET recorded_at = :at WHERE register_id = 'institutions'"), {"at": moment}
+    )
+
+    async def told(on: date, known_at: datetime | None) -> list[int]:
+        return list((await queries.zone(session, zone, on, known_at)).counted.values())
+
+    before = moment - timedelta(seconds=1)
+    assert [await told(DAY, at) for at in (before, moment, None)] == [[2, 0], [1, 1], [1, 1]]
+    assert await told(date(2026, 4, 30), None) == [2, 1]
