@@ -66,7 +66,7 @@ async def recognitions(
         found=found, asked=asked, views=VIEWS, windows=await renewal_windows(session, library()),
         ahead=[(str(one), f"{one} 天内" if one else "按各项目的接续窗口") for one in DAYS_AHEAD],
         regions=region_choices(person), programmes=programme_choices(library()), names=Names(library()),
-        query=query_of(request), on=on, known_at=known_at, is_today=on == today() and known_at is None, then=_then(on, known_at), is_piece=piece == "results",
+        query=query_of(request), on=on, known_at=known_at, is_now=on == today(), is_today=on == today() and known_at is None, then=_then(on, known_at), is_piece=piece == "results",
     )  # fmt: skip
 
 
