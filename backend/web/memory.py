@@ -33,6 +33,8 @@ LARGE: Final = 100_000
 #: A figure that took longer than this (seconds) may be some minutes old; never older than that.
 LONG: Final = 0.1
 OLDEST: Final = timedelta(minutes=15)
+#: So long (seconds) what is worked out behind a page waits, for the page itself is still being made.
+AFTER: Final = 0.5
 
 _logger = structlog.get_logger()
 
@@ -74,9 +76,8 @@ class _Last:
     at: datetime
     took: float
 
-    @property
-    def may_be_shown(self) -> bool:
-        return self.took >= LONG and datetime.now(UTC) - self.at < OLDEST
+    def may_be_shown(self, share: int) -> bool:
+        return self.took * share >= LONG and datetime.now(UTC) - self.at < OLDEST
 
     @property
     def is_to_be_renewed(self) -> bool:
@@ -96,6 +97,8 @@ class Memory:
         self._kept: OrderedDict[tuple[object, ...], object] = OrderedDict()
         self._last: OrderedDict[tuple[object, ...], _Last] = OrderedDict()
         self._coming: dict[tuple[object, ...], asyncio.Task[None]] = {}
+        #: One at a time: of a machine with two cores the pages need the other.
+        self._turn = asyncio.Lock()
 
     def knows(self, key: tuple[object, ...], seen: tuple[str, ...]) -> bool:
         """Whether `recall` would give it without working it out."""
@@ -119,6 +122,9 @@ class Memory:
         work: Figuring[T],
         session: AsyncSession,
         again: Opening,
+        *,
+        seen: Seen | None = None,
+        share: int = 1,
     ) -> Lately[T]:
         """The same; or, where that would hold up the page, what held some minutes ago.
 
@@ -128,11 +134,13 @@ class Memory:
             work: works it out in a session.
             session: the reader's.
             again: opens another one of the same reader, after the page is answered.
+            seen: what the session sees, where several are asked for; read here where it is not given.
+            share: as one of so many on a page, each of which may hold it up for so much less.
         """
-        state = (await seen_by(session)).of(topics)
+        state = (seen or await seen_by(session)).of(topics)
         reader = (*key, state[0])
         last = self._last.get(reader)
-        if self.knows(key, state) or last is None or not last.may_be_shown or not await is_large(session):
+        if self.knows(key, state) or last is None or not last.may_be_shown(share) or not await is_large(session):
             return Lately(await self.recall(key, state, lambda: self._timed(reader, work, session)))
         if reader not in self._coming and last.is_to_be_renewed:
             self._coming[reader] = asyncio.create_task(self._work_out_anew(key, topics, work, again))
@@ -158,7 +166,8 @@ class Memory:
     async def _work_out_anew(
         self, key: tuple[object, ...], topics: tuple[Topic, ...], work: Figuring[T], again: Opening
     ) -> None:
-        async with again() as session:
+        await asyncio.sleep(AFTER)
+        async with self._turn, again() as session:
             state = (await seen_by(session)).of(topics)
             await self.recall(key, state, lambda: self._timed((*key, state[0]), work, session))
 

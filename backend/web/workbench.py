@@ -26,7 +26,7 @@ from backend.recognitions.ladder import RUNGS, programmes_on_ladder
 from backend.recognitions.queries import ladder_counts
 from backend.recognitions.worklists import SOON_DAYS, Asked, list_titles
 from backend.web.dependencies import Work, read_again
-from backend.web.memory import Lately, Topic, memory_of
+from backend.web.memory import Lately, Seen, Topic, memory_of, seen_by
 from backend.web.templates import render
 from rules.library import library
 
@@ -52,7 +52,8 @@ _RESTS_ON: dict[str, tuple[Topic, ...]] = {
 async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLResponse:
     """Ladder, targets, certificates that expire, who became eligible, what is missing most."""
     day, rules = today(), library()
-    lately = {part: await _part(request, session, part, person) for part in _RESTS_ON}
+    seen = await seen_by(session)
+    lately = {part: await _part(request, session, part, person, seen) for part in _RESTS_ON}
     found = {part: one.value for part, one in lately.items()}
     counts, total = found["counts"]
     # An officer's own day is a handful of rows, and never another's: it is asked for each time.
@@ -71,7 +72,7 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
     )  # fmt: skip
 
 
-async def _part(request: Request, session: AsyncSession, part: str, person: PersonSignedIn) -> Lately[Any]:
+async def _part(request: Request, session: AsyncSession, part: str, person: PersonSignedIn, seen: Seen) -> Lately[Any]:
     """One part of the page, from memory while nothing changed that it rests on, or until it is worked out anew."""
     day, region = today(), person.region_code
 
@@ -79,8 +80,9 @@ async def _part(request: Request, session: AsyncSession, part: str, person: Pers
         return await _worked_out(session, part, day, region)
 
     return await memory_of(request).lately(
-        ("workbench", part, day, region), _RESTS_ON[part], work, session, again=lambda: read_again(request, person)
-    )
+        ("workbench", part, day, region), _RESTS_ON[part], work, session, again=lambda: read_again(request, person),
+        seen=seen, share=len(_RESTS_ON),
+    )  # fmt: skip
 
 
 async def _worked_out(session: AsyncSession, part: str, day: date, region: str) -> Any:

@@ -1,5 +1,6 @@
 """A figure is kept until something it rests on changes, and never shown to another."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -111,6 +112,7 @@ def large(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry of any size is large, and any figure takes long."""
     monkeypatch.setattr(memories, "LARGE", -1)
     monkeypatch.setattr(memories, "LONG", 0)
+    monkeypatch.setattr(memories, "AFTER", 0)
 
 
 async def lately(engine: AsyncEngine, memory: Memory, work: Slow, scope: Scope | None = None) -> tuple[int, bool]:
@@ -167,3 +169,44 @@ async def test_a_figure_that_could_not_be_renewed_stays_and_is_tried_again(engin
     await memory.settled()
     assert (found.value, await lately(engine, memory, work)) == (1, (1, True))
     await memory.close()
+
+
+async def test_a_figure_is_long_for_its_share_of_a_page(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(memories, "LARGE", -1)
+    monkeypatch.setattr(memories, "AFTER", 0)
+    monkeypatch.setattr(memories, "LONG", 1_000)
+    memory, work = Memory(), Slow()
+
+    def opened() -> AbstractAsyncContextManager[AsyncSession]:
+        return unit_of_work(engine, Scope.city())
+
+    found: list[int] = []
+    for share in (1, 1, 10**15):
+        await change(engine)
+        async with opened() as session:
+            figure = await memory.lately(("figure",), ("enterprise",), work, session, opened, share=share)
+        found.append(figure.value)
+    await memory.settled()
+    assert found == [1, 2, 2]
+
+
+async def test_figures_are_worked_out_behind_the_pages_one_at_a_time(engine: AsyncEngine, large: None):
+    memory, working, most = Memory(), 0, 0
+
+    async def work(_session: AsyncSession) -> int:
+        nonlocal working, most
+        working, most = working + 1, max(most, working + 1)
+        await asyncio.sleep(0)
+        working -= 1
+        return 0
+
+    def opened() -> AbstractAsyncContextManager[AsyncSession]:
+        return unit_of_work(engine, Scope.city())
+
+    for _ in range(2):
+        await change(engine)
+        async with opened() as session:
+            for figure in ("one", "other", "third"):
+                await memory.lately((figure,), ("enterprise",), work, session, opened)
+    await memory.settled()
+    assert (working, most) == (0, 1)
