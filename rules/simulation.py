@@ -146,6 +146,7 @@ class Simulation:
     before: Version
     after: Version
     as_of: date
+    #: How many were asked.
     size: int
     eligible_before: int
     eligible_after: int
@@ -175,22 +176,25 @@ def simulate(
 
 
 def simulate_each(
-    pairs: Sequence[tuple[Version, Version]], population: Population, as_of: date, engine: Engine, workers: int = 2
-) -> list[Simulation]:
-    """The same for several pairs; a version that stands in more than one is run once."""
+    pairs: Sequence[tuple[Version, Version]], population: Population, as_of: date, engine: Engine, workers: int = 2,
+    asked: Sequence[NDArray[np.bool_] | None] = (),
+) -> list[Simulation]:  # fmt: skip
+    """The same for several pairs; a version that stands in more than one is run once. `asked` narrows a pair's rows."""
     versions = {version.id: version for pair in pairs for version in pair}
     found = evaluate_versions(list(versions.values()), population, as_of, engine, workers)
     answers = {name: _Answers.of(tables, population.size) for name, tables in zip(versions, found, strict=True)}
+    everybody = np.ones(population.size, dtype=np.bool_)
+    chosen = [everybody if one is None else one for one in asked or [None] * len(pairs)]
     return [
-        _compared(before, after, answers[before.id], answers[after.id], population.size, as_of)
-        for before, after in pairs
+        _compared(before, after, answers[before.id], answers[after.id], rows, as_of)
+        for (before, after), rows in zip(pairs, chosen, strict=True)
     ]
 
 
 def _compared(
-    before: Version, after: Version, first: "_Answers", second: "_Answers", size: int, as_of: date
+    before: Version, after: Version, first: "_Answers", second: "_Answers", rows: NDArray[np.bool_], as_of: date
 ) -> Simulation:
-    was, now = first.outcomes == _ELIGIBLE, second.outcomes == _ELIGIBLE
+    was, now, size = (first.outcomes == _ELIGIBLE) & rows, (second.outcomes == _ELIGIBLE) & rows, int(rows.sum())
     return Simulation(
         before, after, as_of, size, int(was.sum()), int(now.sum()),
         {int(row): first.reasons(int(row)) for row in np.flatnonzero(now & ~was)},

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from backend.cultivation.candidates import lacking
 from backend.cultivation.windows import Window
+from backend.eligibility.reviewing import as_applied
 from backend.enterprises.enterprise_file import EnterpriseFile
 from backend.enterprises.labels import Names
 from backend.recognitions.ladder import RUNGS, Rung, programmes_on_ladder
@@ -34,7 +35,10 @@ USUAL = {
 
 @dataclass(frozen=True)
 class RungAhead:
-    """One rung: held, or how far away by the programme that is nearest."""
+    """One rung: held, or how far away by the programme that is nearest.
+
+    Of a rung that is held, what a review of the title would find today.
+    """
 
     rung: Rung
     is_held: bool
@@ -51,15 +55,14 @@ def growth_path(file: EnterpriseFile, library: Library) -> list[RungAhead]:
             if one.programme in by_programme and one.is_in_force(file.on)}  # fmt: skip
     path: list[RungAhead] = []
     for rung in RUNGS:
-        if rung.id in held or file.rung.id == rung.id:
-            path.append(RungAhead(rung, True, held.get(rung.id), "", ()))
-            continue
-        answer = _nearest(file, library, rung)
+        is_held = rung.id in held or file.rung.id == rung.id
+        name = held.get(rung.id)
+        answer = _nearest(file, library, rung) if not is_held else file.answer(name) if name else None
         if answer is None:
-            path.append(RungAhead(rung, False, None, "", ()))
+            path.append(RungAhead(rung, is_held, name, "", ()))
         else:
             outcome = "likely" if answer.is_likely else str(answer.outcome)
-            path.append(RungAhead(rung, False, answer.version.source.programme, outcome, lacking(answer, names)))
+            path.append(RungAhead(rung, is_held, answer.version.source.programme, outcome, lacking(answer, names)))
     return path
 
 
@@ -101,7 +104,8 @@ def proposed_steps(
     criteria = {reason.criterion.id or reason.criterion.name: reason.criterion.name for reason in answer.reasons}
     steps = [_ask(keys, file.on, Names(library)) for keys in settling_sets(answer)[:1] if keys]
     if answer.outcome is Outcome.INELIGIBLE:
-        found = remedies(library.evaluator(answer.version), file.facts, file.on)
+        facts = as_applied(file.facts, library.programme(programme), file.on)
+        found = remedies(library.evaluator(answer.version), facts, file.on)
         # What would do it tells how much is lacking, and so what there is.
         secret = {one.criterion.id or one.criterion.name for one in answer.reasons if file.hiding.touches(one)}
         for name, advices in found.items():

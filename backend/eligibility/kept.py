@@ -91,12 +91,14 @@ class KeptFacts:
         #: Scope → the state that it was read in, and the registry.
         self._kept: OrderedDict[str, tuple[tuple[str, ...], Registry]] = OrderedDict()
 
-    async def read(self, session: AsyncSession, library: Library, versions: Iterable[Version]) -> Registry:
-        """All active enterprises that the session may see, with what some versions read of them.
+    async def read(
+        self, session: AsyncSession, library: Library, versions: Iterable[Version], more: frozenset[str] = frozenset()
+    ) -> Registry:
+        """All active enterprises that the session may see, with what some versions read of them, and more facts.
 
         What is kept is used and added to where nothing that it rests on has changed since it was read.
         """
-        wanted = indicators_read(library, versions)
+        wanted = indicators_read(library, versions) | more
         async with reckoning(session):
             for _ in range(_TRIES):
                 state = await _state(session)

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from backend.eligibility.registry_facts import VALID_UNTIL
 from rules.columnar.population import Population, day_number, stored
 from rules.facts import Facts
-from rules.library import Library, Programme
+from rules.library import Library, NotInForce, Programme
+from rules.programme import Version
 from rules.values import FactKey
 
 FACT: Final = "application_type"
@@ -61,9 +62,37 @@ def reviews(library: Library, population: Population, on: date) -> Iterator[tupl
             yield Library(library.catalogue, {name: programme}), rows
 
 
+def as_applying(programme: Programme, population: Population, on: date) -> tuple[Population, NDArray[np.bool_]]:
+    """A population as each would apply for a programme on a day, and the rows of it that are reviewed."""
+    alone = Library(population.catalogue, {programme.source.programme: programme})
+    held = next((rows for _, rows in reviews(alone, population, on)), np.zeros(population.size, dtype=np.bool_))
+    filed = population.current.get(FACT)
+    said = pl.Series(FACT, [None], dtype=pl.String).new_from_index(0, population.size)
+    said = said if filed is None or filed.given is None else filed.given.cast(pl.String)
+    said = pl.select(pl.when(pl.Series(held)).then(pl.lit(REVIEW)).otherwise(said).alias(FACT)).to_series()
+    is_reviewed = (said == REVIEW).fill_null(value=False).to_numpy()
+    return (_saying(population, said), is_reviewed) if held.any() else (population, is_reviewed)
+
+
+def answered_by(
+    version: Version, programme: Programme, on: date, is_reviewed: NDArray[np.bool_]
+) -> NDArray[np.bool_] | None:
+    """The rows for which a version answers on a day where reviews go by another than new applications; None is all."""
+    try:
+        new, review = (programme.in_force(on, Facts(current={FACT: kind})) for kind in ("new", REVIEW))
+    except NotInForce:
+        return None
+    if new is review or not (version is new or version is review):
+        return None
+    return is_reviewed if version is review else ~is_reviewed
+
+
 def reviewed(population: Population) -> Population:
     """The same enterprises, each of them reviewed."""
-    said = pl.Series(FACT, [REVIEW], dtype=pl.String).new_from_index(0, population.size)
+    return _saying(population, pl.Series(FACT, [REVIEW], dtype=pl.String).new_from_index(0, population.size))
+
+
+def _saying(population: Population, said: pl.Series) -> Population:
     return replace(
         population,
         current={**population.current, FACT: stored(population.catalogue.by_name[FACT], said)},

@@ -9,6 +9,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.eligibility.kept import Enterprises, KeptFacts, Registry
+from backend.eligibility.reviewing import answered_by, as_applying, facts_read
 from rules.columnar.engine import Engine
 from rules.library import Library
 from rules.programme import Version
@@ -85,7 +86,21 @@ async def simulate_several(
     """
     pairs = [(library.programme(one.programme).pinned(one.version), apply_patch(one, library)) for one in patches]
     asked = [*(version for pair in pairs for version in pair), *also]
-    registry = await (KeptFacts() if kept is None else kept).read(session, library, asked)
-    engine = Engine(library.environment)
-    found = await asyncio.to_thread(simulate_each, pairs, registry.population, as_of, engine)
+    registry = await (KeptFacts() if kept is None else kept).read(session, library, asked, facts_read(library))
+    found = await asyncio.to_thread(_simulated, pairs, registry, library, as_of)
     return [RegistrySimulation(one, registry) for one in found]
+
+
+def _simulated(
+    pairs: Sequence[tuple[Version, Version]], registry: Registry, library: Library, as_of: date
+) -> list[Simulation]:
+    """The same in their order. Who holds a title is judged by what its review asks, and by the version that answers it."""
+    engine, found = Engine(library.environment), dict[int, Simulation]()
+    for name in dict.fromkeys(before.source.programme for before, _ in pairs):
+        of_one = {place: pair for place, pair in enumerate(pairs) if pair[0].source.programme == name}
+        programme = library.programme(name)
+        population, is_reviewed = as_applying(programme, registry.population, as_of)
+        asked = [answered_by(before, programme, as_of, is_reviewed) for before, _ in of_one.values()]
+        done = simulate_each(list(of_one.values()), population, as_of, engine, asked=asked)
+        found |= dict(zip(of_one, done, strict=True))
+    return [found[place] for place in range(len(pairs))]

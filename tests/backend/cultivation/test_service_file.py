@@ -110,6 +110,22 @@ async def test_the_growth_path_says_what_is_held_and_what_is_missing_on_each_run
     assert path["tech_sme"].lacks
 
 
+@pytest.mark.parametrize(("holds", "asks_for_the_first_title"), [(True, False), (False, True)])
+async def test_who_holds_a_title_is_shown_what_its_review_asks(
+    session: AsyncSession, holds: bool, asks_for_the_first_title: bool
+):
+    number = await make_firm(session, {"operating_revenue": 5000, "main_business_revenue": 500})
+    if holds:
+        await make_recognition(session, number, "srdi_sme", date(YEAR - 1, 11, 6))
+    file = await file_of(session)
+    (rung,) = (one for one in growth_path(file, library()) if one.rung.id == "srdi")
+    assert (rung.is_held, rung.programme, rung.outcome) == (holds, "srdi_sme", "ineligible")
+    assert any(words.startswith("有效期内的科技和创新型中小企业") for words in rung.lacks) == asks_for_the_first_title
+    asked = {one.criterion for one in proposed_steps(file, library(), "srdi_sme")}
+    assert ("holds-valid-tech-or-innovative-sme-title" in asked) == asks_for_the_first_title
+    assert "main-business-ratio-at-least-80pct" in asked
+
+
 async def test_a_step_that_is_open_already_is_not_planned_twice(session: AsyncSession):
     number = await make_firm(session)
     assert len(await plan_steps(session, number, [step(), step()], by=1)) == 1

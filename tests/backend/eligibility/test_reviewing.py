@@ -3,19 +3,24 @@
 from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.eligibility.batch import run_batch
+from backend.eligibility.columns import read_columns
+from backend.eligibility.reviewing import FACT, as_applying, facts_read
 from backend.eligibility.service import (
     _ALWAYS_KNOWN,  # pyright: ignore[reportPrivateUsage]
     _begin,  # pyright: ignore[reportPrivateUsage]
     evaluate,
 )
+from backend.eligibility.simulation import simulate_registry
 from backend.enterprises.enterprise_file import enterprise_file
 from backend.enterprises.queries import find
 from rules.library import library
+from rules.simulation import Patch
 from tests.factories import make_enterprise, make_filing, make_recognition
 
 #: Within the year of which 工信厅企业函〔2026〕117号 has the reviews judged by the version of 2022.
@@ -71,3 +76,27 @@ async def test_the_file_explains_by_the_version_that_the_work_list_went_by(
     assert row is not None
     answer = (await enterprise_file(session, row, library(), TODAY)).answer("little_giant")
     assert answer is not None and answer.version.source.version == "2022"
+
+
+async def test_in_columns_a_holder_is_reviewed_and_nobody_else(session: AsyncSession, three: tuple[int, int, int]):
+    wanted = facts_read(library()) | {FACT}
+    population = await read_columns(session, np.array(three), wanted, library().catalogue)
+    applying, rows = as_applying(library().programme("srdi_sme"), population, TODAY)
+    assert [applying.facts(row).current.get(FACT) for row in range(3)] == ["review", None, "new"]
+    assert rows.tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(("version", "asked"), [("2026", [False, True, True]), ("2022", [True, False, False])])
+async def test_a_policy_is_tried_on_those_whom_the_version_answers(
+    session: AsyncSession, three: tuple[int, int, int], version: str, asked: list[bool]
+):
+    easy = Patch(programme="little_giant", version=version, drop=tuple(_criteria(version)[1:]), set={_criteria(version)[0]: "1 > 0"})  # fmt: skip
+    found = (await simulate_registry(session, easy, library(), TODAY)).simulation
+    assert found.size == sum(asked)
+    assert sorted(found.entering) == [row for row, one in enumerate(asked) if one]
+
+
+def _criteria(version: str) -> list[str]:
+    source = library().programme("little_giant").pinned(version).source
+    plain = [one.id for one in source.criteria if one.id and one.require is not None]
+    return plain + [one.id for one in source.criteria if one.id and one.id not in plain]
