@@ -9,6 +9,8 @@ from rules.library import Library
 
 #: How many conditions a list has that is not narrowed.
 _OF_ALL = 2
+#: One of so many who fulfils a condition is soon met by asking each.
+SPARSE = 12
 
 
 class Conditions:
@@ -26,8 +28,19 @@ class Conditions:
         #: Those of `parts` that are told by the index of the order, or by the ids that they name; and the others.
         self.plain: list[str] = list(self.parts)
         self.rest: list[str] = []
+        #: `rest` for a walk that may be long: what the index and sets looked up once tell, and what each row must be asked.
+        self.sets: list[str] = []
+        self.each: list[str] = []
+        #: The one of `each` that says which words a name has, and the same as a set, which takes long where they are common.
+        self.words = self.words_in_set = ""
+        #: Ids out of which the list could be made, as SQL: those of a chain.
+        self.out_of: list[str] = []
+        #: What `listed_tally` knows of the conditions, for a guess of how many fulfil them; it counts those that live.
+        self.guessing: list[str] = []
         #: Whether a row is asked about out of other tables.
         self.asks_each = False
+        #: Whether few of those that are walked past can be expected to fulfil a condition.
+        self.is_sparse = False
         #: Whether few are named.
         self.names_few = False
         #: What `listed_tally` knows of the conditions, though not all; None where it does not know all who are listed.
@@ -41,11 +54,23 @@ class Conditions:
         self.means_first = ""
 
     def add(
-        self, condition: str, *, counted: str = "", tallied: str = "", is_dear: bool = False, **values: Any
+        self,
+        condition: str,
+        *,
+        counted: str = "",
+        tallied: str = "",
+        in_sets: str = "",
+        is_dear: bool = False,
+        **values: Any,
     ) -> None:
         self.parts.append(condition)
         self.counted.append(counted or condition)
-        (self.plain if tallied else self.rest).append(condition)
+        if tallied:
+            self.plain.append(condition)
+            self.guessing.append(tallied)
+        else:
+            self.rest.append(condition)
+            (self.sets if in_sets else self.each).append(in_sets or condition)
         if tallied and self.bounding is not None:
             self.bounding.append(tallied)
         self.tallied = [*self.tallied, tallied] if self.tallied is not None and tallied else None
@@ -67,6 +92,16 @@ class Conditions:
         self.tallied = None
         self.names_few = True
 
+    def walking(self, *, past_many: bool) -> tuple[list[str], list[str]]:
+        """The conditions besides `plain` of a walk that may be long: those that sets tell, and those asked of each row.
+
+        Args:
+            past_many: whether very many are walked past of whom nothing but their names is asked.
+        """
+        if not (past_many and self.words_in_set):
+            return self.sets, self.each
+        return [*self.sets, self.words_in_set], [one for one in self.each if one != self.words]
+
     @property
     def is_narrowed(self) -> bool:
         """Whether the list is anything but all that live."""
@@ -76,13 +111,22 @@ class Conditions:
         """The same of those alone whom the conditions are known to hold for."""
         few = copy(self)
         few.parts = few.counted = few.plain = ["e.id = ANY(:found)"]
-        few.rest = []
+        few.rest, few.sets, few.each = [], [], []
         few.values = {**self.values, "found": ids}
         return few
 
     def add_many(self, condition: str, among: str, first: tuple[int, ...], **values: Any) -> None:
-        """A condition that very many fulfil: asked of each row of a page, and of all at once (`among`) for a count."""
-        self.add(condition, counted=among, is_dear=True, **values)
+        """A condition that very many fulfil: asked of each row of a page, and of all at once (`among`) for a count.
+
+        Args:
+            condition: about an enterprise `e`, asking for it alone.
+            among: the same, looking up all at once.
+            first: the ids of some that fulfil it, in the order of ids; none if that is not known.
+        """
+        # Where they stand close together one is soon met, and all of them are too many to be looked up.
+        is_dense = bool(first) and len(first) * SPARSE >= max(first) - min(first)
+        self.add(condition, counted=among, in_sets="" if is_dense else among, is_dear=True, **values)
         self.asks_each = True
+        self.is_sparse = self.is_sparse or (bool(first) and not is_dense)
         if first:
             self.first, self.means_first = first, among

@@ -14,8 +14,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.database.session import reading_a_page
 from backend.enterprises.conditions import Conditions
 from backend.enterprises.figure_order import FigureOrder, Kept, Part, parts_by_figure, place_is_kept
-from backend.enterprises.filtering import ROW, Filters, place_column
+from backend.enterprises.filtering import ROW, Filters
 from backend.enterprises.narrowing import few_found
+from backend.enterprises.where import place_column
 from backend.web.memory import is_large
 
 #: A page is looked for among so many that stand first, and then among so many.
@@ -33,8 +34,15 @@ async def page_by_figure(
         found = await _among_kept(session, order, filters, conditions, values, is_backwards=is_backwards)
         if found is not None:
             return found
-        if (ids := await few_found(session, conditions)) is not None:
+        if conditions.rest and (ids := await few_found(session, conditions)) is not None:
             conditions = conditions.only(ids)
+        elif conditions.is_narrowed and not conditions.names_few:
+            whole = " AND ".join([*conditions.plain, *conditions.sets, *conditions.each])
+            kept = await _kept(session, order, FIRST[0])
+            kept = kept if kept is not None and kept.is_whole else None
+            return await by_figure(
+                session, order, after, conditions, whole, values, is_backwards=is_backwards, kept=kept
+            )
     if not order.has_index:
         # All of the list are read to find the highest: then conditions hold for all at once, as for a count.
         whole = " AND ".join(conditions.counted)
@@ -87,10 +95,12 @@ async def _among_kept(
         kept = await _kept(session, order, most)
         if kept is None:
             return None
-        if kept.is_whole:
+        if kept.is_whole and not conditions.rest:
             return await by_figure(
                 session, order, filters.after, conditions, condition, values, is_backwards=is_backwards, kept=kept
             )
+        if kept.is_whole and is_backwards:
+            return None
         if is_backwards and not await _reaches_back(session, order, filters.after, kept):
             continue
         known = next(
@@ -101,6 +111,8 @@ async def _among_kept(
         rows = await _read_part(session, known, conditions, values)
         if is_backwards or len(rows) >= values["limit"]:
             return list[Mapping[str, Any]](rows)
+        if kept.is_whole:
+            return None
     return None
 
 

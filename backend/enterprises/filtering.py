@@ -1,9 +1,10 @@
-"""Which enterprises a list shows: its filters, and the WHERE clause that they make.
+"""Which enterprises a list shows: its filters, and what is looked up for them before they become a condition (`where.py`).
 
 What many rows are asked for is looked up first with the owner's rights, as ids: where they are few, the list is made of
-them; where they are many, it is walked in its order and each row is asked.
+them; where they are many, it is walked in its order, and each row is asked, or all who are meant are held in a hash.
 """
 
+import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +14,13 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.enterprises.conditions import Conditions
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.figure_order import FigureOrder
 from backend.enterprises.paging import Sort
-from backend.enterprises.past_traits import Otherwise, Past, add_as_then, past_of
-from backend.enterprises.queries import region_on
+from backend.enterprises.past_traits import Otherwise, Past, past_of
 from backend.enterprises.spelling import Meant, ways_to_read
-from backend.plans.territory import Division, territory_of
-from backend.recognitions.ladder import BY_ID, programmes_on_ladder
-from backend.recognitions.queries import is_standing_kept, standing
+from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, programmes_on_ladder
+from backend.recognitions.queries import is_standing_kept
 from backend.web.memory import is_large
 from rules.library import Library
 
@@ -88,9 +86,14 @@ class Looked:
     standing: list[int] | None = None
     #: The ids of those that lack the fact asked about, where they are few; None for many.
     lacking: list[int] | None = None
+    #: The ids of those that stood on the rung on a day gone by, where they are few; None for many.
+    on_rung: list[int] | None = None
+    #: The ids of those that the officer answers for, where they are few; None for many.
+    answered_for: list[int] | None = None
     #: Where they are many, the first of them, one more than a list is counted.
     first_standing: tuple[int, ...] = ()
     first_lacking: tuple[int, ...] = ()
+    first_on_rung: tuple[int, ...] = ()
     #: Who was in a chain, an industry or a park on a past day, and is not now; and the other way round.
     past: Past = field(default_factory=dict[str, Otherwise])
 
@@ -102,11 +105,15 @@ async def look_up(session: AsyncSession, filters: Filters, on: date, library: Li
     meant = await _few_meant(session, filters)
     standing, first_standing = _few(await _some_standing(session, filters, on, library))
     lacking, first_lacking = _few(await _some_lacking(session, filters, library))
+    on_rung, first_on_rung = _few(None if is_kept else await _some_on_rung(session, filters, on, library))
+    answered_for, _ = _few(await _some_answered_for(session, filters))
     past = await past_of(
         session, on, industry=filters.industry, industry_begins=filters.industry_begins, chain=filters.chain,
         park=filters.park,
     )  # fmt: skip
-    return Looked(is_kept, meant, standing, lacking, first_standing, first_lacking, past)
+    return Looked(
+        is_kept, meant, standing, lacking, on_rung, answered_for, first_standing, first_lacking, first_on_rung, past
+    )
 
 
 def _few(ids: list[int] | None) -> tuple[list[int] | None, tuple[int, ...]]:
@@ -115,11 +122,11 @@ def _few(ids: list[int] | None) -> tuple[list[int] | None, tuple[int, ...]]:
 
 
 async def _few_meant(session: AsyncSession, filters: Filters) -> list[int] | None:
-    typed = _typed(filters.q)
-    if not typed:
+    words = words_of(filters.q)
+    if not words:
         return None
-    found = await _found_by_index(session, filters.within, typed)
-    for way in ways_to_read(tuple(word for word, _ in typed)):
+    found = await _found_by_index(session, filters.within, words)
+    for way in ways_to_read(tuple(word for word, _ in words)):
         spelt = await _found_by_reading(session, filters.within, way)
         found = sorted({*found, *spelt}) if found is not None and spelt is not None else None
     return found if found is not None and len(found) <= FEW else None
@@ -127,7 +134,7 @@ async def _few_meant(session: AsyncSession, filters: Filters) -> list[int] | Non
 
 async def _found_by_index(session: AsyncSession, within: str, typed: Sequence[tuple[str, str]]) -> list[int] | None:
     """Whom all words mean; None for many."""
-    patterns = {f"word_{number}": _pattern(word) for number, (word, _) in enumerate(typed)}
+    patterns = {f"word_{number}": pattern(word) for number, (word, _) in enumerate(typed)}
     if await _are_many(session, " AND ".join(f"e.search_text LIKE :{name}" for name in patterns), patterns):
         return None
     found = await session.execute(
@@ -179,7 +186,7 @@ async def _read_so(session: AsyncSession, within: str, one: Meant) -> list[int] 
     return [number for number in ids if number is not None] if len(ids) <= FEW else None
 
 
-def _typed(q: str) -> list[tuple[str, str]]:
+def words_of(q: str) -> list[tuple[str, str]]:
     """The words of a search, all of which must be hit: each as names are kept, and as codes are."""
     return [(_narrow(word), normalise(word).lower()) for word in q.split()]
 
@@ -189,7 +196,7 @@ async def _some_standing(session: AsyncSession, filters: Filters, on: date, libr
         return None
     found = await session.execute(
         text(f"SELECT ARRAY(SELECT {_STANDING_SO})"),
-        {**_standing_values(filters, on, library), "most": FEW + 1},
+        {**standing_values(filters, on, library), "most": FEW + 1},
     )
     ids: list[int] = found.scalar_one()
     return ids
@@ -199,102 +206,31 @@ async def _some_lacking(session: AsyncSession, filters: Filters, library: Librar
     if not filters.missing:
         return None
     found = await session.execute(
-        text(f"SELECT ARRAY(SELECT {_LACKING_SO})"), {**_lacking_values(filters.missing, library), "most": FEW + 1}
+        text(f"SELECT ARRAY(SELECT {_LACKING_SO})"), {**lacking_values(filters.missing, library), "most": FEW + 1}
     )
     ids: list[int] = found.scalar_one()
     return ids
 
 
-def place_column(territory: str, on: date) -> str:
-    """The SQL of the district that a list goes by."""
-    return "e.region_code" if territory == Division.NOW else region_on(on)
+async def _some_on_rung(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int] | None:
+    if not filters.rung or filters.rung == "none":
+        return None
+    found = await session.execute(
+        text(f"SELECT ARRAY(SELECT {_ON_RUNG_SO})"), {**rung_values(filters.rung, library), "on": on, "most": FEW + 1}
+    )
+    ids: list[int] = found.scalar_one()
+    return ids
 
 
-def conditions_of(filters: Filters, on: date, library: Library, looked: Looked) -> Conditions:
-    """The WHERE clause of a list and its parameters."""
-    conditions = Conditions(on, library, is_kept=looked.is_kept)
-    if filters.q.strip():
-        _by_words(filters.q, looked, conditions)
-    elif not filters.ids:
-        # Whoever ended is found by name, and stands in no list from that day on.
-        conditions.add_all_that_live()
-    conditions.values["territory"] = filters.territory
-    if filters.ids:
-        conditions.add_few("ids", list(filters.ids))
-    if filters.within:
-        conditions.add("e.region_code = :within", tallied="t.region_code = :within", within=filters.within)
-    if filters.region:
-        _by_region(filters, conditions)
-    if filters.park:
-        add_as_then(conditions, looked.past, "park", "e.park = :park", tallied="t.park = :park", park=filters.park)
-    if filters.industry:
-        belongs, tallied = "left(e.industry_code, 2) = ANY(:industry)", "t.division = ANY(:industry)"
-        add_as_then(conditions, looked.past, "industry", belongs, tallied=tallied, industry=list(filters.industry))
-    if filters.industry_begins:
-        # The division above finds few; of those each is looked at.
-        begins = "starts_with(e.industry_code, :industry_begins)"
-        asked = filters.industry_begins
-        add_as_then(conditions, looked.past, "industry_begins", begins, is_dear=True, industry_begins=asked)
-    if filters.chain:
-        chained = "e.id IN (SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain)"
-        add_as_then(conditions, looked.past, "chain", chained, is_dear=True, chain=filters.chain)
-    if filters.rung:
-        _by_rung(filters.rung, conditions)
-    if filters.programme:
-        _by_outcome(filters, looked, conditions)
-    if filters.missing:
-        _by_missing(filters.missing, looked, conditions)
-    if filters.officer:
-        _by_officer(filters.officer, conditions)
-    return conditions
-
-
-def _by_words(q: str, looked: Looked, conditions: Conditions) -> None:
-    if looked.meant is not None:
-        conditions.add_few("meant", looked.meant)
-        return
-    typed = _typed(q)
-    ways = ways_to_read(tuple(word for word, _ in typed))
-    hits: list[str] = []
-    values: dict[str, str] = {}
-    for number, (word, code) in enumerate(typed):
-        hit = f"e.search_text LIKE :word_{number}"
-        values[f"word_{number}"] = _pattern(word)
-        if code not in ("", word):
-            hit = f"{hit} OR e.search_text LIKE :code_{number}"
-            values[f"code_{number}"] = _pattern(code)
-        hits.append(f"({hit})")
-    # Behind row-level security the planner takes any word for a rare one, and would sort whom it finds everywhere.
-    if not ways:
-        for hit in hits:
-            conditions.add(f"CASE WHEN {hit} THEN true ELSE false END", is_dear=True)
-    else:
-        either = " OR ".join([" AND ".join(hits), *(_is_read_so(place, way, values) for place, way in enumerate(ways))])
-        conditions.add(f"CASE WHEN {either} THEN true ELSE false END", is_dear=True)
-    conditions.values |= values
-
-
-def _is_read_so(place: int, way: Sequence[Meant], values: dict[str, str]) -> str:
-    """The condition that a name is read as one way of cutting what was typed has it."""
-    parts: list[str] = []
-    for number, one in enumerate(way):
-        name = f"way_{place}_{number}"
-        values[name] = _pattern(one.word)
-        parts.append(f"e.search_text LIKE :{name}")
-        if one.pattern:
-            values[f"{name}_read"] = one.pattern
-            parts.append(f"e.search_text ~ :{name}_read")
-    return f"({' AND '.join(parts)})"
-
-
-def _by_region(filters: Filters, conditions: Conditions) -> None:
-    """By the district of today, or by whatever codes meant the district on the day."""
-    there = place_column(filters.territory, conditions.on)
-    if there == "e.region_code":
-        conditions.add("e.region_code = :region", tallied="t.region_code = :region", region=filters.region)
-        return
-    meant = {filters.region, *territory_of(filters.region, conditions.on).codes}
-    conditions.add(f"{there} = ANY(:regions)", is_dear=True, regions=sorted(meant))
+async def _some_answered_for(session: AsyncSession, filters: Filters) -> list[int] | None:
+    if not is_officer(filters.officer):
+        return None
+    found = await session.execute(
+        text("SELECT ARRAY(SELECT enterprise_id FROM enterprise_officer WHERE officer_id = :officer LIMIT :most)"),
+        {"officer": int(filters.officer[:9]), "most": FEW + 1},
+    )
+    ids: list[int] = found.scalar_one()
+    return ids
 
 
 def _narrow(word: str) -> str:
@@ -303,33 +239,31 @@ def _narrow(word: str) -> str:
     return folded.translate(str.maketrans("()", "（）"))
 
 
-def _pattern(word: str) -> str:
+def pattern(word: str) -> str:
     escaped = word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
 
-def _by_rung(rung: str, conditions: Conditions) -> None:
-    order = 0 if rung == "none" else BY_ID[rung].order if rung in BY_ID else -1
-    if conditions.is_kept:
-        conditions.add("e.rung_order = :rung_order", tallied="t.rung_order = :rung_order", rung_order=order)
-        return
-    standing_then = standing(conditions.library)
-    if rung == "none":
-        conditions.add(f"NOT EXISTS (SELECT FROM {standing_then} AS s WHERE s.enterprise_id = e.id)")
-        return
-    conditions.add(
-        f"e.id IN (SELECT enterprise_id FROM {standing_then} AS s WHERE s.rung_order = :rung_order)", rung_order=order
-    )
+#: The ids of those that stood on a rung on a day gone by, at most so many.
+_ON_RUNG_SO = "enterprises_on_rung(CAST(:rung_order AS smallint), :on, CAST(:ladder AS jsonb), :most)"
 
 
-#: The ids of those that stand to a programme as asked, of all the city, for the list itself says who may see whom: at
-#: most so many, and all of them; and whether one does.
+def rung_values(rung: str, library: Library) -> dict[str, Any]:
+    return {
+        "rung_order": 0 if rung == "none" else BY_ID[rung].order if rung in BY_ID else -1,
+        "ladder": json.dumps({
+            "programmes": {name: one.order for name, one in sorted(programmes_on_ladder(library).items())},
+            "by_edition": [name for name, one in sorted(library.programmes.items()) if one.source.validity == "edition"],
+            "boards": dict.fromkeys(LISTING_BOARDS, BY_ID["listed"].order),
+        }),
+    }  # fmt: skip
+
+
+#: The ids of those that stand to a programme as asked, at most so many.
 _STANDING_SO = "enterprises_standing(:programme, :outcome, :on, :by_edition, '', :most)"
-_STANDING = "enterprises_standing(:programme, :outcome, :on, :by_edition)"
-_STANDS = "stands_to(e.id, :programme, :outcome, :on, :by_edition)"
 
 
-def _standing_values(filters: Filters, on: date, library: Library) -> dict[str, Any]:
+def standing_values(filters: Filters, on: date, library: Library) -> dict[str, Any]:
     programme = library.by_name.get(filters.programme)
     by_edition = programme is not None and programme.source.validity == "edition"
     return {
@@ -337,40 +271,13 @@ def _standing_values(filters: Filters, on: date, library: Library) -> dict[str, 
     }  # fmt: skip
 
 
-def _by_outcome(filters: Filters, looked: Looked, conditions: Conditions) -> None:
-    """By how an enterprise stands to a programme; a programme alone means those that hold its title."""
-    if looked.standing is not None:
-        conditions.add_few("standing", looked.standing)
-        return
-    # One of a few who are walked past is asked for itself; to count, or to find those ticked, all are looked up in a hash.
-    answer = "FALSE" if filters.outcome == "not_held" else "TRUE"
-    among = f"(e.id IN (SELECT {_STANDING})) IS {answer}"
-    values = _standing_values(filters, conditions.on, conditions.library)
-    conditions.add_many(_STANDS, among, looked.first_standing, **values)
-
-
-#: Whom the workbench counts under a fact that is missing most: at most so many of them, and all; and whether one is.
+#: The ids of those that lack a fact, as the workbench counts them, at most so many.
 _LACKING_SO = "enterprises_lacking(:missing, CAST(:on_ladder AS text[]), :most)"
-_LACKING = "enterprises_lacking(:missing, CAST(:on_ladder AS text[]))"
-_LACKS = "lacks_fact(e.id, :missing, CAST(:on_ladder AS text[]))"
 
 
-def _lacking_values(indicator: str, library: Library) -> dict[str, Any]:
+def lacking_values(indicator: str, library: Library) -> dict[str, Any]:
     return {"missing": indicator, "on_ladder": list(programmes_on_ladder(library))}
 
 
-def _by_missing(indicator: str, looked: Looked, conditions: Conditions) -> None:
-    """By a fact that holds up an answer nearly settled."""
-    if looked.lacking is not None:
-        conditions.add_few("lacking", looked.lacking)
-        return
-    among = f"e.id IN (SELECT {_LACKING})"
-    conditions.add_many(_LACKS, among, looked.first_lacking, **_lacking_values(indicator, conditions.library))
-
-
-def _by_officer(officer: str, conditions: Conditions) -> None:
-    if officer == "none":
-        conditions.add("NOT EXISTS (SELECT FROM enterprise_officer a WHERE a.enterprise_id = e.id)", is_dear=True)
-    elif officer.isascii() and officer.isdecimal():
-        answered_for = "e.id IN (SELECT enterprise_id FROM enterprise_officer WHERE officer_id = :officer)"
-        conditions.add(answered_for, officer=int(officer[:9]))
+def is_officer(officer: str) -> bool:
+    return officer.isascii() and officer.isdecimal()

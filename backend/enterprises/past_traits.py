@@ -98,18 +98,19 @@ def add_as_then(
     name: str,
     condition: str,
     *,
+    in_sets: str = "",
     tallied: str = "",
     is_dear: bool = False,
     **values: Any,
 ) -> None:
-    """Add the condition of a filter to a list, as it answers on the day."""
+    """Add the condition of a filter to a list, as it answers on the day; other words are as `Conditions.add` has them."""
     one = past.get(name)
     if one is None:
-        conditions.add(condition, tallied=tallied, is_dear=is_dear, **values)
+        conditions.add(condition, in_sets=in_sets, tallied=tallied, is_dear=is_dear, **values)
         return
     come, gone = f"{name}_come", f"{name}_gone"
-    then = f"(({condition}) AND NOT (e.id = ANY(CAST(:{gone} AS bigint[]))) OR e.id = ANY(CAST(:{come} AS bigint[])))"
-    conditions.add(then, is_dear=True, **values)
+    then = f"(({{0}}) AND NOT (e.id = ANY(CAST(:{gone} AS bigint[]))) OR e.id = ANY(CAST(:{come} AS bigint[])))"
+    conditions.add(then.format(condition), in_sets=then.format(in_sets or condition), is_dear=True, **values)
     conditions.values |= {come: list(one.come), gone: list(one.gone)}
 
 

@@ -16,10 +16,20 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.enterprises.conditions import Conditions
 from backend.enterprises.figure_order import parts_by_figure
 from backend.enterprises.figure_pages import by_figure, page_by_figure
-from backend.enterprises.filtering import FEW, ROW, Filters, conditions_of, look_up, place_column
-from backend.enterprises.narrowing import few_found, most_there_are, tallied, to_walk
+from backend.enterprises.filtering import FEW, ROW, Filters, look_up
+from backend.enterprises.narrowing import (
+    IN_ORDER,
+    few_found,
+    is_short,
+    most_there_are,
+    planned,
+    tallied,
+    to_walk,
+    walks_past_many,
+)
 from backend.enterprises.paging import Sort, beyond
 from backend.enterprises.past_traits import as_then
+from backend.enterprises.where import conditions_of, place_column
 from backend.recognitions.ladder import LISTING_BOARDS
 from backend.recognitions.queries import IN_FORCE, current_edition, rung_values, standing
 from backend.web.found import Found, pages_of
@@ -196,15 +206,17 @@ async def _narrowed(
         return await _page(session, filters, orders, conditions, values)
     if conditions.names_few:
         return await _page(session, filters, orders, conditions, values, walked=FEW)
-    if conditions.rest and orders is _ORDER:
+    if conditions.rest and orders is _ORDER and not conditions.is_sparse and not await is_short(session, conditions):
         walked = to_walk(conditions, values["limit"] + values["offset"])
         found = await _page(session, filters, orders, conditions, values, walked=walked)
         if len(found) >= values["limit"]:
             return found
-    if conditions.rest or (await most_there_are(session, conditions) or FEW + 1) <= FEW:
-        ids = await few_found(session, conditions)
-        conditions = conditions if ids is None else conditions.only(ids)
-    return await _page(session, filters, orders, conditions, values)
+    if not conditions.rest and (await most_there_are(session, conditions) or FEW + 1) > FEW:
+        return await _page(session, filters, orders, conditions, values)
+    ids = await few_found(session, conditions)
+    if ids is not None:
+        return await _page(session, filters, orders, conditions.only(ids), values)
+    return await _walked(session, filters, orders, conditions, values)
 
 
 def _is_walkable(filters: Filters, conditions: Conditions) -> bool:
@@ -230,12 +242,50 @@ async def _page(
         walked: the rows are looked for among the first so many that the plain conditions leave.
     """
     where = list(told or (conditions.parts if walked is None else conditions.plain))
-    if filters.after is not None:
-        column, rung = place_column(filters.territory, conditions.on), _rung_order(is_kept=conditions.is_kept)
-        there, keys = beyond(filters.sort, filters.after, column, rung, is_backwards=orders is _BACKWARDS)
-        where, values = [*where, there], {**values, **keys}
-    order = orders[filters.sort].format(rung="page.rung_order")
+    where, values = _behind(filters, orders, where, conditions, values)
     statement = _found(filters.sort, orders, " AND ".join(where), conditions, walked)
+    return await _read(session, filters, orders, conditions, statement, values)
+
+
+async def _walked(
+    session: AsyncSession,
+    filters: Filters,
+    orders: Mapping[str, str],
+    conditions: Conditions,
+    values: Mapping[str, Any],
+) -> list[Mapping[str, Any]]:
+    """The same by walking the order as far as it takes, those whom the conditions mean being looked up in sets before."""
+    sets, each = conditions.walking(past_many=await walks_past_many(session, conditions))
+    where, values = _behind(filters, orders, [*conditions.plain, *sets], conditions, values)
+    order = orders[filters.sort].format(rung=_rung_order(is_kept=conditions.is_kept))
+    asked = [f"(SELECT {one} FROM enterprise e WHERE e.id = w.id)" for one in each]
+    # The walk is in order as it is; sorted once more, PostgreSQL would walk it to the end.
+    statement = (
+        f"SELECT w.id FROM (SELECT e.id FROM enterprise e WHERE {' AND '.join(where)} ORDER BY {order} OFFSET 0) AS w"
+        f" WHERE {' AND '.join(['true', *asked])} LIMIT :limit OFFSET :offset"
+    )
+    async with planned(session, IN_ORDER):
+        ids = list((await session.execute(text(statement), {**conditions.values, **values})).scalars())
+    found = conditions.only(ids)
+    return await _page(session, replace(filters, after=None), orders, found, {"limit": len(ids), "offset": 0})
+
+
+def _behind(
+    filters: Filters, orders: Mapping[str, str], where: Sequence[str], conditions: Conditions, values: Mapping[str, Any]
+) -> tuple[list[str], Mapping[str, Any]]:
+    """The conditions, and that rows come behind the place that the filters name; with the parameters of both."""
+    if filters.after is None:
+        return list(where), values
+    column, rung = place_column(filters.territory, conditions.on), _rung_order(is_kept=conditions.is_kept)
+    there, keys = beyond(filters.sort, filters.after, column, rung, is_backwards=orders is _BACKWARDS)
+    return [*where, there], {**values, **keys}
+
+
+async def _read(
+    session: AsyncSession, filters: Filters, orders: Mapping[str, str], conditions: Conditions, statement: str,
+    values: Mapping[str, Any],
+) -> list[Mapping[str, Any]]:  # fmt: skip
+    order = orders[filters.sort].format(rung="page.rung_order")
     found = await session.execute(
         text(
             f"SELECT {ROW}, page.region_code, page.rung_order FROM ({statement} LIMIT :limit OFFSET :offset) AS page"
