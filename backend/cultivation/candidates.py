@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.protection.masking import Hiding
+from backend.database.session import reading_a_page
 from backend.eligibility.queries import checked_on
 from backend.eligibility.registry_facts import registry_facts
 from backend.enterprises.labels import Names
@@ -31,6 +32,26 @@ NEARNESS = {
         "x.outcome = 'undetermined' AND NOT x.is_likely AND cardinality(x.missing) BETWEEN 1 AND 2",
     ),
 }
+
+
+#: Who `x` is in the registry as `e`, not in the pool and without a title beyond the year. The indexes are walked in the
+#: order of the list until there are enough: OFFSET keeps what is asked of each a look-up for that one.
+_IS_PROPOSED = (
+    "e.status = 'active'"
+    " AND NOT EXISTS (SELECT FROM pool_entry p WHERE p.enterprise_id = e.id AND p.programme = :programme"
+    " AND p.year = :year OFFSET 0)"
+    # A title that ends within the year is to be renewed, and so is cultivated for again.
+    " AND NOT EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = e.id AND r.programme = :programme"
+    " AND r.superseded_at IS NULL AND r.valid_from <= make_date(:year, 12, 31)"
+    " AND coalesce(r.valid_to, 'infinity') >= make_date(:year, 12, 31) AND r.revoked_on IS NULL"
+    # And who stands on an earlier list must come onto the year's own.
+    " AND (NOT :by_edition OR r.edition >= :year) OFFSET 0)"
+)
+#: Enterprises of a district have come together more often than not: the walk begins and ends with them.
+_OF_REGION = (
+    " AND e.region_code = :region AND x.enterprise_id BETWEEN (SELECT min(id) FROM enterprise WHERE region_code = :region)"
+    " AND (SELECT max(id) FROM enterprise WHERE region_code = :region)"
+)
 
 
 @dataclass(frozen=True)
@@ -63,31 +84,27 @@ async def candidates(
         region: of this district only.
         after: those with a greater id: the next page.
     """
-    found = await session.execute(
-        text(
-            "SELECT x.enterprise_id AS id, e.name, e.credit_code, e.region_code, x.outcome, x.is_likely, x.failed, x.missing,"
-            f" {checked_on()} AS as_of FROM eligibility x JOIN enterprise e ON e.id = x.enterprise_id WHERE x.programme = :programme"
-            f" AND {NEARNESS[nearness][1]} AND x.enterprise_id > :after AND e.status = 'active'"
-            " AND (:region = '' OR e.region_code = :region)"
-            " AND NOT EXISTS (SELECT FROM pool_entry p WHERE p.enterprise_id = x.enterprise_id AND p.programme = :programme"
-            " AND p.year = :year)"
-            # A title that ends within the year is to be renewed, and so is cultivated for again.
-            " AND NOT EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = x.enterprise_id AND r.programme = :programme"
-            " AND r.superseded_at IS NULL AND r.valid_from <= make_date(:year, 12, 31)"
-            " AND coalesce(r.valid_to, 'infinity') >= make_date(:year, 12, 31) AND r.revoked_on IS NULL"
-            # And who stands on an earlier list must come onto the year's own.
-            " AND (NOT :by_edition OR r.edition >= :year))"
-            " ORDER BY x.enterprise_id LIMIT :limit"
-        ),
-        {
-            "programme": programme,
-            "year": year,
-            "region": region,
-            "after": after,
-            "limit": MOST,
-            "by_edition": library.programme(programme).source.validity == "edition",
-        },
-    )
+    near = f"x.programme = :programme AND {NEARNESS[nearness][1]}"
+    async with reading_a_page(session):
+        found = await session.execute(
+            text(
+                "SELECT x.enterprise_id AS id, e.name, e.credit_code, e.region_code, x.outcome, x.is_likely, x.failed, x.missing,"
+                f" {checked_on()} AS as_of FROM (SELECT x.enterprise_id FROM eligibility x"
+                " JOIN enterprise e ON e.id = x.enterprise_id"
+                f" WHERE {near} AND x.enterprise_id > :after AND {_IS_PROPOSED}"
+                f"{_OF_REGION if region else ''} ORDER BY x.enterprise_id LIMIT :limit) AS proposed"
+                f" JOIN eligibility x ON x.enterprise_id = proposed.enterprise_id AND {near}"
+                " JOIN enterprise e ON e.id = x.enterprise_id ORDER BY x.enterprise_id"
+            ),
+            {
+                "programme": programme,
+                "year": year,
+                "region": region,
+                "after": after,
+                "limit": MOST,
+                "by_edition": library.programme(programme).source.validity == "edition",
+            },
+        )
     rows = [dict(row) for row in found.mappings()]
     # Who meets everything lacks nothing, and need not be asked again.
     short = [row["id"] for row in rows if row["outcome"] != "eligible"]

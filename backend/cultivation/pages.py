@@ -19,7 +19,7 @@ from backend.cultivation.candidates import MOST, NEARNESS, candidates
 from backend.cultivation.queries import USUAL, PoolFilters
 from backend.cultivation.schemas import EnterForm, PoolForm
 from backend.cultivation.service import Done, PoolRefused, Seen, assign, enter, move, take_over_recognised
-from backend.cultivation.service_file import due_ids, due_items
+from backend.cultivation.service_file import due_count, due_items
 from backend.cultivation.stages import ACTION_KINDS, STAGES, Stage
 from backend.cultivation.windows import windows_of
 from backend.eligibility.service import evaluate
@@ -187,9 +187,11 @@ async def propose(
     nearness: str = "ready", after: int = 0,
 ) -> HTMLResponse:  # fmt: skip
     """Whom the engine proposes, each with what it lacks."""
-    asked = read_filters(programme, year, region)
+    asked = read_filters(programme, year, person.region_code or region)
     near = nearness if nearness in NEARNESS else "ready"
-    found = await candidates(session, library(), asked.programme, asked.year, near, today(), region, max(after, 0))
+    found = await candidates(
+        session, library(), asked.programme, asked.year, near, today(), asked.region, max(after, 0)
+    )
     return render(
         request, "cultivation/candidates.html", page_title="入库推荐",
         breadcrumb=[("培育库", _address(asked)), ("入库推荐", None)], asked=asked, found=found, nearness=near,
@@ -238,7 +240,7 @@ async def due(request: Request, session: Work, person: SignedIn, whose: str = "m
     ahead = max(0, min(days, 365))
     until, officer = today() + timedelta(days=ahead), person.id if whose != "all" else None
     items = await due_items(session, until, officer, DUE_SHOWN)
-    total = len(items) if len(items) < DUE_SHOWN else len(await due_ids(session, until, officer))
+    total = len(items) if len(items) < DUE_SHOWN else await due_count(session, until, officer)
     return render(
         request, "cultivation/due.html", page_title="待办事项", breadcrumb=[("培育库", "/pool"), ("待办事项", None)],
         items=items, total=total, on=today(), days=ahead, whose="all" if whose == "all" else "mine", names=Names(library()),

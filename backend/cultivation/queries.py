@@ -1,4 +1,8 @@
-"""Reading the pool: the board, the list, one enterprise's entries, what moved."""
+"""Reading the pool: the board, the list, one enterprise's entries, what moved.
+
+Which entries a list shows is read of `pool_listed`, which the database keeps of each with the place of its enterprise:
+a pool may hold tens of thousands. What is shown of them is then looked up for those of the page.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cultivation.service import Seen, is_recognised
 from backend.cultivation.stages import STAGES, Stage
+from backend.database.session import reading_a_page
 from backend.eligibility.queries import checked_on
 from backend.web.found import Found, page_within
 
@@ -42,11 +47,11 @@ class PoolFilters:
         return f"/pool?{urlencode({name: value for name, value in asked.items() if value})}"
 
     def where(self) -> tuple[str, dict[str, Any]]:
-        """The condition on an entry `p` and its enterprise `e`, and its values."""
-        conditions = ["p.programme = :programme", "p.year = :year", "e.status = 'active'"]
+        """The condition on an entry `p` of `pool_listed`, and its values."""
+        conditions = ["p.programme = :programme", "p.year = :year", "p.is_active"]
         values: dict[str, Any] = {"programme": self.programme, "year": self.year}
         if self.region:
-            conditions.append("e.region_code = :region")
+            conditions.append("p.region_code = :region")
             values["region"] = self.region
         if self.stage in STAGES:
             conditions.append("p.stage = :stage")
@@ -74,11 +79,7 @@ async def stage_counts(session: AsyncSession, asked: PoolFilters) -> dict[Stage,
     """How many entries stand at each stage."""
     where, values = asked.where()
     found = await session.execute(
-        text(
-            f"SELECT p.stage, count(*) FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id WHERE {where}"
-            " GROUP BY p.stage"
-        ),
-        values,
+        text(f"SELECT p.stage, count(*) FROM pool_listed p WHERE {where} GROUP BY p.stage"), values
     )
     counted = {row[0]: row[1] for row in found}
     return {stage: counted.get(stage, 0) for stage in STAGES}
@@ -89,42 +90,36 @@ async def board(session: AsyncSession, asked: PoolFilters, on: date) -> dict[Sta
     where, values = asked.where()
     found = await session.execute(
         text(
-            f"SELECT * FROM (SELECT {_FIELDS}, {is_recognised()} AS is_recognised,"
-            " row_number() OVER (PARTITION BY p.stage ORDER BY p.moved_at DESC, p.id DESC) AS place"
-            f"{_JOINS} WHERE {where}) AS ranked WHERE place <= :cards ORDER BY stage, place"
+            "SELECT top.entry_id FROM unnest(CAST(:stages AS text[])) WITH ORDINALITY AS s (stage, number),"
+            f" LATERAL (SELECT p.entry_id, p.moved_at FROM pool_listed p WHERE {where} AND p.stage = s.stage"
+            " ORDER BY p.moved_at DESC, p.entry_id DESC LIMIT :cards) AS top"
+            " ORDER BY s.number, top.moved_at DESC, top.entry_id DESC"
         ),
-        values | {"cards": CARDS_A_STAGE, "on": on},
+        values | {"cards": CARDS_A_STAGE, "stages": list(map(str, STAGES))},
     )
     cards: dict[Stage, list[dict[str, Any]]] = {stage: [] for stage in STAGES}
-    for row in found.mappings():
-        cards[Stage(row["stage"])].append(dict(row))
+    for row in await entries_by_id(session, list(found.scalars()), on):
+        cards[Stage(row["stage"])].append(row)
     return cards
 
 
 #: The order of the list: by stage, then who waits longest.
 _IN_ORDER = (
     " ORDER BY array_position(ARRAY['discovered', 'cultivated', 'recommended', 'recognised', 'out'], p.stage::text),"
-    " p.moved_at, p.id"
+    " p.moved_at, p.entry_id"
 )
 
 
 async def list_entries(session: AsyncSession, asked: PoolFilters, on: date) -> Found:
     """One page of the list, in the order of stages, then who waits longest."""
     where, values = asked.where()
-    total = (
-        await session.execute(
-            text(f"SELECT count(*) FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id WHERE {where}"), values
-        )
-    ).scalar_one()
+    total = (await session.execute(text(f"SELECT count(*) FROM pool_listed p WHERE {where}"), values)).scalar_one()
     page = page_within(asked.page, total, ROWS_A_PAGE)
     found = await session.execute(
-        text(
-            f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE {where}{_IN_ORDER}"
-            " LIMIT :limit OFFSET :offset"
-        ),
-        values | {"on": on, "limit": ROWS_A_PAGE, "offset": (page - 1) * ROWS_A_PAGE},
+        text(f"SELECT p.entry_id FROM pool_listed p WHERE {where}{_IN_ORDER} LIMIT :limit OFFSET :offset"),
+        values | {"limit": ROWS_A_PAGE, "offset": (page - 1) * ROWS_A_PAGE},
     )
-    return Found([dict(row) for row in found.mappings()], total, page, ROWS_A_PAGE)
+    return Found(await entries_by_id(session, list(found.scalars()), on), total, page, ROWS_A_PAGE)
 
 
 async def all_seen(session: AsyncSession, asked: PoolFilters) -> list[Seen]:
@@ -132,7 +127,8 @@ async def all_seen(session: AsyncSession, asked: PoolFilters) -> list[Seen]:
     where, values = asked.where()
     found = await session.execute(
         text(
-            f"SELECT p.id, p.revision FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id WHERE {where}{_IN_ORDER}"
+            "SELECT p.entry_id, entry.revision FROM pool_listed p JOIN pool_entry entry ON entry.id = p.entry_id"
+            f" WHERE {where}{_IN_ORDER}"
         ),
         values,
     )
@@ -141,13 +137,14 @@ async def all_seen(session: AsyncSession, asked: PoolFilters) -> list[Seen]:
 
 async def entries_by_id(session: AsyncSession, ids: Sequence[int], on: date) -> list[dict[str, Any]]:
     """Some entries, in the order of their ids as given; who went meanwhile is left out."""
-    found = await session.execute(
-        text(
-            f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE p.id = ANY(:ids)"
-            " ORDER BY array_position(CAST(:ids AS bigint[]), p.id)"
-        ),
-        {"ids": list(ids), "on": on},
-    )
+    async with reading_a_page(session):
+        found = await session.execute(
+            text(
+                f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE p.id = ANY(:ids)"
+                " ORDER BY array_position(CAST(:ids AS bigint[]), p.id)"
+            ),
+            {"ids": list(ids), "on": on},
+        )
     return [dict(row) for row in found.mappings()]
 
 
@@ -167,9 +164,9 @@ async def recognised_meanwhile(session: AsyncSession, programme: str, year: int,
     """How many entries of a pool have got their title and still stand at an earlier stage."""
     found = await session.execute(
         text(
-            "SELECT count(*) FROM pool_entry p JOIN enterprise e ON e.id = p.enterprise_id AND e.status = 'active'"
-            " WHERE p.programme = :programme AND p.year = :year"
-            f" AND p.stage NOT IN ('recognised', 'out') AND {is_recognised()}"
+            # Whose title ended or was taken away since has one as well: of these few it is asked.
+            "SELECT count(*) FROM pool_listed p WHERE p.programme = :programme AND p.year = :year AND p.is_active"
+            f" AND p.stage NOT IN ('recognised', 'out') AND p.has_title AND {is_recognised()}"
         ),
         {"programme": programme, "year": year, "on": on},
     )
@@ -271,12 +268,11 @@ async def list_by_id(
     where, values = asked.where()
     found = await session.execute(
         text(
-            f"SELECT {_FIELDS}, {is_recognised()} AS is_recognised{_JOINS} WHERE {where} AND p.id > :after"
-            " ORDER BY p.id LIMIT :limit"
+            f"SELECT p.entry_id FROM pool_listed p WHERE {where} AND p.entry_id > :after ORDER BY p.entry_id LIMIT :limit"
         ),
-        values | {"on": on, "after": after, "limit": limit},
+        values | {"after": after, "limit": limit},
     )
-    return [dict(row) for row in found.mappings()]
+    return await entries_by_id(session, list(found.scalars()), on)
 
 
 async def entry_of(session: AsyncSession, entry_id: int, on: date) -> dict[str, Any] | None:

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.cultivation.stages import STAGES, Stage, Step
 from backend.eligibility.queries import checked_on
 from backend.enterprises.officers import those_outside
-from backend.recognitions.queries import IN_FORCE, current_edition
+from backend.recognitions.queries import IN_FORCE, current_edition, edition_programmes
 from rules.library import library
 
 
@@ -173,7 +173,8 @@ def is_recognised() -> str:
     return (
         "EXISTS (SELECT FROM recognition r WHERE r.enterprise_id = p.enterprise_id AND r.programme = p.programme"
         f" AND r.superseded_at IS NULL AND {IN_FORCE} AND r.granted_on >= make_date(p.year, 1, 1)"
-        f" AND {current_edition(library())})"
+        # Lists are looked through for those only that come out in lists.
+        f" AND (p.programme <> ALL ({edition_programmes(library())}) OR {current_edition(library())}))"
     )
 
 

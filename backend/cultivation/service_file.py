@@ -10,6 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.cultivation.queries import entries_of, moves_of
 from backend.cultivation.stages import CLOSED
+from backend.database.session import reading_a_page
 from backend.enterprises.officers import answers_for
 
 
@@ -93,17 +94,23 @@ async def _rows(session: AsyncSession, query: str, values: Mapping[str, Any]) ->
     return [dict(row) for row in (await session.execute(text(query), dict(values))).mappings()]
 
 
-#: Open steps and actions `d` due by `:until` and their enterprises `e`, of an officer or all, the most urgent first.
-_DUE = (
-    "FROM (SELECT 'step' AS thing, id, enterprise_id, title AS words, due_on, officer_id FROM service_step"
-    " WHERE status = 'open' AND due_on <= :until UNION ALL"
-    " SELECT kind, id, enterprise_id, content, due_on, NULL FROM service_action"
-    " WHERE status NOT IN ('solved', 'unsolvable') AND due_on <= :until) AS d"
-    " JOIN enterprise e ON e.id = d.enterprise_id AND e.status = 'active'"
-    " WHERE (:region = '' OR e.region_code = :region)"
-    " AND (CAST(:officer AS integer) IS NULL OR d.officer_id = :officer"
-    f" OR {answers_for('d.enterprise_id')}) ORDER BY d.due_on, d.enterprise_id, d.id"
-)
+#: Steps before needs and problems of the same number.
+_IN_ORDER = "ORDER BY d.due_on, d.enterprise_id, d.item_id, d.thing DESC"
+
+
+def _due(officer_id: int | None, region: str) -> str:
+    """Open steps and actions `d` due by `:until`, as the database keeps them with the place of their enterprise."""
+    conditions = ["d.due_on <= :until", "d.is_active"]
+    if region:
+        conditions.append("d.region_code = :region")
+    if officer_id is not None:
+        conditions.append(f"(d.officer_id = :officer OR {answers_for('d.enterprise_id')})")
+    return f"FROM due_listed d WHERE {' AND '.join(conditions)}"
+
+
+def _asked(until: date, officer_id: int | None, region: str) -> dict[str, Any]:
+    values = {"until": until, "officer": officer_id, "region": region}
+    return {name: value for name, value in values.items() if value not in (None, "")}
 
 
 async def due_items(
@@ -113,18 +120,33 @@ async def due_items(
 
     Of one officer: those given to them, and all of the enterprises and pool entries that they answer for.
     """
-    found = await session.execute(
-        text(f"SELECT d.*, e.name, e.credit_code, e.region_code {_DUE} LIMIT :limit"),
-        {"until": until, "officer": officer_id, "limit": limit, "region": region},
-    )
+    async with reading_a_page(session):
+        found = await session.execute(
+            text(
+                "SELECT d.thing, d.item_id AS id, d.enterprise_id, coalesce(s.title, a.content) AS words, d.due_on,"
+                f" d.officer_id, e.name, e.credit_code, e.region_code FROM (SELECT * {_due(officer_id, region)} {_IN_ORDER}"
+                " LIMIT :limit) AS d JOIN enterprise e ON e.id = d.enterprise_id"
+                " LEFT JOIN service_step s ON d.thing = 'step' AND s.id = d.item_id"
+                f" LEFT JOIN service_action a ON d.thing <> 'step' AND a.id = d.item_id {_IN_ORDER}"
+            ),
+            _asked(until, officer_id, region) | {"limit": limit},
+        )
     return [dict(row) for row in found.mappings()]
+
+
+async def due_count(session: AsyncSession, until: date, officer_id: int | None = None) -> int:
+    """How many `due_items` there are, however few are shown."""
+    counted = f"SELECT count(*) {_due(officer_id, '')}"
+    return (await session.execute(text(counted), _asked(until, officer_id, ""))).scalar_one()
 
 
 async def due_ids(session: AsyncSession, until: date, officer_id: int | None = None) -> list[int]:
     """All that `due_items` would show: steps by their ids, needs and problems by theirs below zero."""
     found = await session.execute(
-        text(f"SELECT CASE WHEN d.thing = 'step' THEN d.id ELSE -d.id END {_DUE}"),
-        {"until": until, "officer": officer_id, "region": ""},
+        text(
+            f"SELECT CASE WHEN d.thing = 'step' THEN d.item_id ELSE -d.item_id END {_due(officer_id, '')} {_IN_ORDER}"
+        ),
+        _asked(until, officer_id, ""),
     )
     return list(found.scalars())
 

@@ -18,6 +18,7 @@ from backend.cultivation.candidates import gaps
 from backend.cultivation.service_file import due_items
 from backend.cultivation.stages import ACTION_KINDS
 from backend.cultivation.windows import Window, all_windows
+from backend.database.session import reading_a_page
 from backend.eligibility.queries import newly_eligible
 from backend.enterprises.labels import Names
 from backend.enterprises.officers import answers_for, responsible_for
@@ -224,25 +225,28 @@ def _window_words(window: Window | None, on: date) -> str:
 async def _quiet(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
     """Who has been cultivated for long and was not visited meanwhile."""
     since = on - timedelta(days=QUIET_DAYS)
-    narrowed = " AND e.region_code = :region" if whose.region else ""
+    narrowed = " AND p.region_code = :region" if whose.region else ""
     narrowed += f" AND {answers_for('p.enterprise_id')}" if whose.officer is not None else ""
-    found = await session.execute(
-        text(
-            "SELECT p.enterprise_id, p.programme, e.name, e.credit_code, e.region_code FROM pool_entry p"
-            " JOIN enterprise e ON e.id = p.enterprise_id WHERE p.year = :year AND p.stage = 'cultivated'"
-            " AND e.status = 'active' AND p.moved_at < :moment AND NOT EXISTS (SELECT FROM service_visit v"
-            f" WHERE v.enterprise_id = p.enterprise_id AND v.visited_on >= :since AND {_STANDS})"
-            f"{narrowed} ORDER BY p.moved_at, p.id LIMIT :limit"
-        ),
-        {
-            "year": on.year,
-            "since": since,
-            "moment": datetime.combine(since, time.min, CHINA),
-            "limit": LOOKED_AT,
-            "region": whose.region,
-            "officer": whose.officer,
-        },
-    )
+    async with reading_a_page(session):
+        found = await session.execute(
+            text(
+                "SELECT p.enterprise_id, p.programme, e.name, e.credit_code, e.region_code FROM ("
+                "SELECT * FROM pool_listed p WHERE p.year = :year AND p.stage = 'cultivated' AND p.is_active"
+                # OFFSET keeps it a look-up for each, in the order of the list, until there are enough.
+                " AND p.moved_at < :moment AND NOT EXISTS (SELECT FROM service_visit v"
+                f" WHERE v.enterprise_id = p.enterprise_id AND v.visited_on >= :since AND {_STANDS} OFFSET 0)"
+                f"{narrowed} ORDER BY p.moved_at, p.entry_id LIMIT :limit) AS p"
+                " JOIN enterprise e ON e.id = p.enterprise_id ORDER BY p.moved_at, p.entry_id"
+            ),
+            {
+                "year": on.year,
+                "since": since,
+                "moment": datetime.combine(since, time.min, CHINA),
+                "limit": LOOKED_AT,
+                "region": whose.region,
+                "officer": whose.officer,
+            },
+        )
     names = Names(library)
     return [(dict(row), Reason("quiet", f"{names.programme(row['programme'])}培育对象")) for row in found.mappings()]
 

@@ -19,7 +19,7 @@ from backend.recognitions.renewal import BEGINS, RenewalWindow, default_for, ren
 from backend.recognitions.tax_years import DOCUMENT, tax_years_of
 from backend.web.dependencies import Work
 from backend.web.errors import Forbidden, NotFound
-from backend.web.responses import redirect
+from backend.web.responses import piece_for, redirect
 from backend.web.templates import render
 from rules.catalogue import Certainty
 from rules.library import library
@@ -50,15 +50,17 @@ class RenewalForm(BaseModel):
 @router.get("/recognitions/never-applied", response_class=HTMLResponse)
 async def never(
     request: Request, session: Work, person: SignedIn, programme: str = "hnte", region: str = "", outcome: str = "",
-    page: int = 1,
+    page: int = 1, counted: str = "",
 ) -> HTMLResponse:  # fmt: skip
     """Who meets a programme by today's figures and never had its title."""
     titles = [(name, label) for name, label in programme_choices(library()) if _is_title(name)]
     chosen = programme if programme in dict(titles) else "hnte"
-    wanted = Wanted(chosen, person.region_code or region, outcome, max(1, page))
+    wanted = Wanted(chosen, person.region_code or region, outcome, max(1, min(page, 1_000_000)))
+    piece = piece_for(request)
+    found = await never_applied(session, wanted, is_counted_later=piece != "count" and counted != "out")
     return render(
-        request, "recognitions/never_applied.html", page_title="符合但从未申报",
-        breadcrumb=[("认定", "/recognitions"), ("符合但从未申报", None)], found=await never_applied(session, wanted),
+        request, "recognitions/never_applied.html", block=piece, page_title="符合但从未申报",
+        breadcrumb=[("认定", "/recognitions"), ("符合但从未申报", None)], found=found,
         wanted=wanted, programmes=titles, regions=region_choices(person), names=Names(library()), on=today(),
     )  # fmt: skip
 

@@ -157,10 +157,10 @@ _POOLS = "unnest(ARRAY['hnte', 'tech_sme', 'innovative_sme', 'srdi_sme']) WITH O
 _STAGE = "(ARRAY['discovered', 'cultivated', 'recommended', 'recognised', 'out'])[1 + e.id % 5]"
 _INVENTED = {
     "enterprise_officer": "(enterprise_id, officer_id, assigned_at)"
-    f" SELECT e.id, {_OFFICER}, now() FROM enterprise e WHERE e.id % 40 = 3",
+    f" SELECT e.id, {_OFFICER}, now() FROM enterprise e WHERE e.id % 400 = 3",
     "pool_entry": "(enterprise_id, programme, year, stage, officer_id, note, revision, entered_at, moved_at)"
     f" SELECT e.id, k.programme, extract(year FROM now()), {_STAGE}, {_OFFICER}, '', 1, now(),"
-    f" now() - e.id % 300 * interval '1 day' FROM enterprise e, {_POOLS} WHERE e.id % 50 = k.number",
+    f" now() - e.id % 300 * interval '1 day' FROM enterprise e, {_POOLS} WHERE e.id % 500 = k.number",
     "fact_conflict": "(enterprise_id, indicator, year, spread, ratio, said, is_reopened, latest_filing_id, noted_at)"
     " SELECT e.id, (ARRAY['sales_revenue', 'employee_total', 'rd_expense_hnte'])[1 + e.id % 3], 2025, e.id % 97, 0, '[]',"
     " false, 0, now() FROM enterprise e WHERE e.id % 30 = 5",
@@ -184,7 +184,9 @@ async def forget(engine: AsyncEngine) -> None:
     async with owner_unit_of_work(engine) as session:
         await session.execute(text("SET LOCAL session_replication_role = replica"))
         for table in _INVENTED:
-            ours = "latest_filing_id = 0" if table == "fact_conflict" else f"officer_id IN ({_OURS})"
+            # Of a run that was killed, the readers may be gone already.
+            theirs = f"officer_id IN ({_OURS}) OR NOT EXISTS (SELECT FROM person o WHERE o.id = officer_id)"
+            ours = "latest_filing_id = 0" if table == "fact_conflict" else theirs
             await session.execute(text(f"DELETE FROM {table} WHERE {ours}"))
         await session.execute(text("SELECT rebuild_listed_work()"))
     await forget_readers(engine)
