@@ -133,7 +133,11 @@ async def test_a_filter_that_is_not_understood_is_refused_and_not_left_out(city:
 
 @pytest.mark.parametrize(
     ("path", "allowed"),
-    [(POOL, "GET, POST"), (f"{POOL}/1", "GET, PATCH"), (f"/api/v1/enterprises/{CODE}/policies/1", "DELETE")],
+    [
+        (POOL, "GET, HEAD, POST"),
+        (f"{POOL}/1", "GET, HEAD, PATCH"),
+        (f"/api/v1/enterprises/{CODE}/policies/1", "DELETE"),
+    ],
 )
 async def test_an_address_says_which_methods_it_has(city: AsyncClient, path: str, allowed: str):
     answer = await city.put(path, json={})
