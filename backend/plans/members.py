@@ -234,7 +234,7 @@ def _listed(
     territory = territory_of(region or target.region, asked.placed_on)
     joined = "" if by is None else by.joined(asked)
     source = (
-        f" FROM ({living(_part(sets, part), asked)}) s JOIN enterprise e ON e.id = s.enterprise_id{joined}"
+        f" FROM ({living(_part(sets, part, asked, among), asked)}) s JOIN enterprise e ON e.id = s.enterprise_id{joined}"
         f" LEFT JOIN ({moved_sql(asked)}) m ON m.enterprise_id = s.enterprise_id"
         " CROSS JOIN LATERAL (SELECT coalesce(m.regions[1], e.region_code) AS region_code) p"
         f" WHERE s.days <> 0 AND {_HERE.format('p.region_code')}{within.conditions(asked)}"
@@ -243,15 +243,17 @@ def _listed(
     return source, {**asked.parameters, **places, **within.parameters}
 
 
-def _part(sets: Sets, part: str) -> str:
+def _part(sets: Sets, part: str, asked: Asked, among: Sequence[int] | None) -> str:
     if sets.whole is None or part == "counted":
         return sets.counted
     if part == "whole":
         return sets.whole
+    # The whole is of those alone; of nobody else need it be asked whether he counts.
+    those = "" if among is None else f" WHERE c.enterprise_id = ANY(CAST({asked.add(list(among))} AS bigint[]))"
     # Laid together, not joined: nobody knows beforehand how many are in either, and one would be counted anew for each.
     both = (
         f"SELECT w.enterprise_id, w.days AS whole, 0 AS counted FROM ({sets.whole}) w"
-        f" UNION ALL SELECT c.enterprise_id, 0, c.days FROM ({sets.counted}) c"
+        f" UNION ALL SELECT c.enterprise_id, 0, c.days FROM ({sets.counted}) c{those}"
     )
     days = "bit_or(b.whole) & ~bit_or(b.counted)"
     return f"SELECT b.enterprise_id, {days} AS days FROM ({both}) b GROUP BY b.enterprise_id"
