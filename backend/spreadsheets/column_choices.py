@@ -21,6 +21,7 @@ class NoSuchMeaning(Exception):
     status_code = 422
 
     def __init__(self, title: str, entered: str) -> None:
+        self.title = title
         super().__init__(
             f"“{title}”列填的含义“{entered}”不是目录中的指标，也不是已知的列名。请从提示中选择，或填“{LEFT_OUT}”。"
         )
@@ -34,6 +35,8 @@ class UnknownColumn:
     stem: str
     letters: str
     proposal: str = ""
+    #: The file was read by what is proposed.
+    is_chosen: bool = False
 
 
 def meaning_of(entered: str, title: str, vocabulary: Vocabulary) -> str:
@@ -104,6 +107,15 @@ async def remember(
             ),
             {"region": region_code, "layout": layout, "stem": stem, "means": means, "by": chosen_by},
         )
+
+
+async def columns_to_explain(
+    session: AsyncSession, report: Mapping[str, Any], region_code: str, catalogue: Catalogue
+) -> list[UnknownColumn]:
+    """The columns that nobody knows, and those that were explained for this very file: whoever erred says it anew."""
+    said: Mapping[str, str] = report.get("options", {}).get("columns", {})
+    chosen = [UnknownColumn(stem, stem, "", shown(means, catalogue), is_chosen=True) for stem, means in said.items()]
+    return [*chosen, *await unknown_columns(session, report, region_code, catalogue)]
 
 
 async def unknown_columns(

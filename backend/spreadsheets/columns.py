@@ -90,7 +90,7 @@ _TITLES: Final[Mapping[Field, str]] = {
     Field.STATUS: "经营状态 登记状态 企业状态 存续状态 status",
     Field.REMARK: "备注 说明 附注 remark note remarks 备注说明 其他说明",
     Field.PROGRAMME: "认定项目 认定类别 资质类型 称号 荣誉 荣誉称号 认定类型 资质名称 资质 honour programme 项目名称 培育类别 企业类别 认定名称 认定种类 项目",
-    Field.EVENT: "event 事项 认定情况 认定方式 事件 事项类型 结果 认定结果 类型",
+    Field.EVENT: "事项 event 认定情况 认定方式 事件 事项类型 结果 认定结果 类型",
     Field.DATE: "发证日期 发证时间 认定日期 认定时间 公告日期 公告时间 颁证日期 公布日期 公布时间 获批时间 获批日期 批准日期 批准时间 通过时间 入库日期 入库时间 date "
     "颁发日期 issue_date 证书日期 发文日期 获认定时间 公示日期 取消日期 撤销日期 更名日期 变更日期 入库公告日期 认定年月 授予时间",
     Field.BATCH: "批次 认定批次 年度批次 入库批次 batch 公告批次 认定年度批次",

@@ -21,7 +21,7 @@ from backend.database.session import reached, unit_of_work
 from backend.enterprises.labels import programme_choices
 from backend.settings import Settings
 from backend.spreadsheets import decision_pages, template_pages
-from backend.spreadsheets.column_choices import meaning_of, meanings, remember, unknown_columns
+from backend.spreadsheets.column_choices import NoSuchMeaning, columns_to_explain, meaning_of, meanings, remember
 from backend.spreadsheets.columns import vocabulary_of
 from backend.spreadsheets.decision_queries import decision_counts, waiting_rows
 from backend.spreadsheets.keeping import ImportDone, ask_to_stop, bad_rows, begin_run, claim, claim_undoing, forget_run
@@ -173,15 +173,31 @@ async def one_import(
     request: Request, session: Work, person: Officer, import_id: int, fate: str = "", problem: str = "", page: int = 1
 ) -> HTMLResponse:
     """The report of one import: every row's fate and every problem."""
+    return await _report(request, session, person, import_id, _Look(fate, problem, page))
+
+
+class _Look(NamedTuple):
+    """What of a report is looked at."""
+
+    fate: str = ""
+    problem: str = ""
+    page: int = 1
+
+
+async def _report(
+    request: Request, session: AsyncSession, person: PersonSignedIn, import_id: int, look: _Look,
+    entered: Mapping[str, str] | None = None, refused: NoSuchMeaning | None = None,
+) -> HTMLResponse:  # fmt: skip
+    """The page of an import; with what was `entered` of its columns where that was refused."""
     run = await found_run(session, import_id)
-    chosen = fate if fate in _FATES else ""
-    kind = int(problem) if problem.isdecimal() and len(problem) < 4 else None
-    found = await import_rows(session, import_id, chosen, kind, page)
-    query = urlencode([(name, value) for name, value in (("fate", chosen), ("problem", problem)) if value])
+    chosen = look.fate if look.fate in _FATES else ""
+    kind = int(look.problem) if look.problem.isdecimal() and len(look.problem) < 4 else None
+    found = await import_rows(session, import_id, chosen, kind, look.page)
+    query = urlencode([(name, value) for name, value in (("fate", chosen), ("problem", look.problem)) if value])
     return render(
-        request, "imports/import.html", page_title=run["file_name"], breadcrumb=[("导入", "/imports"), (run["file_name"], None)],
+        request, "imports/import.html", status_code=422 if refused else 200, page_title=run["file_name"], breadcrumb=[("导入", "/imports"), (run["file_name"], None)],
         run=run, report=run["report"], kept=await kept_by_undoing(session, import_id) if run["undone_at"] else [], found=found, fate=chosen, kind=kind, fates=_FATES, query=query,
-        unknown=await unknown_columns(session, run["report"], person.region_code, library().catalogue),
+        unknown=await columns_to_explain(session, run["report"], person.region_code, library().catalogue), entered=entered or {}, refused=refused,
         meanings=meanings(library().catalogue), stage=_stage(run), doubts=await decision_counts(session, import_id), is_reported=bool(run["report"].get("counts")),
         undoing=await is_waiting(session, import_id),
     )  # fmt: skip
@@ -239,11 +255,14 @@ async def columns(
     catalogue = library().catalogue
     entered = {name: str(value).strip() for name, value in (await request.form()).items()}
     vocabulary = vocabulary_of(catalogue)
-    choices = {
-        one.stem: meaning_of(said, one.title, vocabulary)
-        for one in await unknown_columns(session, found["report"], person.region_code, catalogue)
-        if (said := entered.get(f"column:{one.stem}", ""))
-    }
+    try:
+        choices = {
+            one.stem: meaning_of(said, one.title, vocabulary)
+            for one in await columns_to_explain(session, found["report"], person.region_code, catalogue)
+            if (said := entered.get(f"column:{one.stem}", ""))
+        }
+    except NoSuchMeaning as problem:
+        return await _report(request, session, person, import_id, _Look(), entered, problem)
     options = {**found["report"]["options"], "columns": {**found["report"]["options"].get("columns", {}), **choices}}
     async with reached(unit_of_work(engine, scope_of(person))) as own:
         await remember(own, found["layout"], choices, person.region_code, person.id)

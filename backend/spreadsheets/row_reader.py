@@ -192,7 +192,7 @@ class TableReader:
         if is_yearly(column) and self.year_of(column) is None and not self.table.has(Field.YEAR):
             self.note(
                 column,
-                f"“{column.title}”没有写明年度，未导入。请在表头写上年度，如“2024年{column.title}”，或加一列“年度”。",
+                f"“{column.title}”没有写明年度，未导入。请在表头写上年度，如“2024年{column.title}”，或加一列“年度”，或上传时填写“年度”。",
             )
             return False
         if column.indicator.type is Type.MONEY and column.unit is None and self.context.unit is None:

@@ -72,3 +72,26 @@ async def test_a_meaning_nobody_knows_is_refused_by_name(client_as: ClientAs, me
     answer = await say(officer, await report_of(officer, make_workbook(TABLE)), **{INVOICED: meaning})
     assert answer.status_code == 422
     assert "“开票销售（万元）”列填的含义“随便什么”不是目录中的指标" in answer.text
+    # On the page that it was entered on, where it stands as it was entered.
+    assert proposal(answer) == meaning
+    assert 'aria-invalid="true"' in answer.text
+
+
+async def test_whoever_chose_wrongly_says_it_anew_for_the_same_file(client_as: ClientAs, engine: AsyncEngine):
+    officer = await client_as("city_officer")
+    page = await report_of(officer, make_workbook(TABLE))
+    wrong = await say(officer, page, **{INVOICED: "能准确归集研发费用"})
+    assert "第 3 行“开票销售（万元）”填的是“12.5”" in wrong.text
+    assert proposal(wrong) == "能准确归集研发费用"
+    assert "按这个说明读的，可以改" in wrong.text
+    await say(officer, wrong, **{INVOICED: "销售收入"})
+    await officer.post(f"{page.url.path}/commit")
+    async with owner_unit_of_work(engine) as work:
+        assert await scalar(work, "SELECT sales_revenue FROM fact_yearly WHERE year = 2025") == 12_500_000
+
+
+async def test_where_no_row_is_good_none_is_offered_to_be_imported(client_as: ClientAs):
+    officer = await client_as("city_officer")
+    page = await report_of(officer, make_workbook([TABLE[1], ["泰州列名一号有限公司", "91321200000000000X", 1, ""]]))
+    assert "有 1 行有问题，尚未写入任何数据。可以改好后重新上传。" in page.text
+    assert "/commit" not in page.text
