@@ -25,7 +25,8 @@ from backend.plans.knowing import KNOWING
 from backend.plans.members import PARTS, tally, things_behind
 from backend.plans.members import members as list_members
 from backend.plans.pool_history import CANDIDATE_STAGES
-from backend.plans.queries import plan_report, region_of_plan, revisions_of, titles_of
+from backend.plans.queries import plan_report, region_of_plan, titles_of
+from backend.plans.revisions import revisions_of
 from backend.plans.schemas import (
     BadQuestion,
     day_of,

@@ -158,7 +158,11 @@ class Breakdown:
 
 def is_additive(target: Target) -> bool:
     """Whether a target's values over places may be added up to one of the whole."""
-    return target.basis in ADDITIVE and "%" not in target.unit and target.has_number and not target.each_of
+    # 万人……拥有量: so many for ten thousand people, a density though it is counted in pieces.
+    is_density = target.name.startswith("万人")
+    return (
+        target.basis in ADDITIVE and "%" not in target.unit and target.has_number and not (target.each_of or is_density)
+    )
 
 
 def years_of(target: Target, today: date) -> tuple[int, ...]:

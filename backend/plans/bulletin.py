@@ -33,6 +33,9 @@ from rules.plan_findings import Finding
 _QUARTER = re.compile(r"(\d{4})\s*(?:年\s*(?:第)?|[-/]?\s*[Qq])\s*([1-4一二三四])\s*(?:季度?)?")
 #: Nobody reports on a quarter before; it also keeps the trend of two years within the calendar.
 _FIRST_YEAR = 1990
+_OF_A_PART = (
+    "目标值：已分解的按本市（区）年度任务数；未分解的只列数，不以全部范围的目标评判；比重、位次、增速与原文目标比较。"
+)
 _CHINESE_DIGITS = {"一": 1, "二": 2, "三": 3, "四": 4}
 
 
@@ -301,7 +304,7 @@ def _highlights(content: Bulletin) -> list[str]:
         progress, target = line.progress, line.target
         if progress.value is None or not target.has_number:
             continue
-        words = f"{target.name} {shown(progress.value)} {target.unit}（目标 {target.target_text}）"
+        words = f"{target.name} {shown(progress.value)} {target.unit}{_asked(line)}"
         if progress.share is not None:
             words += f"，完成 {percent(progress.share)}"
         if progress.schedule_gap is not None:
@@ -315,6 +318,13 @@ def _highlights(content: Bulletin) -> list[str]:
             words += f"，同比{_grown(target, line.year_on_year)}"
         found.append(words + "。")
     return found
+
+
+def _asked(line: Line) -> str:
+    """In brackets, what is asked: the target, or a district's share of the year."""
+    if line.row.is_of_whole:
+        return "（未分解）"
+    return f"（{'年度任务' if line.row.is_split else '目标'} {line.row.asked_text}）"
 
 
 def _grown(target: Target, by: Fraction) -> str:
@@ -340,6 +350,7 @@ def _notes(content: Bulletin) -> tuple[str, ...]:
         "序时进度只用于年度类和印有起算日的累计类目标，第 m 月末为 m/12；有效数、比重、位次、增速直接与目标值比较。",
         "位次：有年度任务数的按完成率、没有的按数值排列，相同的并列；没有任务数或没有数值的只列不排。",
         "原文印作 X 的目标未设目标值，不计进度。",
+        *(() if content.report.is_whole else (_OF_A_PART,)),
         *(_difference(one) for one in content.shares.values() if one.difference),
     )
 

@@ -24,7 +24,7 @@ def target_table(content: Bulletin) -> list[tuple[str, ...]]:
     """A row per target."""
     return [
         (
-            str(place), line.target.name, line.target.unit, line.target.target_text,
+            str(place), line.target.name, line.target.unit, "未分解" if line.row.is_of_whole else line.row.asked_text,
             _value_in_words(line.progress), _signed(line.progress.change), percent(line.progress.share),
             percent(line.progress.elapsed),
             "—" if line.progress.schedule_gap is None else f"{float(line.progress.schedule_gap * 100):+.1f}",

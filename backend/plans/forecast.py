@@ -140,9 +140,13 @@ def _candidates(now: PoolDay, before: Sequence[PoolDay]) -> tuple[Candidates, ..
 
 def _sentences(given: Forecast) -> tuple[str, ...]:
     found, unit = given.outlook, given.target.unit
-    verdict = {True: "，目标可达", False: "，目标达不到", None: "，目标值在区间之内，能否达到尚不能断定"}[
-        given.will_be_met
-    ]
+    verdict = (
+        ""
+        if not given.target.has_number
+        else {True: "，目标可达", False: "，目标达不到", None: "，目标值在区间之内，能否达到尚不能断定"}[
+            given.will_be_met
+        ]
+    )
     history = "；".join(
         f"{step.until} 止一年：到期 {step.ending}，其中续上 {step.renewed}，新增 {step.newcomers}"
         for step in found.history

@@ -20,6 +20,7 @@ from backend.plans.knowing import KNOWING
 from backend.plans.members import PARTS, Members, Things, members, tally, things_behind
 from backend.plans.progress import LIGHT_RULES
 from backend.plans.queries import STATUSES, Row, all_reports, plan_report, programmes_of, titles_of
+from backend.plans.revisions import revisions_of
 from backend.plans.rollup import State
 from backend.plans.schemas import BadQuestion, amount_in_words, counting_in_words, mode_of, number, region_name
 from backend.plans.sets import is_countable
@@ -122,7 +123,7 @@ async def target(
         region_name=region_name, programme_names=_programme_names(wanted), regions=regions_of(found, person), trend_chart=_chart(row),
         districts_chart=_districts_chart(row), findings=[one for one in findings() if wanted.id in one.targets],
         can_work_on=can_be_worked_on(wanted), can_forecast=mode is None and can_be_forecast(wanted, question.on),
-        revisions=[] if is_countable(wanted) else await queries.revisions_of(session, wanted, kept_under(found, question.region)),
+        revisions=[] if is_countable(wanted) else await revisions_of(session, wanted, kept_under(found, question.region)),
         can_report=person.role.may_write and not is_countable(wanted) and wanted.count is not None,
         is_future=question.on > today(), within=within, may_edit=person.role.may_write and not person.region_code, by=by, kinds=list(By), told_apart=told_apart,
     )  # fmt: skip
@@ -140,8 +141,10 @@ async def forecast(
     question = question_of(asked, person)
     found, wanted = target_asked(plan_id, target_id, person)
     territory = queries.region_of_plan(found, question.region)
+    report = await plan_report(session, found, question.on, question.region, question.known_at, targets=[wanted])
+    row = report.rows[0]
     outlook = await work_out(
-        session, wanted, question.on, region=question.region, known_at=question.known_at,
+        session, row.progress.target, question.on, region=question.region, known_at=question.known_at,
         renewal=None if asked.renewal is None else asked.renewal / 100, newcomers_a_year=asked.newcomers,
         conversion=asked.conversion,
     )  # fmt: skip
@@ -151,7 +154,7 @@ async def forecast(
     return render(
         request, "plans/forecast.html", page_title=f"到期预测：{wanted.name}",
         breadcrumb=[("规划目标", "/plans"), (found.id, f"/plans/{found.id}"), (wanted.id, here), ("到期预测", None)],
-        plan=found, target=wanted, outlook=outlook, asked=question, territory=territory.name,
+        plan=found, target=wanted, row=row, outlook=outlook, asked=question, territory=territory.name,
     )  # fmt: skip
 
 
@@ -271,8 +274,9 @@ def _chart(row: Row) -> dict[str, Any] | None:
         "categories": [day.isoformat() for day, _ in trend],
         "series": [{"name": target.name, "values": [number(value) for _, value in trend]}],
     }
-    if target.has_number and target.value is not None:
-        spec["target"] = {"value": float(target.value), "name": "目标"}
+    asked = row.progress.target
+    if asked.has_number and asked.value is not None:
+        spec["target"] = {"value": float(asked.value), "name": "年度任务" if row.is_split else "目标"}
     return spec
 
 

@@ -1,7 +1,7 @@
 """Reading plans: what is said of every target of a plan on a day."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from fractions import Fraction
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.plans.asked_of_part import asked_of, shares_of
 from backend.plans.documents import plan_named, plans
 from backend.plans.progress import Light, Progress, judge, last_quarter_end, quarter_ends, ranks
 from backend.plans.rollup import Figure, RolledUp, roll_up
@@ -64,6 +65,9 @@ class District:
 class Row:
     """A target on a plan's page."""
 
+    #: As the plan prints it, for its whole territory.
+    target: Target
+    #: Against what is asked of the territory asked about: see `asked_of`.
     progress: Progress
     districts: tuple[District, ...]
     #: Enterprises on the list whose district is not known.
@@ -72,8 +76,21 @@ class Row:
     mode: Mode | None
 
     @property
-    def target(self) -> Target:
-        return self.progress.target
+    def is_split(self) -> bool:
+        """Whether it is held against a district's own share of the year."""
+        return self.progress.target is not self.target and self.progress.target.has_number
+
+    @property
+    def is_of_whole(self) -> bool:
+        """Whether the number is the whole territory's, and nothing was asked of the part."""
+        return self.progress.target is not self.target and not self.progress.target.has_number
+
+    @property
+    def asked_text(self) -> str:
+        """What is asked, in words: “≥ 2700 家”, a district's share, or that the number is the whole's."""
+        if self.is_of_whole:
+            return f"未分解（{territory_of(self.target.region).name}目标 {self.target.target_text}）"
+        return self.progress.target.target_text
 
     @property
     def counted_by(self) -> str:
@@ -192,6 +209,7 @@ async def _reports(
     by_day = on if division is Division.THEN else None
     territories = [region_of_plan(plan, region, by_day) for plan in chosen]
     days = (*quarter_ends(on, quarters), last_quarter_end(on), on)
+    shares = await shares_of(session, region, on.year, known_at) if region else {}
     wanted = [target for plan in chosen for target in targets[plan.id]]
     rolled = await roll_up(
         session, wanted, days, region=region or None, known_at=known_at, modes=modes, division=division
@@ -202,19 +220,42 @@ async def _reports(
             on,
             known_at,
             territory,
-            tuple(_row(target, on, rolled, territory, modes.get(target.id), quarters) for target in targets[plan.id]),
+            tuple(
+                _row(
+                    target,
+                    target
+                    if territory.code == plan.territory.code
+                    else asked_of(target, shares.get(target.id), on.year),
+                    on,
+                    rolled,
+                    territory,
+                    modes.get(target.id),
+                    quarters,
+                )
+                for target in targets[plan.id]
+            ),
         )
         for plan, territory in zip(chosen, territories, strict=True)
     ]
 
 
-def _row(target: Target, on: date, rolled: RolledUp, territory: Territory, mode: Mode | None, quarters: int) -> Row:
+def _row(
+    target: Target,
+    asked: Target,
+    on: date,
+    rolled: RolledUp,
+    territory: Territory,
+    mode: Mode | None,
+    quarters: int,
+) -> Row:
     before = last_quarter_end(on)
     trend = [(day, rolled.of(target, day)) for day in quarter_ends(on, quarters)]
-    progress = judge(target, on, rolled.of(target, on), rolled.of(target, before), trend)
+    progress = judge(asked, on, rolled.of(target, on), rolled.of(target, before), trend)
+    if progress.value is not None and target.has_number and not asked.has_number:
+        progress = replace(progress, reason="没有分解到本市（区）的任务数，只列数。")
     districts = _districts(target, on, before, rolled, territory)
     printed: Mode | None = getattr(target.count, "mode", None)
-    return Row(progress, districts, rolled.unplaced.get(target.id, 0), mode or printed)
+    return Row(target, progress, districts, rolled.unplaced.get(target.id, 0), mode or printed)
 
 
 def _districts(target: Target, on: date, before: date, rolled: RolledUp, territory: Territory) -> tuple[District, ...]:
@@ -265,40 +306,6 @@ def first_counted(plan: Plan, most: int) -> list[Target]:
         and is_countable(one)
         and not isinstance(one.count, ShareOfEnterprises)
     ][:most]
-
-
-@dataclass(frozen=True)
-class Revision:
-    """One word on a figure: the first, or a later correction."""
-
-    id: int
-    period_end: date
-    region_code: str
-    value: Fraction
-    source: str
-    released_on: date | None
-    note: str
-    recorded_at: datetime
-    recorded_by: str
-    is_latest: bool
-
-
-async def revisions_of(session: AsyncSession, target: Target, region: str = "") -> list[Revision]:
-    """All that was ever reported of a target for a region, the newest period and the newest word first."""
-    found = await session.execute(
-        text(
-            "SELECT f.id, f.period_end, f.region_code, f.value, f.source, f.released_on, f.note, f.recorded_at,"
-            " o.name, row_number() OVER (PARTITION BY f.period_end ORDER BY f.recorded_at DESC, f.id DESC) = 1"
-            " FROM reported_figure f LEFT JOIN officers() o ON o.id = f.recorded_by"
-            " WHERE f.target = :target AND f.region_code = :region"
-            " ORDER BY f.period_end DESC, f.recorded_at DESC, f.id DESC"
-        ),
-        {"target": target.id, "region": region},
-    )
-    return [
-        Revision(id_, end, code, Fraction(value), source, released_on, note, at, by or "", latest)
-        for id_, end, code, value, source, released_on, note, at, by, latest in found
-    ]
 
 
 async def titles_of(
@@ -368,7 +375,7 @@ async def workbench_plans(session: AsyncSession, on: date, region: str = "", mos
     # A year back is enough for the pace, which is all that the bars say of the past.
     reports = await _reports(session, running, on, region, None, {}, targets, QUARTERS_A_YEAR + 1)
     return [
-        WorkbenchPlan(report.plan, tuple(_for_workbench(row.progress) for row in report.rows))
+        WorkbenchPlan(report.plan, tuple(_for_workbench(row) for row in report.rows))
         for report in reports
         if any(row.progress.value for row in report.rows)
     ]
@@ -381,14 +388,14 @@ def still_runs(plan: Plan, on: date) -> bool:
     )
 
 
-def _for_workbench(progress: Progress) -> WorkbenchTarget:
-    target = progress.target
+def _for_workbench(row: Row) -> WorkbenchTarget:
+    target, progress = row.target, row.progress
     return WorkbenchTarget(
         target.id,
         target.name,
         progress.value,
         progress.figure.reason,
-        target.target_text,
+        row.asked_text,
         progress.share,
         progress.elapsed,
         progress.bar_state,

@@ -25,6 +25,8 @@ TILES: Mapping[str, tuple[int, int]] = {
     "321281": (1, 2), "321202": (2, 1), "321204": (2, 2), "321203": (3, 1), "321283": (3, 2), "321282": (4, 2),
 }  # fmt: skip
 _COLUMNS = 2
+#: How wide a word below the trend is, in the drawing's own measure.
+_ROOM_FOR_A_LABEL = 90.0
 #: The drawing of the trend, in its own units.
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 300, 16, 118, 26, 40
 
@@ -103,7 +105,8 @@ async def screen(session: AsyncSession, plan: Plan, on: date, region: str = "", 
     report = await plan_report(session, plan, on, region or None, targets=targets)
     chosen = next((one for one in targets if one.id == target), targets[0])
     row = report.row(chosen.id)
-    outlook = await forecast(session, chosen, on, region=region or None) if can_be_forecast(chosen, on) else None
+    asked = row.progress.target
+    outlook = await forecast(session, asked, on, region=region or None) if can_be_forecast(asked, on) else None
     shares = await breakdown(session, plan, chosen, on.year, Kind.DISTRICT)
     counts = await ladder_counts(session, on, library(), region)
     tiles = _tiles(
@@ -168,6 +171,8 @@ def draw_trend(progress: Progress, outlook: Forecast | None) -> Trend | None:
         middle = f"{now[0]},{now[1]} {end[0]},{end[1]}"
     labels = [(x(known[0][0]), f"{known[0][0]:%Y-%m}"), (now[0], "今天")]
     if outlook is not None:
+        # So near the end the two words would lie on each other.
+        labels[1:] = labels[1:] if end[0] - now[0] > _ROOM_FOR_A_LABEL else []
         labels.append((end[0], f"{outlook.outlook.due_on:%Y-%m}"))
     line = " ".join(f"{x(day)},{y(value)}" for day, value in known)
     return Trend(line, now, band, middle, end, None if goal is None else y(goal), tuple(labels))

@@ -15,6 +15,7 @@ from backend.plans.breakdown import (
     Kind,
     ShareWrong,
     breakdown,
+    is_additive,
     split,
     years_of,
 )
@@ -211,3 +212,8 @@ async def test_a_district_reads_the_breakdown_and_does_not_change_it(client_as: 
     district = await client_as("district_officer", region="321202")
     assert (await district.get(PAGE)).status_code == 200
     assert (await district.post(PAGE, data={"place-1": "321202", "value-1": "1"})).status_code == 403
+
+
+def test_so_many_for_ten_thousand_people_are_not_added_up():
+    assert not is_additive(target_named("T004-05")[1])
+    assert is_additive(target_named("T000-01")[1])

@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.plans.breakdown import Kind, split
 from backend.plans.bulletin import (
     Bulletin,
+    Line,
     Quarter,
     QuarterRefused,
     bulletin,
@@ -241,3 +242,34 @@ async def test_who_has_not_its_share_at_the_years_end_is_behind(asked_of_distric
 async def test_shares_set_after_the_quarters_knowledge_are_none_of_its_bulletin(asked_of_districts: AsyncSession):
     await asked_of_districts.execute(text("UPDATE breakdown_share SET recorded_at = '2026-05-10T00:00Z'"))
     assert (await written(asked_of_districts)).shares == {}
+
+
+async def of_district(session: AsyncSession, region: str, target: str) -> Line:
+    content = await bulletin(session, plan_named("P000"), SPRING, today=TODAY, region=region)
+    return next(line for line in content.lines if line.target.id == target)
+
+
+async def test_a_district_answers_for_its_share_of_the_year(asked_of_districts: AsyncSession):
+    line = await of_district(asked_of_districts, HAILING, "T000-01")
+    assert (line.row.asked_text, line.progress.share, line.progress.gap) == ("≥ 8 家", Fraction(1, 4), 6)
+    assert line.progress.status == "behind"
+
+
+async def test_the_whole_citys_number_is_no_yardstick_for_a_district(asked_of_districts: AsyncSession):
+    line = await of_district(asked_of_districts, XINGHUA, "T000-01")
+    assert (line.progress.value, line.progress.share, line.progress.status) == (2, None, "unjudged")
+    assert line.row.asked_text == "未分解（泰州市目标 ≥ 2700 家）"
+
+
+async def test_a_share_of_a_hundred_is_the_same_yardstick_everywhere(session: AsyncSession):
+    await report_figure(
+        session, target_named("T000-18")[1], FigureDraft(date(2026, 3, 31), Decimal("2.9"), "统计局", region=HAILING),
+        today=TODAY,
+    )  # fmt: skip
+    line = await of_district(session, HAILING, "T000-18")
+    assert (line.row.asked_text, line.progress.is_met) == ("≥ 2.9 %", True)
+
+
+async def test_what_may_be_read_two_ways_is_no_yardstick_for_a_district_either(session: AsyncSession):
+    assert (await of_district(session, HAILING, "T000-33")).row.is_of_whole
+    assert not (await of_district(session, HAILING, "T000-07")).row.is_of_whole

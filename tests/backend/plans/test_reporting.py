@@ -9,7 +9,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans import service
 from backend.plans.documents import target_named
-from backend.plans.queries import revisions_of
+from backend.plans.revisions import revisions_of
 from backend.plans.service import FigureDraft, report_figure
 from tests.backend.conftest import ClientAs
 
