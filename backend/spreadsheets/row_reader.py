@@ -723,7 +723,12 @@ def _region_of_address(address: str, within: str | None) -> Region | None:
 @lru_cache(maxsize=8192)
 def _region_of_columns(text: str, city: str, within: str | None) -> Region | None:
     root = region_named(city, None) if city else None
-    return region_named(text, root.code if root else within) or region_named(f"{city}{text}", within)
+    found = region_named(text, root.code if root else within)
+    # Zhengzhou's 高新区 is not the one that is called so here, whether or not we know Zhengzhou.
+    is_elsewhere = root is None and city.endswith("市")
+    if found and found.name != text and (is_elsewhere or (root and not Regions.load().contains(root.code, found.code))):
+        return None
+    return found or region_named(f"{city}{text}", within)
 
 
 @lru_cache(maxsize=4096)
