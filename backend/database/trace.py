@@ -28,6 +28,8 @@ UNTRACED: Final = {
     "pool_listed": "worked out from entries of the pool and their enterprises, can be worked out again",
     "due_listed": "worked out from open steps and actions and their enterprises, can be worked out again",
     "figure_end": "worked out from figures, can be worked out again",
+    "suspect_pair": "worked out from enterprises, can be worked out again",
+    "suspect_search": "says when that was",
     "figure_change": "says only whose figures changed",
     "source_rank": "written anew from the catalogue at every start",
     "plan_territory": "written anew from the plans at every start, and with each version of a plan, which is traced",

@@ -20,7 +20,10 @@ _ALIKE: Final = 0.72
 
 #: The nine characters of an organisation in a credit code: they stay when the code is issued anew.
 _ORGANISATION = "substr({0}.credit_code, 9, 9)"
-_BOTH_OPEN = "a.status NOT IN ('merged', 'withdrawn') AND b.status NOT IN ('merged', 'withdrawn')"
+BOTH_OPEN: Final = "a.status NOT IN ('merged', 'withdrawn') AND b.status NOT IN ('merged', 'withdrawn')"
+
+#: Nobody has said of a pair `p` that they are two.
+NOT_APART: Final = "NOT EXISTS (SELECT FROM enterprise_apart x WHERE x.one_id = least(p.one, p.other) AND x.other_id = greatest(p.one, p.other))"
 
 
 @dataclass(frozen=True)
@@ -110,39 +113,45 @@ class Pair:
         return "；".join(RULES[name].label for name in self.rules)
 
 
-async def suspects(session: AsyncSession, region: str = "", rule: str = "") -> list[Pair]:
+async def suspects(
+    session: AsyncSession, region: str = "", rule: str = "", *, in_each_region: bool = False
+) -> list[Pair]:
     """Pairs that may be one enterprise, those that more rules point to first.
 
     Args:
         session: within the reader's scope: a pair is shown to whoever sees both.
         region: where one of the two is; empty for anywhere.
         rule: one of `RULES`; empty for all.
+        in_each_region: as many of each region as otherwise of all.
     """
     found: dict[tuple[int, int], list[str]] = {}
     for name in [rule] if rule in RULES else RULES:
-        for pair in await _pairs(session, RULES[name]):
+        for pair in await _pairs(session, RULES[name], in_each_region=in_each_region):
             found.setdefault(pair, []).append(name)
-    sides = await _sides(session, {number for pair in found for number in pair})
+    sides = await sides_of(session, {number for pair in found for number in pair})
     pairs = [Pair(sides[one], sides[other], tuple(rules)) for (one, other), rules in found.items()]
     wanted = [pair for pair in pairs if not region or region in (pair.one.region_code, pair.other.region_code)]
     return sorted(wanted, key=lambda pair: (-len(pair.rules), pair.one.id, pair.other.id))
 
 
-async def _pairs(session: AsyncSession, rule: Rule) -> list[tuple[int, int]]:
+async def _pairs(session: AsyncSession, rule: Rule, *, in_each_region: bool) -> list[tuple[int, int]]:
     found = await session.execute(
         text(
-            "SELECT DISTINCT least(p.one, p.other) AS one, greatest(p.one, p.other) AS other, a.name, b.name AS other_name"
-            f" FROM ({rule.sql}) p JOIN enterprise a ON a.id = p.one JOIN enterprise b ON b.id = p.other"
-            f" WHERE {_BOTH_OPEN} AND NOT EXISTS (SELECT FROM enterprise_apart x"
-            " WHERE x.one_id = least(p.one, p.other) AND x.other_id = greatest(p.one, p.other))"
-            " ORDER BY 1, 2 LIMIT :most"
+            "SELECT one, other, name, other_name FROM (SELECT q.*, row_number() OVER ("
+            f"{'PARTITION BY region_code ' if in_each_region else ''}ORDER BY one, other) AS nth FROM ("
+            "SELECT DISTINCT least(p.one, p.other) AS one, greatest(p.one, p.other) AS other, a.name, b.name AS other_name,"
+            f" a.region_code FROM ({rule.sql}) p JOIN enterprise a ON a.id = p.one JOIN enterprise b ON b.id = p.other"
+            f" WHERE {BOTH_OPEN} AND {NOT_APART}) q) n WHERE nth <= :most ORDER BY 1, 2"
         ),
         {"most": MOST},
     )
-    return [(row.one, row.other) for row in found if rule.agrees is None or rule.agrees(row.name, row.other_name)]
+    # Found from either side, a pair of two regions comes twice.
+    named = {(row.one, row.other): (row.name, row.other_name) for row in found}
+    return [pair for pair, names in named.items() if rule.agrees is None or rule.agrees(*names)]
 
 
-async def _sides(session: AsyncSession, ids: set[int]) -> dict[int, Side]:
+async def sides_of(session: AsyncSession, ids: set[int]) -> dict[int, Side]:
+    """Files as a list of pairs shows them, by id."""
     found = await session.execute(
         text("SELECT id, name, credit_code, region_code, status, established_on FROM enterprise WHERE id = ANY(:ids)"),
         {"ids": sorted(ids)},

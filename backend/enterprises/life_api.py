@@ -13,7 +13,7 @@ from backend.access.dependencies import Officer, SignedIn
 from backend.access.proposals import WAITS, accepted
 from backend.clock import today
 from backend.enterprises.duplicates import as_json as pair_as_json
-from backend.enterprises.duplicates import suspects
+from backend.enterprises.duplicates_kept import NotSearchedYet, suspects_lately
 from backend.enterprises.ending import LifeRefused
 from backend.enterprises.life_acts import Act, do_or_propose, moving_act
 from backend.enterprises.life_pages import SplitForm, ending_act, reviving_act, splitting_act
@@ -23,9 +23,10 @@ from backend.enterprises.merged_since import came_since
 from backend.enterprises.moving import Move, MoveRefused
 from backend.enterprises.queries import find
 from backend.enterprises.regions import Regions
-from backend.web.dependencies import Work
+from backend.web.dependencies import Work, engine_of
 from backend.web.errors import NotFound
 from backend.web.idempotency import Once
+from backend.web.memory import memory_of
 
 router = APIRouter()
 
@@ -88,9 +89,17 @@ class SplitBody(_Body):
 
 
 @router.get("/duplicates")
-async def duplicates(session: Work, person: SignedIn, region: str = "", rule: str = "") -> list[dict[str, Any]]:
-    """Files that may be of one enterprise, those that more rules point to first."""
-    return [pair_as_json(pair) for pair in await suspects(session, person.region_code or region, rule)]
+async def duplicates(
+    request: Request, session: Work, person: SignedIn, region: str = "", rule: str = ""
+) -> list[dict[str, Any]]:
+    """Files that may be of one enterprise, those that more rules point to first.
+
+    Of a large registry those that the last search found, begun anew when it is asked for after an hour; 503 before the first ends.
+    """
+    found = await suspects_lately(session, memory_of(request), engine_of(request), person.region_code or region, rule)
+    if found.is_awaited:
+        raise NotSearchedYet
+    return [pair_as_json(pair) for pair in found.pairs]
 
 
 @router.get("/enterprises/{code}/lineage")

@@ -13,7 +13,8 @@ from backend.access.proposals import Change
 from backend.access.trace.service import Deed, note
 from backend.database.session import because
 from backend.enterprises.comparing import compare
-from backend.enterprises.duplicates import RULES, suspects
+from backend.enterprises.duplicates import RULES
+from backend.enterprises.duplicates_kept import suspects_lately
 from backend.enterprises.ending import LifeRefused
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page
 from backend.enterprises.labels import Names, region_choices
@@ -22,8 +23,9 @@ from backend.enterprises.lineage import Absorbed, merges_of
 from backend.enterprises.merged_since import Since, came_since
 from backend.enterprises.merging import keep_apart
 from backend.enterprises.queries import find
-from backend.web.dependencies import Work
+from backend.web.dependencies import Work, engine_of
 from backend.web.errors import NotFound
+from backend.web.memory import memory_of
 from backend.web.responses import redirect
 from backend.web.templates import render
 from rules.library import library
@@ -37,10 +39,10 @@ async def duplicates(
     request: Request, session: Work, person: SignedIn, rule: str = "", region: str = "", done: str = ""
 ) -> Response:
     """Files that may be of one enterprise, with the reason: a work list."""
-    pairs = await suspects(session, person.region_code or region, rule)
+    found = await suspects_lately(session, memory_of(request), engine_of(request), person.region_code or region, rule)
     return render(
         request, "enterprises/duplicates.html", page_title="疑似重复",
-        breadcrumb=[("企业", "/enterprises"), ("疑似重复", None)], pairs=pairs, names=Names(library()), rule=rule,
+        breadcrumb=[("企业", "/enterprises"), ("疑似重复", None)], found=found, names=Names(library()), rule=rule,
         region=region, rules=[(name, one.label) for name, one in RULES.items()], regions=region_choices(person),
         may_write=person.role.may_write, messages=[("good", _DONE[done])] if done in _DONE else [],
     )  # fmt: skip

@@ -147,6 +147,17 @@ class Memory:
             self._coming[reader].add_done_callback(lambda done: self._told(reader, done))
         return Lately(cast("T", last.value), last.at)
 
+    def behind(self, key: tuple[object, ...], work: Callable[[], Awaitable[None]]) -> None:
+        """Have something worked out behind the page that is not kept here, unless that is under way."""
+        if key not in self._coming:
+            self._coming[key] = asyncio.create_task(self._in_turn(work))
+            self._coming[key].add_done_callback(lambda done: self._told(key, done))
+
+    async def _in_turn(self, work: Callable[[], Awaitable[None]]) -> None:
+        await asyncio.sleep(AFTER)
+        async with self._turn:
+            await work()
+
     async def close(self) -> None:
         """Give up what is being worked out behind the pages."""
         for task in list(self._coming.values()):
