@@ -118,6 +118,8 @@ def targets_as_json(report: Report) -> list[dict[str, Any]]:
 
 def _row_as_json(row: Row) -> dict[str, Any]:
     target, progress = row.target, row.progress
+    # What share, gap and met are worked out of: for a district its own share of the year, or nothing.
+    asked = progress.target.value
     return {
         "id": target.id,
         "name": target.name,
@@ -127,6 +129,7 @@ def _row_as_json(row: Row) -> dict[str, Any]:
         "target": None if target.value is None else number(Fraction(target.value)),
         "upper": None if target.upper is None else number(Fraction(target.upper)),
         "target_text": target.target_text,
+        "asked": None if asked is None else number(Fraction(asked)),
         "unit": target.unit,
         "year": target.year,
         "basis": target.basis.value,

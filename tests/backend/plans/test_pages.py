@@ -263,3 +263,12 @@ async def test_words_of_a_bulletin_are_kept_and_shown_and_a_late_form_is_asked_a
     assert "再保存即以您的为准" in late.text
     assert ">后保存的</textarea>" in late.text
     assert (await officer.post(page, data={"opening": "字" * 20_001, "seen": "0"})).status_code == 422
+
+
+async def test_programs_are_told_what_a_district_is_measured_by(officer: AsyncClient):
+    told: list[tuple[object, object]] = []
+    for region in ("", "&region=321202"):
+        rows = (await officer.get(f"/api/v1/plans/P000/targets?on=2026-06-30{region}")).json()
+        first = next(one for one in rows if one["id"] == "T000-01")
+        told.append((first["target"], first["asked"]))
+    assert told == [(2700, 2700), (2700, None)]
