@@ -77,8 +77,7 @@ class Knowledge:
     @property
     def in_force(self) -> str:
         """Whether it counts on day `:on`."""
-        # Most titles are of no list, and to ask the function which lists there are takes longer than to read the title.
-        latest = f"(r.edition IS NULL OR {current_edition(self._library, ':known_at' if self._is_past else 'NULL')})"
+        latest = current_edition(self._library, ":known_at" if self._is_past else "NULL")
         return f"{IN_FORCE} AND {self.of()} AND {latest} AND {self.of_one_that_lives}"
 
     @property
