@@ -51,19 +51,30 @@ class RungAhead:
 def growth_path(file: EnterpriseFile, library: Library) -> list[RungAhead]:
     """The rungs of the ladder from below, for one enterprise."""
     names, by_programme = Names(library), programmes_on_ladder(library)
-    held = {by_programme[one.programme].id: one.programme for one in file.titles
-            if one.programme in by_programme and one.is_in_force(file.on)}  # fmt: skip
+    held: dict[str, list[str]] = {}
+    for one in file.titles:
+        if one.programme in by_programme and one.is_in_force(file.on):
+            held.setdefault(by_programme[one.programme].id, []).append(one.programme)
     path: list[RungAhead] = []
     for rung in RUNGS:
         is_held = rung.id in held or file.rung.id == rung.id
-        name = held.get(rung.id)
-        answer = _nearest(file, library, rung) if not is_held else file.answer(name) if name else None
+        answer = _least_safe(file, held.get(rung.id, ())) if is_held else _nearest(file, library, rung)
         if answer is None:
-            path.append(RungAhead(rung, is_held, name, "", ()))
+            path.append(RungAhead(rung, is_held, next(iter(held.get(rung.id, ())), None), "", ()))
         else:
             outcome = "likely" if answer.is_likely else str(answer.outcome)
             path.append(RungAhead(rung, is_held, answer.version.source.programme, outcome, lacking(answer, names)))
     return path
+
+
+def _least_safe(file: EnterpriseFile, programmes: Sequence[str]) -> Answer | None:
+    """Of the titles that are held on a rung the one whose review is furthest from being met."""
+    found = [answer for name in programmes if (answer := file.answer(name)) is not None]
+    return max(
+        found,
+        key=lambda one: (one.outcome is Outcome.INELIGIBLE, one.outcome is Outcome.UNDETERMINED and not one.is_likely),
+        default=None,
+    )
 
 
 def _nearest(file: EnterpriseFile, library: Library, rung: Rung) -> Answer | None:

@@ -126,6 +126,20 @@ async def test_who_holds_a_title_is_shown_what_its_review_asks(
     assert "main-business-ratio-at-least-80pct" in asked
 
 
+@pytest.mark.parametrize("order", [("tech_sme", "innovative_sme"), ("innovative_sme", "tech_sme")])
+async def test_of_two_titles_of_a_rung_the_one_that_a_review_would_cost_is_shown(
+    session: AsyncSession, order: tuple[str, ...]
+):
+    number = await make_firm(session, GOOD | {"employee_total": 520})
+    for days, programme in enumerate(order):
+        await make_recognition(session, number, programme, today() - timedelta(days=100 + days))
+    file = await file_of(session)
+    answers = {name: answer.outcome for name in order if (answer := file.answer(name))}
+    assert answers == {"tech_sme": "ineligible", "innovative_sme": "undetermined"}
+    (rung,) = (one for one in growth_path(file, library()) if one.rung.id == "tech_sme")
+    assert (rung.is_held, rung.programme, rung.outcome) == (True, "tech_sme", "ineligible")
+
+
 async def test_a_step_that_is_open_already_is_not_planned_twice(session: AsyncSession):
     number = await make_firm(session)
     assert len(await plan_steps(session, number, [step(), step()], by=1)) == 1
