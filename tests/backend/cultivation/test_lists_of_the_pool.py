@@ -1,11 +1,15 @@
 """The lists of the pool are read of what is kept and of indexes, and are what the plain question says, row for row."""
 
+import re
+from collections.abc import Awaitable, Callable
 from datetime import datetime, time, timedelta
+from html import unescape
 from itertools import product
 from random import Random
 from typing import Any
 
 import pytest
+from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -24,6 +28,7 @@ from backend.recognitions import never_applied as never
 from rules.library import library
 from tests.backend.cultivation.test_listed_work import ENTERPRISES, ON, PROGRAMMES, fill, live
 
+ClientAs = Callable[..., Awaitable[AsyncClient]]
 SCOPES = {
     "city": Scope.city(), "district": Scope.district("321202"), "park": Scope.of_park("321202", "海陵工业园区"),
 }  # fmt: skip
@@ -210,6 +215,30 @@ async def test_who_never_applied_comes_in_the_order_of_the_plain_question(
             assert {page.total for page in pages} == {len(said)}
             lengths.add(len(said))
     assert max(lengths) > 3
+
+
+async def test_in_a_large_registry_those_who_never_applied_are_counted_after_the_rows(
+    registry: AsyncEngine, client_as: ClientAs, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(never, "A_PAGE", 2)
+
+    async def large(_: AsyncSession) -> bool:
+        return True
+
+    monkeypatch.setattr(never, "is_large", large)
+    client = await client_as("city_officer")
+    page = (await client.get("/recognitions/never-applied?programme=hnte")).text
+    later = re.search(r'hx-get="([^"]+)" hx-trigger="load"', page)
+    assert later is not None
+    assert "共 2 家企业以上" in page
+    headers = {"HX-Request": "true", "HX-Target": "count"}
+    counted = (await client.get(unescape(later[1]), headers=headers)).text
+    async with unit_of_work(registry, Scope.city()) as session:
+        total = (await never.never_applied(session, never.Wanted("hnte"))).total
+    assert total > 2
+    assert f"共 {total} 家企业" in counted
+    assert "以上" not in counted
+    assert "<tr" not in counted
 
 
 async def test_who_was_not_visited_for_long_is_found_in_the_order_of_waiting(registry: AsyncEngine):
