@@ -90,8 +90,10 @@ async def _among_kept(
     *, is_backwards: bool,
 ) -> list[Mapping[str, Any]] | None:  # fmt: skip
     """The page out of those that stand at the list's end of the order; None where they do not suffice."""
-    condition = " AND ".join(conditions.parts)
     for most in FIRST:
+        # A few are asked for themselves; of many it is told by sets.
+        asked = conditions.parts if most == FIRST[0] else [*conditions.plain, *conditions.sets, *conditions.each]
+        condition = " AND ".join(asked)
         kept = await _kept(session, order, most)
         if kept is None:
             return None

@@ -159,9 +159,10 @@ BEGIN
     SELECT max(s.rung_order) INTO found FROM (
         SELECT (ladder->'programmes'->>r.programme)::smallint AS rung_order FROM recognition r
         WHERE r.enterprise_id = enterprise AND {_IN_FORCE} AND NOT (
+            -- As `list_editions` has it, which would read all titles of the programme for each enterprise.
             ladder->'by_edition' ? r.programme AND EXISTS (
-                SELECT FROM list_editions(ARRAY[r.programme::text], NULL) AS l
-                WHERE l.edition = r.edition AND l.next_from <= on_day
+                SELECT FROM recognition l WHERE l.programme = r.programme AND l.edition > r.edition
+                AND l.superseded_at IS NULL AND l.valid_from <= on_day
             )
         )
         UNION ALL
