@@ -212,8 +212,11 @@ async def target_forecast(
     plan, found = target_named(target)
     region, day = _region(question, person), day_of(question.on, "on ") or today()
     region_of_plan(plan, region)
+    known_at = moment_of(question.known_at, "known_at ")
+    # A district is measured by its own share, as on the page.
+    report = await plan_report(session, plan, day, region, known_at, targets=[found])
     outlook = await work_out(
-        session, found, day, region=region, known_at=moment_of(question.known_at, "known_at "),
+        session, report.rows[0].progress.target, day, region=region, known_at=known_at,
         renewal=question.renewal, newcomers_a_year=question.newcomers, conversion=question.conversion,
     )  # fmt: skip
     if outlook is None:

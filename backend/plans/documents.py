@@ -24,7 +24,7 @@ class UnknownPlan(NotFound):
     def __init__(self, name: str) -> None:
         known = "、".join(plans())
         super().__init__(
-            f"没有规划“{name}”。现有 {known}，也可用 rules/plans 下的文件名，如 {next(iter(slugs()), '')}。"
+            f"没有规划“{name}”。现有 {known}，各份规划见“规划目标”页；编号之外也可用简称，如 {next(iter(slugs()), '')}。"
         )
 
 
@@ -34,7 +34,7 @@ class UnknownTarget(NotFound):
     title = "没有这项目标"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"没有目标“{name}”。编号形如 T000-01，可用 tidu plan 列出一份规划的全部目标。")
+        super().__init__(f"没有目标“{name}”。编号形如 T000-01，一份规划的全部目标见“规划目标”页，或用命令 tidu plan 列出。")
 
 
 @cache

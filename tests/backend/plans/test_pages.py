@@ -220,7 +220,9 @@ async def test_programs_read_forecasts_bulletins_findings_and_versions(
     officer: AsyncClient, two_high_tech_enterprises: None
 ):
     outlook = (await officer.get("/api/v1/targets/T000-01/forecast?on=2026-06-30&renewal=0.8")).json()
-    assert outlook["target"] == "T000-01"
+    assert (outlook["target"], outlook["met"]) == ("T000-01", False)
+    of_district = (await officer.get("/api/v1/targets/T000-01/forecast?on=2026-06-30&region=321283")).json()
+    assert of_district["met"] is None
     assert (await officer.get("/api/v1/targets/T000-18/forecast")).status_code == 404
     assert (await officer.get("/api/v1/plans/P000/bulletins/2026Q1")).json()["plan"] == "P000"
     findings = (await officer.get("/api/v1/plans/P000/findings")).json()

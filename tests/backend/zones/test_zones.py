@@ -156,6 +156,7 @@ async def test_the_pages_show_the_zone_and_take_its_figures(officer: AsyncClient
         await officer.post(f"/zones/{zone}/attestations", data={"item": "zone_contiguous", "holds": "yes"})
     ).status_code == 303
     page = (await officer.get(f"/zones/{zone}")).text
+    assert ">是</td>" in page and ">True</td>" not in page
     assert "120.5" in page
     wrong = await officer.post(f"/zones/{zone}/figures", data=form | {"value": "约120"})
     assert wrong.status_code == 422
