@@ -34,7 +34,9 @@ class UnknownTarget(NotFound):
     title = "没有这项目标"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"没有目标“{name}”。编号形如 T000-01，一份规划的全部目标见“规划目标”页，或用命令 tidu plan 列出。")
+        super().__init__(
+            f"没有目标“{name}”。编号形如 T000-01，一份规划的全部目标见“规划目标”页，或用命令 tidu plan 列出。"
+        )
 
 
 @cache
