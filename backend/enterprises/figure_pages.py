@@ -34,7 +34,7 @@ async def page_by_figure(
         found = await _among_kept(session, order, filters, conditions, values, is_backwards=is_backwards)
         if found is not None:
             return found
-        if conditions.rest and (ids := await few_found(session, conditions)) is not None:
+        if (ids := await few_found(session, conditions)) is not None:
             conditions = conditions.only(ids)
         elif conditions.is_narrowed and not conditions.names_few:
             whole = " AND ".join([*conditions.plain, *conditions.sets, *conditions.each])
