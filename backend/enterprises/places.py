@@ -1,7 +1,7 @@
 """Where enterprises were on a day, as known at a moment: in which region, and in which park; as SQL.
 
 `enterprise_region` says what is told now of whoever ever moved, the enterprise's own row where all others are. What was
-told before it was changed `enterprise_place` keeps (migration 0071), all stays together, with the moments from and until
+told before it was changed `enterprise_place` keeps (migration 0069), all stays together, with the moments from and until
 which that was known; of whoever it does not name, what is told now was always known.
 """
 

@@ -298,7 +298,7 @@ def _large_or_medium_of(asked: Asked, of: str) -> str:
     )
 
 
-#: Written as the indexes of 0057 and 0072 have it.
+#: Written as the indexes of 0057 and 0070 have it.
 _LARGE = "('large', 'medium')"
 
 

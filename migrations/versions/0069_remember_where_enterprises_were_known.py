@@ -8,8 +8,8 @@ Triggers write it, whoever wrote the change: registered moves, corrections, impo
 
 from alembic import op
 
-revision = "0071"
-down_revision = "0074"
+revision = "0069"
+down_revision = "0068"
 branch_labels = None
 depends_on = None
 

@@ -7,8 +7,8 @@ the policies of `enterprise` say.
 
 from alembic import op
 
-revision = "0068"
-down_revision = "0075"
+revision = "0072"
+down_revision = "0071"
 branch_labels = None
 depends_on = None
 

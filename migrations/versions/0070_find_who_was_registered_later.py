@@ -6,8 +6,8 @@ said by then (`plans.sets`). Both are few among many.
 
 from alembic import op
 
-revision = "0072"
-down_revision = "0071"
+revision = "0070"
+down_revision = "0069"
 branch_labels = None
 depends_on = None
 

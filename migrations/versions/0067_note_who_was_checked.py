@@ -7,7 +7,7 @@ filed for: thirty-seven rows, each in up to three indexes, in pages that had to 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0070"
+revision = "0067"
 down_revision = "0066"
 branch_labels = None
 depends_on = None

@@ -12,8 +12,8 @@ that nobody moves one meanwhile. `rebuild_listed_work` says how many rows had be
 
 from alembic import op
 
-revision = "0074"
-down_revision = "0070"
+revision = "0068"
+down_revision = "0067"
 branch_labels = None
 depends_on = None
 

@@ -6,8 +6,8 @@ they were found. Which of them somebody may see, the policies of `enterprise` sa
 
 from alembic import op
 
-revision = "0069"
-down_revision = "0068"
+revision = "0073"
+down_revision = "0072"
 branch_labels = None
 depends_on = None
 
