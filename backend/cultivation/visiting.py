@@ -24,6 +24,7 @@ from backend.enterprises.labels import Names
 from backend.enterprises.officers import answers_for, responsible_for
 from backend.recognitions.ladder import programmes_on_ladder
 from backend.recognitions.worklists import Asked, first_titles
+from backend.web.memory import Lately, Memory, Opening, Seen, Topic
 from rules.library import Library
 
 #: A title that ends within so many days and can be renewed is worth a visit.
@@ -105,8 +106,34 @@ class Whose:
 Found = Sequence[tuple[Mapping[str, Any], Reason]]
 
 
+#: What the reasons that are kept rest on, beside the filing windows.
+_RESTS_ON: Final[tuple[Topic, ...]] = ("enterprise", "recognition", "eligibility")
+
+
+async def reasons_lately(
+    session: AsyncSession, memory: Memory, library: Library, whose: Whose, on: date, again: Opening,
+    *, seen: Seen | None = None, share: int = 1,
+) -> Lately[Found]:  # fmt: skip
+    """The reasons out of the registry, kept until something changes; of a large registry as they held some minutes ago.
+
+    Args:
+        session: within the reader's scope.
+        memory: where they are kept.
+        library: the rules.
+        whose: which enterprises are meant.
+        on: today.
+        again: as `Memory.lately` wants it, and so are the others.
+    """
+
+    async def work(session: AsyncSession) -> Found:
+        return await registry_reasons(session, library, whose, on)
+
+    key = ("visits", whose, on, *await all_windows(session))
+    return await memory.lately(key, _RESTS_ON, work, session, again, seen=seen, share=share)
+
+
 async def registry_reasons(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
-    """The reasons that rest on titles, rules and enterprises alone: they may be kept while none of these changes."""
+    """The reasons that rest on titles, rules, enterprises and filing windows alone."""
     return [*await _ending(session, library, whose, on), *await _ready(session, library, whose, on)]
 
 

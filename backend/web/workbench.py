@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -15,7 +16,7 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.cultivation.service_file import due_items
 from backend.cultivation.stages import ACTION_KINDS
-from backend.cultivation.visiting import REASONS, Whose, registry_reasons, to_visit
+from backend.cultivation.visiting import REASONS, Whose, reasons_lately, to_visit
 from backend.eligibility.queries import most_missing, newly_eligible
 from backend.enterprises.labels import Names
 from backend.enterprises.officers import count_of_officer
@@ -41,11 +42,12 @@ DAYS_AHEAD = 14
 _RESTS_ON: dict[str, tuple[Topic, ...]] = {
     "counts": ("enterprise", "recognition"),
     "ending": ("enterprise", "recognition"),
-    "visits": ("enterprise", "recognition", "eligibility"),
     "newly": ("enterprise", "recognition", "eligibility"),
     "missing": ("enterprise", "eligibility"),
     "plans": ("enterprise", "recognition", "fact", "reported"),
 }
+#: Parts that are kept in memory: those, and whom to visit.
+_PARTS = len(_RESTS_ON) + 1
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -55,11 +57,15 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
     seen = await seen_by(session)
     lately = {part: await _part(request, session, part, person, seen) for part in _RESTS_ON}
     found = {part: one.value for part, one in lately.items()}
+    whose = Whose(region=person.region_code)
+    reasons = await reasons_lately(
+        session, memory_of(request), rules, whose, day, partial(read_again, request, person), seen=seen, share=_PARTS
+    )
     counts, total = found["counts"]
     # An officer's own day is a handful of rows, and never another's: it is asked for each time.
     mine = await due_items(session, day + timedelta(days=DAYS_AHEAD), person.id) if person.role.may_write else None
     # So are what is overdue and who was visited.
-    visits = await to_visit(session, rules, Whose(region=person.region_code), day, VISITS_SHOWN, found["visits"])
+    visits = await to_visit(session, rules, whose, day, VISITS_SHOWN, reasons.value)
     own = await count_of_officer(session, person.id) if person.role.may_write else 0
     waiting = await waiting_for(session, person)
     tasks = await tasks_to_look_at(session, day, person.region_code)
@@ -68,7 +74,7 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
         steps=[{"rung": one.id, "name": one.name, "count": counts[one.id], "note": "", "href": f"/enterprises?rung={one.id}"} for one in RUNGS],
         total=total, ending=found["ending"], days=SOON_DAYS, newly=found["newly"], missing=found["missing"],
         plans=found["plans"], visits=visits, visit_kinds=REASONS, last_run=await _last_run(session), mine=mine, own=own, tasks=tasks, waiting=waiting, came_in=await came_in(session), shown=SHOWN, days_ahead=DAYS_AHEAD,
-        kinds={"step": "步骤"} | ACTION_KINDS, held_at=min((one.held_at for one in lately.values() if one.held_at), default=None),
+        kinds={"step": "步骤"} | ACTION_KINDS, held_at=min((one.held_at for one in (*lately.values(), reasons) if one.held_at), default=None),
     )  # fmt: skip
 
 
@@ -80,8 +86,8 @@ async def _part(request: Request, session: AsyncSession, part: str, person: Pers
         return await _worked_out(session, part, day, region)
 
     return await memory_of(request).lately(
-        ("workbench", part, day, region), _RESTS_ON[part], work, session, again=lambda: read_again(request, person),
-        seen=seen, share=len(_RESTS_ON),
+        ("workbench", part, day, region), _RESTS_ON[part], work, session, again=partial(read_again, request, person),
+        seen=seen, share=_PARTS,
     )  # fmt: skip
 
 
@@ -93,8 +99,6 @@ async def _worked_out(session: AsyncSession, part: str, day: date, region: str) 
             return await ladder_counts(session, day, rules), await _total(session)
         case "ending":
             return await list_titles(session, Asked(within=region, is_counted_out=True), day, rules, limit=SHOWN)
-        case "visits":
-            return await registry_reasons(session, rules, Whose(region=region), day)
         case "newly":
             return await newly_eligible(session, programmes, limit=SHOWN)
         case "missing":

@@ -16,6 +16,7 @@ from backend.cultivation.visiting import ToVisit, Whose, to_visit, with_gaps
 from backend.cultivation.windows import Window, set_window
 from backend.database.session import copy_rows, owner_unit_of_work
 from backend.enterprises.bulk import assign_officer
+from backend.web import memory
 from rules.catalogue import Certainty
 from rules.library import library
 from tests.backend.conftest import ClientAs
@@ -244,3 +245,34 @@ async def test_the_workbench_begins_with_whom_to_visit_and_forgets_who_was(clien
         await seen(owner, number, 0, on=today())
     page = (await officer.get("/")).text
     assert "到期的有限公司" not in page[page.index(card) : page.index('id="mine"')]
+
+
+async def test_a_filing_window_entered_since_shows_at_once(client_as: ClientAs, engine: AsyncEngine):
+    officer = await client_as("district_officer", DISTRICT)
+    async with owner_unit_of_work(engine) as owner:
+        await newly_eligible(owner, "符合的有限公司")
+    assert "申报窗口已开" not in (await officer.get("/pool/visits")).text
+    day = today()
+    window = Window(
+        programme="innovative_sme", year=day.year, label="测试批次", opens_on=day, closes_on=day,
+        certainty=Certainty.CONFIRMED, source="通知",
+    )  # fmt: skip
+    async with owner_unit_of_work(engine) as owner:
+        await set_window(owner, window, by=1)
+    for page in ("/pool/visits", "/"):
+        assert "申报窗口已开" in (await officer.get(page)).text, page
+
+
+async def test_a_large_registrys_page_says_from_when_its_reasons_are(
+    client_as: ClientAs, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(memory, "LARGE", -1)
+    monkeypatch.setattr(memory, "LONG", 0)
+    officer = await client_as("district_officer", DISTRICT)
+    async with owner_unit_of_work(engine) as owner:
+        await ending(owner, "先到期的有限公司", on=today())
+    assert "原因截至" not in (await officer.get("/pool/visits")).text
+    async with owner_unit_of_work(engine) as owner:
+        await ending(owner, "后登记的有限公司", on=today())
+    page = (await officer.get("/pool/visits")).text
+    assert ("原因截至" in page, "先到期的" in page, "后登记的" in page) == (True, True, False)
