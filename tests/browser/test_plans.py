@@ -1,7 +1,9 @@
 """Plans in a browser: from a number down to the enterprises, and a figure on its way in."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.barriers import barriers_on, overflows_on
 from tests.browser.conftest import PageAs
@@ -69,6 +71,26 @@ async def _report(page: Page, value: str) -> None:
     await page.get_by_label("数值").fill(value)
     await page.get_by_label("数据来源").fill("市人民银行")
     await page.get_by_role("button", name="保存").click()
+
+
+async def test_a_note_is_sent_once_while_the_service_is_slow_to_answer(page_as: PageAs) -> None:
+    page = await page_as("shi")
+    await page.goto("/plans/P004/tasks/P004-01")
+    sent: list[str] = []
+
+    async def slowly(route: Route) -> None:
+        sent.append(route.request.method)
+        await asyncio.sleep(0.6)
+        await route.continue_()
+
+    await page.route("**/tasks/P004-01", slowly)
+    await page.get_by_label("进展").fill("连点两下的进展")
+    async with page.expect_navigation():
+        await page.get_by_role("button", name="保存").evaluate(
+            "button => { button.click(); setTimeout(() => button.click(), 200); }"
+        )
+    assert sent.count("POST") == 1
+    await expect(page.get_by_role("main")).to_contain_text("连点两下的进展")
 
 
 async def test_a_viewer_is_not_offered_to_report(page_as: PageAs) -> None:

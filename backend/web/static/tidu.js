@@ -146,6 +146,23 @@ document.addEventListener("submit", (event) => {
   }
 }, true);
 
+// The same sent twice within moments is one wish and a double click.
+const DOUBLE_CLICK = 2_000;
+const sentLast = new WeakMap();
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
+  const last = sentLast.get(form);
+  const sent = { words: new URLSearchParams(new FormData(form, event.submitter)).toString(), at: event.timeStamp };
+  if (last?.words === sent.words && sent.at - last.at < DOUBLE_CLICK) {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  } else {
+    sentLast.set(form, sent);
+  }
+}, true);
+
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) print();
   event.target.closest("[data-dismiss]")?.closest(".message")?.remove();
