@@ -4,7 +4,7 @@ The reasons come from titles that end, from what was promised in the service fil
 and from the pool. Nothing is weighed in secret: `REASONS` is the order, and the page prints it.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -35,9 +35,11 @@ WINDOW_DAYS: Final = 60
 QUIET_DAYS: Final = 90
 #: Who was visited so lately (days) rests, unless something promised is overdue.
 RESTED_DAYS: Final = 14
-#: Enterprises on the list; and looked at for each reason: many more, since those that rest are among them.
+#: Enterprises on the list; and looked at for each reason: more, since those that rest are among them, and where most of
+#: them rest, many more.
 MOST: Final = 30
-LOOKED_AT: Final = 500
+LOOKED_AT: Final = 120
+LOOKED_AT_MOST: Final = 500
 #: A visit `v` that no later entry corrects.
 _STANDS: Final = "NOT EXISTS (SELECT FROM service_visit c WHERE c.corrects_id = v.id)"
 
@@ -132,9 +134,11 @@ async def reasons_lately(
     return await memory.lately(key, _RESTS_ON, work, session, again, seen=seen, share=share)
 
 
-async def registry_reasons(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
-    """The reasons that rest on titles, rules, enterprises and filing windows alone."""
-    return [*await _ending(session, library, whose, on), *await _ready(session, library, whose, on)]
+async def registry_reasons(
+    session: AsyncSession, library: Library, whose: Whose, on: date, limit: int = LOOKED_AT
+) -> Found:
+    """The reasons that rest on titles, rules, enterprises and filing windows alone; of each kind the first so many."""
+    return [*await _ending(session, library, whose, on, limit), *await _ready(session, library, whose, on, limit)]
 
 
 async def to_visit(
@@ -151,20 +155,39 @@ async def to_visit(
         registry: what `registry_reasons` said, where it is known already.
     """
     known = registry if registry is not None else await registry_reasons(session, library, whose, on)
-    applying = await _recommended(session, [row["enterprise_id"] for row, reason in known if reason.kind == "renewing"])
-    standing = [one for one in known if (one[0]["enterprise_id"], one[1].programme) not in applying]
-    found = _gathered([*await _overdue(session, whose, on), *standing, *await _quiet(session, library, whose, on)])
-    visits = await _last_visits(session, list(found))
-    urgent = sorted(
+    found = await _reasons(session, library, whose, on, known, LOOKED_AT)
+    urgent = await _awake(session, found, on)
+    if len(urgent) < most and max(Counter(reason.kind for _, reason in found).values(), default=0) >= LOOKED_AT:
+        known = await registry_reasons(session, library, whose, on, LOOKED_AT_MOST)
+        urgent = await _awake(session, await _reasons(session, library, whose, on, known, LOOKED_AT_MOST), on)
+    officers = await responsible_for(session, [one.enterprise_id for one in urgent[:most]])
+    return [replace(one, officer=officers.get(one.enterprise_id, "")) for one in urgent[:most]]
+
+
+async def _reasons(
+    session: AsyncSession, library: Library, whose: Whose, on: date, registry: Found, limit: int
+) -> Found:
+    """All reasons, of each kind the first so many; whoever was recommended is applying."""
+    renewing = [row["enterprise_id"] for row, reason in registry if reason.kind == "renewing"]
+    applying = await _recommended(session, renewing)
+    standing = [one for one in registry if (one[0]["enterprise_id"], one[1].programme) not in applying]
+    return [
+        *await _overdue(session, whose, on, limit), *standing, *await _quiet(session, library, whose, on, limit)
+    ]  # fmt: skip
+
+
+async def _awake(session: AsyncSession, found: Found, on: date) -> list[ToVisit]:
+    """Those who do not rest, the most urgent first."""
+    gathered = _gathered(found)
+    visits = await _last_visits(session, list(gathered))
+    return sorted(
         (
             replace(one, visited_on=visits.get(number))
-            for number, one in found.items()
+            for number, one in gathered.items()
             if not _is_resting(one, visits.get(number), on)
         ),
         key=lambda one: one.urgency,
-    )[:most]
-    officers = await responsible_for(session, [one.enterprise_id for one in urgent])
-    return [replace(one, officer=officers.get(one.enterprise_id, "")) for one in urgent]
+    )
 
 
 def _gathered(found: Iterable[tuple[Mapping[str, Any], Reason]]) -> dict[int, ToVisit]:
@@ -184,22 +207,22 @@ def _is_resting(one: ToVisit, visited_on: date | None, on: date) -> bool:
     return visited_on is not None and (on - visited_on).days < RESTED_DAYS and not is_promised
 
 
-async def _overdue(session: AsyncSession, whose: Whose, on: date) -> Found:
+async def _overdue(session: AsyncSession, whose: Whose, on: date, limit: int) -> Found:
     """Steps, needs and problems whose day is over."""
     names = {"step": "步骤"} | ACTION_KINDS
-    items = await due_items(session, on - timedelta(days=1), whose.officer, LOOKED_AT, whose.region)
+    items = await due_items(session, on - timedelta(days=1), whose.officer, limit, whose.region)
     return [
         (item, Reason("overdue", f"{names.get(item['thing'], item['thing'])}：{item['words']}", item["due_on"]))
         for item in items
     ]
 
 
-async def _ending(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
+async def _ending(session: AsyncSession, library: Library, whose: Whose, on: date, limit: int) -> Found:
     """Titles in their renewal windows: those that would fail today, then those that end soon and can be renewed."""
     names = Names(library)
     asked = Asked(region=whose.region, officer=whose.officer)
-    failing = await first_titles(session, replace(asked, view="failing"), on, library, LOOKED_AT)
-    ending = await first_titles(session, replace(asked, view="expiring", days=RENEW_DAYS), on, library, LOOKED_AT)
+    failing = await first_titles(session, replace(asked, view="failing"), on, library, limit)
+    ending = await first_titles(session, replace(asked, view="expiring", days=RENEW_DAYS), on, library, limit)
     return [(row, _of_title("failing", row, names)) for row in failing] + [
         (row, _of_title("renewing", row, names)) for row in ending
     ]
@@ -221,10 +244,10 @@ async def _recommended(session: AsyncSession, enterprise_ids: Sequence[int]) -> 
     return {(row[0], row[1]) for row in found}
 
 
-async def _ready(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
+async def _ready(session: AsyncSession, library: Library, whose: Whose, on: date, limit: int) -> Found:
     """Who met a title's rules lately and does not hold it."""
     names, near = Names(library), _near_windows(await all_windows(session), on)
-    rows = await newly_eligible(session, list(programmes_on_ladder(library)), LOOKED_AT, whose.region, whose.officer)
+    rows = await newly_eligible(session, list(programmes_on_ladder(library)), limit, whose.region, whose.officer)
     return [
         (
             {**row, "enterprise_id": row["id"]},
@@ -249,7 +272,7 @@ def _window_words(window: Window | None, on: date) -> str:
     return "，申报窗口已开" if window.is_open(on) else f"，申报窗口 {window.opens_on} 开"
 
 
-async def _quiet(session: AsyncSession, library: Library, whose: Whose, on: date) -> Found:
+async def _quiet(session: AsyncSession, library: Library, whose: Whose, on: date, limit: int) -> Found:
     """Who has been cultivated for long and was not visited meanwhile."""
     since = on - timedelta(days=QUIET_DAYS)
     narrowed = " AND p.region_code = :region" if whose.region else ""
@@ -269,7 +292,7 @@ async def _quiet(session: AsyncSession, library: Library, whose: Whose, on: date
                 "year": on.year,
                 "since": since,
                 "moment": datetime.combine(since, time.min, CHINA),
-                "limit": LOOKED_AT,
+                "limit": limit,
                 "region": whose.region,
                 "officer": whose.officer,
             },

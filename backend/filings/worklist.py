@@ -1,11 +1,13 @@
 """The work list of figures: where sources disagree, and what does not fit together."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.database.session import reading_a_page
 from backend.web.found import Found, page_within
 
 ROWS_A_PAGE = 50
@@ -28,46 +30,50 @@ UNANSWERED = (
     "NOT EXISTS (SELECT FROM fact_flag_answer a WHERE a.enterprise_id = f.enterprise_id AND a.rule = f.rule"
     " AND a.indicator = f.indicator AND a.year = f.year AND a.figures = f.figures)"
 )
-_WHERE_REGION = (
-    "(:region = '' OR EXISTS (SELECT FROM enterprise w WHERE w.id = f.enterprise_id AND w.region_code = :region))"
-)
+_CONFLICTS = "fact_conflict f WHERE true"
+_FLAGS = f"fact_flag f WHERE {UNANSWERED}"
 
 
-async def open_conflicts(session: AsyncSession, asked: WorkFilters) -> Found:
-    """Conflicts that wait for a decision, the largest first."""
+async def open_conflicts(session: AsyncSession, asked: WorkFilters) -> tuple[Found, int]:
+    """Conflicts that wait for a decision, the largest first; and how many wait, whatever is asked."""
+    narrowed = ["f.spread >= :at_least"] if asked.at_least else []
+    order = "f.spread DESC, f.enterprise_id DESC, f.indicator, f.year"
+    return await _page(session, _CONFLICTS, [*narrowed, *_narrowed(asked, "f.indicator")], order, asked)
+
+
+async def open_flags(session: AsyncSession, asked: WorkFilters) -> tuple[Found, int]:
+    """Flags that nobody has answered, rule by rule; and how many there are, whatever is asked."""
     return await _page(
-        session,
-        f"FROM fact_conflict f WHERE {_WHERE_REGION} AND (:subject = '' OR f.indicator = :subject)"
-        " AND f.spread >= :at_least",
-        "f.spread DESC, f.enterprise_id DESC, f.indicator, f.year",
-        {"region": asked.region, "subject": asked.subject, "at_least": asked.at_least},
-        asked.page,
+        session, _FLAGS, _narrowed(asked, "f.rule"), "f.rule, f.enterprise_id, f.indicator, f.year", asked
     )
 
 
-async def open_flags(session: AsyncSession, asked: WorkFilters) -> Found:
-    """Flags that nobody has answered, rule by rule."""
-    return await _page(
-        session,
-        f"FROM fact_flag f WHERE {_WHERE_REGION} AND (:subject = '' OR f.rule = :subject) AND {UNANSWERED}",
-        "f.rule, f.enterprise_id, f.indicator, f.year",
-        {"region": asked.region, "subject": asked.subject},
-        asked.page,
-    )
+def _narrowed(asked: WorkFilters, subject: str) -> list[str]:
+    of_region = "f.enterprise_id IN (SELECT w.id FROM enterprise w WHERE w.region_code = :region)"
+    return ([of_region] if asked.region else []) + ([f"{subject} = :subject"] if asked.subject else [])
 
 
-async def _page(session: AsyncSession, source: str, order: str, values: dict[str, Any], page: int) -> Found:
-    total = (await session.execute(text(f"SELECT count(*) {source}"), values)).scalar_one()
-    page = page_within(page, total, ROWS_A_PAGE)
-    found = await session.execute(
-        # Names are looked up for the rows shown only.
-        text(
-            f"SELECT f.*, e.name, e.credit_code, e.region_code FROM (SELECT f.* {source} ORDER BY {order}"
-            f" LIMIT :limit OFFSET :offset) AS f JOIN enterprise e ON e.id = f.enterprise_id ORDER BY {order}"
-        ),
-        values | {"limit": ROWS_A_PAGE, "offset": (page - 1) * ROWS_A_PAGE},
-    )
-    return Found([dict(row) for row in found.mappings()], total, page, ROWS_A_PAGE)
+async def _page(
+    session: AsyncSession, source: str, narrowed: Sequence[str], order: str, asked: WorkFilters
+) -> tuple[Found, int]:
+    condition = " AND ".join(["true", *narrowed])
+    values = {"region": asked.region, "subject": asked.subject, "at_least": asked.at_least}
+    values = {name: value for name, value in values.items() if f":{name}" in condition}
+    # Policies look up the enterprise of each row, so that what waits is read once for both.
+    counted = f"SELECT count(*) FILTER (WHERE {condition}), count(*) FROM {source}"
+    total, waiting = (await session.execute(text(counted), values)).one()
+    page = page_within(asked.page, total, ROWS_A_PAGE)
+    async with reading_a_page(session):
+        found = await session.execute(
+            # Names are looked up for the rows shown only.
+            text(
+                f"SELECT f.*, e.name, e.credit_code, e.region_code FROM (SELECT f.* FROM {source} AND {condition}"
+                f" ORDER BY {order} LIMIT :limit OFFSET :offset) AS f JOIN enterprise e ON e.id = f.enterprise_id"
+                f" ORDER BY {order}"
+            ),
+            values | {"limit": ROWS_A_PAGE, "offset": (page - 1) * ROWS_A_PAGE},
+        )
+    return Found([dict(row) for row in found.mappings()], total, page, ROWS_A_PAGE), waiting
 
 
 async def flags_of(session: AsyncSession, enterprise_id: int) -> list[dict[str, Any]]:
@@ -81,13 +87,14 @@ async def flags_of(session: AsyncSession, enterprise_id: int) -> list[dict[str, 
     return [dict(row) for row in found.mappings()]
 
 
-async def counts(session: AsyncSession) -> tuple[int, int]:
-    """How many conflicts and how many flags wait."""
-    found = await session.execute(
-        text(f"SELECT (SELECT count(*) FROM fact_conflict), (SELECT count(*) FROM fact_flag f WHERE {UNANSWERED})")
-    )
-    row = found.one()
-    return row[0], row[1]
+async def count_conflicts(session: AsyncSession) -> int:
+    """How many conflicts wait."""
+    return (await session.execute(text(f"SELECT count(*) FROM {_CONFLICTS}"))).scalar_one()
+
+
+async def count_flags(session: AsyncSession) -> int:
+    """How many flags wait."""
+    return (await session.execute(text(f"SELECT count(*) FROM {_FLAGS}"))).scalar_one()
 
 
 async def history_of(

@@ -13,7 +13,7 @@ from backend.filings.conflicts import NO_YEAR
 from backend.filings.forms import shown_column, shown_value, unit_of
 from backend.filings.schemas import FlagForm
 from backend.filings.settling import answer_flag
-from backend.filings.worklist import WorkFilters, counts, flags_of, open_conflicts, open_flags
+from backend.filings.worklist import WorkFilters, count_conflicts, count_flags, flags_of, open_conflicts, open_flags
 from backend.web.dependencies import Work
 from backend.web.errors import Refusal
 from backend.web.responses import is_htmx, redirect
@@ -42,9 +42,13 @@ async def conflicts(
     size = int(at_least) if at_least.isascii() and at_least.isdecimal() and len(at_least) < 4 else 0
     asked = WorkFilters(region, subject, size, max(1, min(page, 1_000_000)))
     is_flags = view == "flags"
-    found = await (open_flags if is_flags else open_conflicts)(session, asked)
+    if is_flags:
+        found, flagged = await open_flags(session, asked)
+        conflicting = await count_conflicts(session)
+    else:
+        found, conflicting = await open_conflicts(session, asked)
+        flagged = await count_flags(session)
     rows = [_flag(dict(row)) if is_flags else _conflict(dict(row)) for row in found.rows]
-    conflicting, flagged = await counts(session)
     return render(
         request, "filings/conflicts.html", block="results" if is_htmx(request) else None, page_title="数据核对",
         found=found, rows=rows, is_flags=is_flags, asked=asked, conflicting=conflicting, flagged=flagged, sizes=SIZES,

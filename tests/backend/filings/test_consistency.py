@@ -92,7 +92,8 @@ async def test_a_flag_that_was_answered_leaves_the_list_until_the_figures_change
     flag = (await flags_of(session, number))[0]
     await answer_flag(session, flag, "初创期，确属如此", answered_by=1)
     assert await flags_of(session, number) == []
-    assert (await open_flags(session, WorkFilters(subject="rd_hnte_within_sales"))).total == 0
+    found, _ = await open_flags(session, WorkFilters(subject="rd_hnte_within_sales"))
+    assert found.total == 0
     await make_filing(session, number, {"rd_expense_hnte": 1600}, source="tax")
     assert [one["rule"] for one in await flags_of(session, number)] == ["rd_hnte_within_sales"]
 
