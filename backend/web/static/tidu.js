@@ -146,7 +146,7 @@ document.addEventListener("submit", (event) => {
   }
 }, true);
 
-// The same sent twice within moments is one wish and a double click.
+// The same sent twice by the same button within moments is one wish and a double click.
 const DOUBLE_CLICK = 2_000;
 const sentLast = new WeakMap();
 
@@ -154,8 +154,9 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
   const last = sentLast.get(form);
-  const sent = { words: new URLSearchParams(new FormData(form, event.submitter)).toString(), at: event.timeStamp };
-  if (last?.words === sent.words && sent.at - last.at < DOUBLE_CLICK) {
+  const words = new URLSearchParams(new FormData(form, event.submitter)).toString();
+  const sent = { by: event.submitter, words, at: event.timeStamp };
+  if (last?.by === sent.by && last.words === words && sent.at - last.at < DOUBLE_CLICK) {
     event.preventDefault();
     event.stopImmediatePropagation();
   } else {
