@@ -16,7 +16,8 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.documents import plans
-from backend.subregisters.queries import Filter, entries
+from backend.plans.outlook import years_before
+from backend.subregisters.queries import Filter, entries, history_of
 from backend.subregisters.schemas import Entry, register_named
 from backend.web.errors import NotFound
 from backend.zones.counting import COUNTED, Park, added, counted
@@ -97,11 +98,7 @@ async def zone(session: AsyncSession, thing_id: int, on: date, known_at: datetim
     Raises:
         NotFound: there is none, or it is of another district.
     """
-    listed = await entries(session, register_named("zones"), Filter(state="all"), on)
-    of_zone = [one for one in listed.rows if one.thing_id == thing_id]
-    if not of_zone:
-        raise NotFound(f"没有编号 {thing_id} 的高新区，或者它不在您的市（区）。请从高新区列表进入。")
-    entry = max((one for one in of_zone if one.state_on(on) == "standing"), key=lambda one: one.id, default=of_zone[-1])
+    entry = await _entry(session, thing_id, on, known_at)
     park = Park(entry.draft.name, known_at)
     holding = await counted(session, park, on)
     figures = await _figures(session, thing_id, known_at)
@@ -111,6 +108,22 @@ async def zone(session: AsyncSession, thing_id: int, on: date, known_at: datetim
     )
     targets = [await _target(session, one, park, on, holding, figures) for one in zone_targets()]
     return Zone(entry, on, holding, figures, answer, tuple(targets))
+
+
+async def _entry(session: AsyncSession, thing_id: int, on: date, known_at: datetime | None) -> Entry:
+    """What the register says of a zone on a day; as known at a moment, if it had the zone by then."""
+    listed = await entries(session, register_named("zones"), Filter(state="all"), on)
+    of_zone = [one for one in listed.rows if one.thing_id == thing_id]
+    if not of_zone:
+        raise NotFound(f"没有编号 {thing_id} 的高新区，或者它不在您的市（区）。请从高新区列表进入。")
+    if known_at is not None:
+        told = await history_of(session, thing_id)
+        of_zone = [one for one in told if one.recorded_at <= known_at and not _was_over(one, known_at)] or of_zone
+    return max((one for one in of_zone if one.state_on(on) == "standing"), key=lambda one: one.id, default=of_zone[-1])
+
+
+def _was_over(entry: Entry, at: datetime) -> bool:
+    return entry.superseded_at is not None and entry.superseded_at <= at
 
 
 def zone_targets() -> list[Target]:
@@ -173,7 +186,7 @@ async def _growth(
     session: AsyncSession, target: Target, park: Park, on: date, holding: Mapping[str, int]
 ) -> TargetOfZone:
     """The growth over the last year: the plan prints no base year, so none is made up."""
-    before = await counted(session, park, date(on.year - 1, on.month, min(on.day, 28)))
+    before = await counted(session, park, years_before(on, 1))
     was, now = before["zone_hnte_count"], holding["zone_hnte_count"]
     if not was:
         return TargetOfZone(target, None, "一年前区内没有有效高企，不能算增幅")

@@ -108,6 +108,26 @@ async def test_growth_without_a_printed_base_year_is_the_last_years(session: Asy
     assert "1 → 3" in growth.reason
 
 
+async def test_the_last_year_is_a_whole_year(session: AsyncSession):
+    zone = await make_zone(session)
+    for granted_on in (date(2024, 11, 6), date(2025, 6, 29)):
+        enterprise = await make_enterprise(session, region_code="321282", park="靖江高新区")
+        await make_recognition(session, enterprise, granted_on=granted_on)
+    growth = next(one for one in (await queries.zone(session, zone, DAY)).targets if one.target.id == "T002-09")
+    assert "2 → 2" in growth.reason
+
+
+async def test_a_zone_is_called_what_it_was_known_as(session: AsyncSession):
+    zone = await make_zone(session)
+    long_ago = datetime(2026, 1, 20, tzinfo=UTC)
+    await session.execute(text("UPDATE register_entry SET recorded_at = :at"), {"at": long_ago})
+    now = await queries.zone(session, zone, DAY)
+    renamed = now.entry.draft.model_copy(update={"name": "靖江新高新区"})
+    await registers.revise(session, register_named("zones"), now.entry.id, renamed, today=TODAY)
+    found = [await queries.zone(session, zone, DAY, at) for at in (long_ago + timedelta(days=1), None)]
+    assert [one.entry.draft.name for one in found] == ["靖江高新区", "靖江新高新区"]
+
+
 async def test_a_correction_leaves_what_was_known_before(session: AsyncSession):
     zone = await make_zone(session)
     await service.report(session, zone, queries.YEARLY, 2025, Decimal(90), "统计局", today=TODAY)
@@ -158,6 +178,8 @@ async def test_the_pages_show_the_zone_and_take_its_figures(officer: AsyncClient
     page = (await officer.get(f"/zones/{zone}")).text
     assert ">是</td>" in page and ">True</td>" not in page
     assert "120.5" in page
+    await officer.post(f"/zones/{zone}/figures", data=form | {"value": "1"})
+    assert '<td data-label="数值">1</td>' in (await officer.get(f"/zones/{zone}")).text
     wrong = await officer.post(f"/zones/{zone}/figures", data=form | {"value": "约120"})
     assert wrong.status_code == 422
     assert 'value="约120"' in wrong.text
