@@ -11,9 +11,9 @@ from backend.enterprises.lineage import lived
 from backend.enterprises.places import DATED, place_on
 from backend.subregisters.schemas import register_named
 
-_HOLDING: Final = "zone_hnte_count"
+HOLDING: Final = "zone_hnte_count"
 _HAVING: Final = "zone_rd_institution_municipal_plus_count"
-COUNTED: Final = {_HOLDING: "区内有效高新技术企业", _HAVING: "区内市级以上企业研发机构"}
+COUNTED: Final = {HOLDING: "区内有效高新技术企业", _HAVING: "区内市级以上企业研发机构"}
 #: Institutions of enterprises; as the plans count them.
 _RD_TYPES: Final = register_named("institutions").groups["enterprise_rd"]
 

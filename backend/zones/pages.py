@@ -1,6 +1,8 @@
 """Pages of high-tech zones: all of them against the plans' 8 and 2, and one with its conditions, figures and targets."""
 
+from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Request, Response
 from fastapi.responses import HTMLResponse
@@ -17,6 +19,7 @@ from backend.web.dependencies import Work
 from backend.web.responses import redirect
 from backend.web.templates import render
 from backend.zones import queries, service
+from backend.zones.counting import HOLDING
 
 router = APIRouter(dependencies=[KNOWING])
 #: The targets that count zones: 8 municipal, 2 provincial, every district covered.
@@ -57,18 +60,26 @@ async def zone(
     """One zone: the municipal conditions, its figures, and the targets that it must reach by itself."""
     day = day_of(on, "截至日") or today()
     found = await queries.zone(session, thing_id, day, moment_of(known_at))
-    return _page(request, found, ZoneForm(), {}, may_write=person.role.may_write)
+    # The list of enterprises knows past days, and no past knowledge.
+    behind = {} if known_at else {HOLDING: _holders(found)}
+    return _page(request, found, ZoneForm(), {}, may_write=person.role.may_write, behind=behind)
+
+
+def _holders(found: queries.Zone) -> str:
+    asked = {"park": found.entry.draft.name, "programme": "hnte", "on": found.on.isoformat()}
+    return f"/enterprises?{urlencode(asked)}"
 
 
 def _page(
-    request: Request, found: queries.Zone, form: ZoneForm, errors: dict[str, str], *, may_write: bool
-) -> HTMLResponse:
+    request: Request, found: queries.Zone, form: ZoneForm, errors: dict[str, str], *, may_write: bool,
+    behind: Mapping[str, str] | None = None,
+) -> HTMLResponse:  # fmt: skip
     return render(
         request, "zones/zone.html", status_code=422 if errors else 200, page_title=found.entry.draft.name,
         breadcrumb=[("规划目标", "/plans"), ("高新区", "/zones"), (found.entry.draft.name, None)], zone=found, on=found.on, form=form,
         errors=[{"field": name, "message": told} for name, told in errors.items()], error_of=errors, may_write=may_write,
         reportable=[(name, f"{words}（{unit}）") for name, words, unit in service.reportable()], attestations=queries.attestations(),
-        counted=queries.COUNTED, words={name: words for name, words, _ in service.reportable()} | dict(queries.attestations()),
+        counted=queries.COUNTED, behind=behind or {}, words={name: words for name, words, _ in service.reportable()} | dict(queries.attestations()),
         years=[(str(year), f"{year} 年") for year in range(today().year - 1, today().year - 12, -1)],
     )  # fmt: skip
 

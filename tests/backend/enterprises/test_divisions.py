@@ -180,7 +180,7 @@ async def test_the_administrator_takes_a_workbook_on_the_page(client_as: ClientA
 
 async def test_pages_and_programs_ask_for_either(client_as: ClientAs):
     officer = await client_as("city_officer")
-    assert "按企业现在所在地" in (await officer.get("/plans/P000?territory=now&on=2026-02-28")).text
+    assert "现在所在地" in (await officer.get("/plans/P000?territory=now&on=2026-02-28")).text
     now = await officer.get("/api/v1/targets/T000-01/members", params={"territory": "now", "on": "2026-02-28"})
     assert now.json()["total"] == 0
     assert (await officer.get("/plans/P000?territory=later")).status_code == 422

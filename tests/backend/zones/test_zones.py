@@ -1,7 +1,9 @@
 """High-tech zones: their conditions by the rule library, their figures, and the plans' targets for them."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import pytest
@@ -177,6 +179,7 @@ async def test_the_pages_show_the_zone_and_take_its_figures(officer: AsyncClient
     ).status_code == 303
     page = (await officer.get(f"/zones/{zone}")).text
     assert ">是</td>" in page and ">True</td>" not in page
+    assert '<td data-label="要求">≥ 12 家</td>' in page
     assert "120.5" in page
     await officer.post(f"/zones/{zone}/figures", data=form | {"value": "1"})
     assert '<td data-label="数值">1</td>' in (await officer.get(f"/zones/{zone}")).text
@@ -184,6 +187,24 @@ async def test_the_pages_show_the_zone_and_take_its_figures(officer: AsyncClient
     assert wrong.status_code == 422
     assert 'value="约120"' in wrong.text
     assert (await officer.get("/zones/999999")).status_code == 404
+
+
+async def test_the_number_of_certificates_leads_to_a_list_of_that_length(
+    officer: AsyncClient, engine: AsyncEngine, zone: int
+):
+    async with owner_unit_of_work(engine) as owner:
+        for granted_on, park in (
+            (date(2024, 11, 6), "靖江高新区"),
+            (date(2020, 11, 6), "靖江高新区"),
+            (date(2024, 11, 6), ""),
+        ):
+            number = await make_enterprise(owner, region_code="321282", park=park)
+            await make_recognition(owner, number, granted_on=granted_on)
+    page = (await officer.get(f"/zones/{zone}?on=2026-06-30")).text
+    number = re.search(r'class="number" href="([^"]+)">.*?number-value">(\d+)', page, re.DOTALL)
+    assert number is not None
+    listed = (await officer.get(f"/api/v1{unescape(number[1])}")).json()
+    assert (int(number[2]), listed["total"]) == (1, 1)
 
 
 async def test_a_district_reports_for_its_own_zones_only(client_as: ClientAs, zone: int):
