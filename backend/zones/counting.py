@@ -1,4 +1,4 @@
-"""Counting for a zone what its enterprises hold and have: of those in its park on the day, as known at a moment."""
+"""Counting for a zone what its enterprises hold and have, and who that is: of those in its park on the day, as known then."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,11 +9,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.lineage import lived
 from backend.enterprises.places import DATED, place_on
-from backend.subregisters.schemas import register_named
+from backend.subregisters.queries import entries_of_things
+from backend.subregisters.schemas import Entry, register_named
 
 HOLDING: Final = "zone_hnte_count"
-_HAVING: Final = "zone_rd_institution_municipal_plus_count"
-COUNTED: Final = {HOLDING: "区内有效高新技术企业", _HAVING: "区内市级以上企业研发机构"}
+HAVING: Final = "zone_rd_institution_municipal_plus_count"
+COUNTED: Final = {HOLDING: "区内有效高新技术企业", HAVING: "区内市级以上企业研发机构"}
 #: Institutions of enterprises; as the plans count them.
 _RD_TYPES: Final = register_named("institutions").groups["enterprise_rd"]
 
@@ -29,10 +30,15 @@ _THERE: Final = (
     f" UNION SELECT er.enterprise_id FROM enterprise_place er WHERE er.known_to > {_MOMENT} AND er.park = :park)"
     f" AND {place_on('park', 'CAST(:on AS date)', _MOMENT)} = :park"
 )
+_LEVELS: Final = ("municipal", "provincial", "national")
 _INSTITUTIONS: Final = (
     f"FROM register_entry t WHERE (t.park = :park OR t.enterprise_id IN ({_THERE})) AND t.register_id = 'institutions'"
     f" AND {_KNOWN.format(row='t')} AND NOT t.is_withdrawn AND t.type = ANY(CAST(:types AS text[]))"
-    " AND t.level IN ('municipal', 'provincial', 'national')"
+    " AND t.level = ANY(CAST(:levels AS text[]))"
+)
+#: Those in being on the day.
+_STANDING: Final = (
+    f"{_INSTITUTIONS} AND (t.starts_on IS NULL OR t.starts_on <= :on) AND (t.ends_on IS NULL OR t.ends_on >= :on)"
 )
 
 
@@ -44,7 +50,10 @@ class Park:
     known_at: datetime | None = None
 
     def asked(self, on: date) -> dict[str, Any]:
-        return {"park": self.name, "known_at": self.known_at, "on": on}
+        """The parameters of all that is asked about it."""
+        return {
+            "park": self.name, "known_at": self.known_at, "on": on, "types": list(_RD_TYPES), "levels": list(_LEVELS),
+        }  # fmt: skip
 
 
 async def counted(session: AsyncSession, park: Park, on: date) -> dict[str, int]:
@@ -55,12 +64,20 @@ async def counted(session: AsyncSession, park: Park, on: date) -> dict[str, int]
             f" AND {lived('r.enterprise_id', 'CAST(:on AS date)')} AND r.programme = 'hnte' AND {_KNOWN.format(row='r')}"
             " AND r.valid_from <= :on AND (r.valid_to IS NULL OR r.valid_to >= :on)"
             " AND (r.revoked_on IS NULL OR r.revoked_on > :on)),"
-            f" (SELECT count(DISTINCT t.thing_id) {_INSTITUTIONS} AND (t.starts_on IS NULL OR t.starts_on <= :on)"
-            " AND (t.ends_on IS NULL OR t.ends_on >= :on))"
+            f" (SELECT count(DISTINCT t.thing_id) {_STANDING})"
         ),
-        park.asked(on) | {"types": list(_RD_TYPES)},
+        park.asked(on),
     )
     return dict(zip(COUNTED, found.one(), strict=True))
+
+
+async def institutions(session: AsyncSession, park: Park, on: date) -> list[Entry]:
+    """The institutions that `counted` counts, the highest level first."""
+    things = list((await session.execute(text(f"SELECT DISTINCT t.thing_id {_STANDING}"), park.asked(on))).scalars())
+    found = await entries_of_things(
+        session, things, "institutions", key="thing_id", types=_RD_TYPES, levels=_LEVELS, on=on, known_at=park.known_at
+    )
+    return sorted(found.values(), key=lambda one: (-_LEVELS.index(one.draft.level), one.draft.name, one.id))
 
 
 async def added(session: AsyncSession, park: Park, on: date) -> int:
@@ -70,6 +87,6 @@ async def added(session: AsyncSession, park: Park, on: date) -> int:
             f"SELECT count(*) FROM (SELECT min(t.starts_on) AS first {_INSTITUTIONS} GROUP BY t.thing_id) s"
             " WHERE s.first BETWEEN :year AND :on"
         ),
-        park.asked(on) | {"year": date(on.year, 1, 1), "types": list(_RD_TYPES)},
+        park.asked(on) | {"year": date(on.year, 1, 1)},
     )
     return found.scalar_one()

@@ -19,7 +19,7 @@ from backend.web.dependencies import Work
 from backend.web.responses import redirect
 from backend.web.templates import render
 from backend.zones import queries, service
-from backend.zones.counting import HOLDING
+from backend.zones.counting import HAVING, HOLDING
 
 router = APIRouter(dependencies=[KNOWING])
 #: The targets that count zones: 8 municipal, 2 provincial, every district covered.
@@ -59,9 +59,10 @@ async def zone(
 ) -> HTMLResponse:
     """One zone: the municipal conditions, its figures, and the targets that it must reach by itself."""
     day = day_of(on, "截至日") or today()
-    found = await queries.zone(session, thing_id, day, moment_of(known_at))
+    found = await queries.zone(session, thing_id, day, moment_of(known_at), has_institutions=True)
     # The list of enterprises knows past days, and no past knowledge.
     behind = {} if known_at else {HOLDING: _holders(found)}
+    behind |= {HAVING: "#institutions"} if found.institutions else {}
     return _page(request, found, ZoneForm(), {}, may_write=person.role.may_write, behind=behind)
 
 
@@ -89,7 +90,7 @@ async def report(
     request: Request, session: Work, person: Officer, thing_id: int, form: Annotated[ZoneForm, Form()]
 ) -> Response:
     """Take in a zone's figure of a year."""
-    found = await queries.zone(session, thing_id, today())
+    found = await queries.zone(session, thing_id, today(), has_institutions=True)
     value = decimal_of(form.value)
     try:
         if value is None:
@@ -108,7 +109,7 @@ async def attest(
     request: Request, session: Work, person: Officer, thing_id: int, form: Annotated[ZoneForm, Form()]
 ) -> Response:
     """Take in what a person confirmed of a zone."""
-    found = await queries.zone(session, thing_id, today())
+    found = await queries.zone(session, thing_id, today(), has_institutions=True)
     holds = {"yes": True, "no": False}.get(form.holds)
     try:
         await service.attest(session, thing_id, form.item, holds, recorded_by=person.id)

@@ -20,7 +20,7 @@ from backend.plans.outlook import years_before
 from backend.subregisters.queries import Filter, entries, history_of
 from backend.subregisters.schemas import Entry, register_named
 from backend.web.errors import NotFound
-from backend.zones.counting import COUNTED, Park, added, counted
+from backend.zones.counting import COUNTED, Park, added, counted, institutions
 from rules.answers import answer_request
 from rules.library import library
 from rules.plan import GrowthOfCount, Scope, Target
@@ -69,6 +69,8 @@ class Zone:
     #: The answer of the rule library to the municipal conditions, as `tidu check` gives it.
     answer: Mapping[str, Any]
     targets: tuple[TargetOfZone, ...]
+    #: The institutions that are counted; empty where only numbers were asked for.
+    institutions: tuple[Entry, ...] = ()
 
     def latest(self, indicator: str) -> Figure | None:
         """The figure of the latest year by the day, or the fact of the day."""
@@ -92,8 +94,10 @@ async def zones(session: AsyncSession, on: date, region: str = "") -> list[Entry
     return [one for one in found.rows if one.draft.type in LEVELS]
 
 
-async def zone(session: AsyncSession, thing_id: int, on: date, known_at: datetime | None = None) -> Zone:
-    """A zone on a day.
+async def zone(
+    session: AsyncSession, thing_id: int, on: date, known_at: datetime | None = None, *, has_institutions: bool = False
+) -> Zone:
+    """A zone on a day; with its institutions one by one, if they are wanted.
 
     Raises:
         NotFound: there is none, or it is of another district.
@@ -107,7 +111,8 @@ async def zone(session: AsyncSession, thing_id: int, on: date, known_at: datetim
         library(),
     )
     targets = [await _target(session, one, park, on, holding, figures) for one in zone_targets()]
-    return Zone(entry, on, holding, figures, answer, tuple(targets))
+    listed = await institutions(session, park, on) if has_institutions else ()
+    return Zone(entry, on, holding, figures, answer, tuple(targets), tuple(listed))
 
 
 async def _entry(session: AsyncSession, thing_id: int, on: date, known_at: datetime | None) -> Entry:

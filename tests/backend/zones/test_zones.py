@@ -54,7 +54,10 @@ async def test_institutions_of_the_zone_and_of_its_enterprises_count_from_munici
     ):
         draft = Draft.model_validate(given | {"name": name, "level": level} | where)
         await registers.enter(session, register_named("institutions"), draft, today=TODAY)
-    assert (await queries.zone(session, zone, DAY)).counted["zone_rd_institution_municipal_plus_count"] == 2
+    found = await queries.zone(session, zone, DAY, has_institutions=True)
+    assert found.counted["zone_rd_institution_municipal_plus_count"] == 2
+    assert [(one.draft.name, one.level_name) for one in found.institutions] == [("乙中心", "省级"), ("甲中心", "市级")]
+    assert (await queries.zone(session, zone, DAY)).institutions == ()
 
 
 async def test_institutions_new_in_the_year_count_towards_the_zones_yearly_target(session: AsyncSession):
