@@ -27,6 +27,8 @@ UNTRACED: Final = {
     "listed_tally": "worked out from enterprises, can be worked out again",
     "pool_listed": "worked out from entries of the pool and their enterprises, can be worked out again",
     "due_listed": "worked out from open steps and actions and their enterprises, can be worked out again",
+    "conflict_listed": "worked out from conflicts and their enterprises, can be worked out again",
+    "flag_listed": "worked out from flags, answers and their enterprises, can be worked out again",
     "figure_end": "worked out from figures, can be worked out again",
     "suspect_pair": "worked out from enterprises, can be worked out again",
     "suspect_search": "says when that was",

@@ -64,10 +64,6 @@ class FactConflict(SQLModel, table=True):
     """Sources that lie further apart than tolerated, and nobody has decided yet, or not since there was news."""
 
     __tablename__ = "fact_conflict"  # type: ignore[assignment]
-    __table_args__ = (
-        Index("fact_conflict_by_size", "spread", "enterprise_id"),
-        Index("fact_conflict_of_indicator", "indicator", "spread"),
-    )
 
     enterprise_id: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="enterprise.id")
     indicator: str = Field(primary_key=True)
@@ -90,7 +86,6 @@ class FactFlag(SQLModel, table=True):
     """Figures of one enterprise that should not stand beside each other; never in the way of anything."""
 
     __tablename__ = "fact_flag"  # type: ignore[assignment]
-    __table_args__ = (Index("fact_flag_of_rule", "rule", "enterprise_id"),)
 
     enterprise_id: int = Field(sa_type=BigInteger, primary_key=True, foreign_key="enterprise.id")
     #: A consistency rule, or a jump, of the catalogue.

@@ -1,4 +1,8 @@
-"""The work list of figures: where sources disagree, and what does not fit together."""
+"""The work list of figures: where sources disagree, and what does not fit together.
+
+What a list shows is read of `conflict_listed` and `flag_listed`, which the database keeps of each open conflict and
+unanswered flag with the place of its enterprise.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,46 +34,53 @@ UNANSWERED = (
     "NOT EXISTS (SELECT FROM fact_flag_answer a WHERE a.enterprise_id = f.enterprise_id AND a.rule = f.rule"
     " AND a.indicator = f.indicator AND a.year = f.year AND a.figures = f.figures)"
 )
-_CONFLICTS = "fact_conflict f WHERE true"
-_FLAGS = f"fact_flag f WHERE {UNANSWERED}"
+_IN_ORDER_OF_SIZE = "l.spread DESC, l.enterprise_id DESC, l.indicator, l.year"
+_IN_ORDER_OF_RULES = "l.rule, l.enterprise_id, l.indicator, l.year"
 
 
 async def open_conflicts(session: AsyncSession, asked: WorkFilters) -> tuple[Found, int]:
     """Conflicts that wait for a decision, the largest first; and how many wait, whatever is asked."""
-    narrowed = ["f.spread >= :at_least"] if asked.at_least else []
-    order = "f.spread DESC, f.enterprise_id DESC, f.indicator, f.year"
-    return await _page(session, _CONFLICTS, [*narrowed, *_narrowed(asked, "f.indicator")], order, asked)
+    narrowed = [*_narrowed(asked, "l.indicator"), *(["l.spread >= :at_least"] if asked.at_least else [])]
+    listed = _Listed("conflict_listed", "fact_conflict", "enterprise_id, indicator, year", _IN_ORDER_OF_SIZE)
+    return await _page(session, listed, narrowed, asked)
 
 
 async def open_flags(session: AsyncSession, asked: WorkFilters) -> tuple[Found, int]:
     """Flags that nobody has answered, rule by rule; and how many there are, whatever is asked."""
-    return await _page(
-        session, _FLAGS, _narrowed(asked, "f.rule"), "f.rule, f.enterprise_id, f.indicator, f.year", asked
-    )
+    listed = _Listed("flag_listed", "fact_flag", "enterprise_id, rule, indicator, year", _IN_ORDER_OF_RULES)
+    return await _page(session, listed, _narrowed(asked, "l.rule"), asked)
 
 
 def _narrowed(asked: WorkFilters, subject: str) -> list[str]:
-    of_region = "f.enterprise_id IN (SELECT w.id FROM enterprise w WHERE w.region_code = :region)"
-    return ([of_region] if asked.region else []) + ([f"{subject} = :subject"] if asked.subject else [])
+    return (["l.region_code = :region"] if asked.region else []) + ([f"{subject} = :subject"] if asked.subject else [])
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """What the database keeps for a list, in its order; and what each row is about, in whole."""
+
+    kept: str
+    whole: str
+    key: str
+    order: str
 
 
 async def _page(
-    session: AsyncSession, source: str, narrowed: Sequence[str], order: str, asked: WorkFilters
+    session: AsyncSession, listed: _Listed, narrowed: Sequence[str], asked: WorkFilters
 ) -> tuple[Found, int]:
     condition = " AND ".join(["true", *narrowed])
     values = {"region": asked.region, "subject": asked.subject, "at_least": asked.at_least}
     values = {name: value for name, value in values.items() if f":{name}" in condition}
-    # Policies look up the enterprise of each row, so that what waits is read once for both.
-    counted = f"SELECT count(*) FILTER (WHERE {condition}), count(*) FROM {source}"
+    counted = f"SELECT count(*) FILTER (WHERE {condition}), count(*) FROM {listed.kept} l"
     total, waiting = (await session.execute(text(counted), values)).one()
     page = page_within(asked.page, total, ROWS_A_PAGE)
     async with reading_a_page(session):
         found = await session.execute(
-            # Names are looked up for the rows shown only.
+            # What was said, and names, are looked up for the rows shown only.
             text(
-                f"SELECT f.*, e.name, e.credit_code, e.region_code FROM (SELECT f.* FROM {source} AND {condition}"
-                f" ORDER BY {order} LIMIT :limit OFFSET :offset) AS f JOIN enterprise e ON e.id = f.enterprise_id"
-                f" ORDER BY {order}"
+                f"SELECT f.*, e.name, e.credit_code, e.region_code FROM (SELECT * FROM {listed.kept} l WHERE {condition}"
+                f" ORDER BY {listed.order} LIMIT :limit OFFSET :offset) AS l JOIN {listed.whole} f USING ({listed.key})"
+                f" JOIN enterprise e ON e.id = f.enterprise_id ORDER BY {listed.order}"
             ),
             values | {"limit": ROWS_A_PAGE, "offset": (page - 1) * ROWS_A_PAGE},
         )
@@ -89,12 +100,12 @@ async def flags_of(session: AsyncSession, enterprise_id: int) -> list[dict[str, 
 
 async def count_conflicts(session: AsyncSession) -> int:
     """How many conflicts wait."""
-    return (await session.execute(text(f"SELECT count(*) FROM {_CONFLICTS}"))).scalar_one()
+    return (await session.execute(text("SELECT count(*) FROM conflict_listed"))).scalar_one()
 
 
 async def count_flags(session: AsyncSession) -> int:
     """How many flags wait."""
-    return (await session.execute(text(f"SELECT count(*) FROM {_FLAGS}"))).scalar_one()
+    return (await session.execute(text("SELECT count(*) FROM flag_listed"))).scalar_one()
 
 
 async def history_of(

@@ -311,6 +311,7 @@ async def rebuild_kept_counts(session: AsyncSession) -> int:
     found = await session.execute(
         text(
             "SELECT rebuild_counted_enterprises() + rebuild_title_spans() + rebuild_listed_tally() + rebuild_listed_work()"
+            " + rebuild_listed_figures()"
         )
     )
     # Rows that are asked for together then lie together: a quarter of the time.

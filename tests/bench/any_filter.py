@@ -1,8 +1,8 @@
 """Any filter of any list: a fixed draw of whatever the lists can be asked, as three readers ask it.
 
 The rows and the count that follows them are timed apart. Each question is put once, so that nobody is answered out of what
-was just read; the first few only warm up. The invented registry has nobody who answers for enterprises, no pool and no
-conflicts: they are written for the measurement, beside the triggers, and taken away again.
+was just read; the first few only warm up. The invented registry has nobody who answers for enterprises, no pool, no
+conflicts and no flags: they are written for the measurement, beside the triggers, and taken away again.
 """
 
 import os
@@ -155,6 +155,7 @@ _OURS = "SELECT id FROM person WHERE login ~ '^(city|district|park)_officer-\\d+
 _OFFICER = "(CAST(:ours AS bigint[]))[1 + e.id % 3]"
 _POOLS = "unnest(ARRAY['hnte', 'tech_sme', 'innovative_sme', 'srdi_sme']) WITH ORDINALITY AS k (programme, number)"
 _STAGE = "(ARRAY['discovered', 'cultivated', 'recommended', 'recognised', 'out'])[1 + e.id % 5]"
+_NOTED = "timestamptz '2000-01-01'"
 _INVENTED = {
     "enterprise_officer": "(enterprise_id, officer_id, assigned_at)"
     f" SELECT e.id, {_OFFICER}, now() FROM enterprise e WHERE e.id % 400 = 3",
@@ -164,6 +165,18 @@ _INVENTED = {
     "fact_conflict": "(enterprise_id, indicator, year, spread, ratio, said, is_reopened, latest_filing_id, noted_at)"
     " SELECT e.id, (ARRAY['sales_revenue', 'employee_total', 'rd_expense_hnte'])[1 + e.id % 3], 2025, e.id % 97, 0, '[]',"
     " false, 0, now() FROM enterprise e WHERE e.id % 30 = 5",
+    # Noted on a day of their own, by which they are known again; a tenth is answered.
+    "fact_flag": "(enterprise_id, rule, indicator, year, figures, noted_at)"
+    " SELECT e.id, (ARRAY['tenfold', 'staff_tenfold', 'rd_hnte_within_sales'])[1 + e.id % 3], 'sales_revenue', 2025,"
+    f" jsonb_build_object('this', e.id, 'before', 1), {_NOTED} FROM enterprise e WHERE e.id % 20 = 7",
+    "fact_flag_answer": "(enterprise_id, rule, indicator, year, figures, reason, answered_at)"
+    " SELECT f.enterprise_id, f.rule, f.indicator, f.year, f.figures, '', f.noted_at FROM fact_flag f"
+    " WHERE f.enterprise_id % 200 = 7",
+}  # fmt: skip
+
+#: Of those that nobody answers for, which rows were written here.
+_FIGURES = {
+    "fact_conflict": "latest_filing_id = 0", "fact_flag": f"noted_at = {_NOTED}", "fact_flag_answer": f"answered_at = {_NOTED}"
 }  # fmt: skip
 
 
@@ -176,7 +189,7 @@ async def invent(engine: AsyncEngine) -> None:
             await session.execute(text(f"INSERT INTO {table} {rows}"), {"ours": ours} if ":ours" in rows else {})
             await session.execute(text(f"ANALYZE {table}"))
         # No trigger has seen it.
-        await session.execute(text("SELECT rebuild_listed_work()"))
+        await session.execute(text("SELECT rebuild_listed_work(), rebuild_listed_figures()"))
 
 
 async def forget(engine: AsyncEngine) -> None:
@@ -186,7 +199,6 @@ async def forget(engine: AsyncEngine) -> None:
         for table in _INVENTED:
             # Of a run that was killed, the readers may be gone already.
             theirs = f"officer_id IN ({_OURS}) OR NOT EXISTS (SELECT FROM person o WHERE o.id = officer_id)"
-            ours = "latest_filing_id = 0" if table == "fact_conflict" else theirs
-            await session.execute(text(f"DELETE FROM {table} WHERE {ours}"))
-        await session.execute(text("SELECT rebuild_listed_work()"))
+            await session.execute(text(f"DELETE FROM {table} WHERE {_FIGURES.get(table, theirs)}"))
+        await session.execute(text("SELECT rebuild_listed_work(), rebuild_listed_figures()"))
     await forget_readers(engine)

@@ -22,7 +22,8 @@ KEPT_BY_TRIGGERS = {
     "standing_state", "registry_change", "trace_entry", "trace_head", "trace_anchor", "trace_note", "title_span",
     "title_tally", "counted_enterprise", "enterprise_tally", "listed_tally", "enterprise_trait",
     "enterprise_place",
-    "figure_end", "figure_change", "suspect_pair", "suspect_search", "pool_listed", "due_listed",
+    "figure_end", "figure_change", "suspect_pair", "suspect_search", "pool_listed", "due_listed", "conflict_listed",
+    "flag_listed",
 }  # fmt: skip
 # What only its own functions write and read; a model would be a second way in.
 KEPT_BY_FUNCTIONS = {"unmasking", "enterprise_contact", "proposal"}
