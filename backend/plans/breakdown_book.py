@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from anyio import to_thread
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.plans.breakdown import Breakdown, BreakdownRefused, Kind, split
@@ -13,13 +14,14 @@ from backend.subregisters.sheets import Column, Line, Trouble, a_number, one_of,
 from rules.plan import Plan
 
 KINDS = {kind.value: kind.label for kind in Kind}
-TARGET = Column("target", "编号", words, required=True, width=12)
-YEAR = Column("year", "年度", read_year, required=True, width=8)
-KIND = Column("kind", "分解类别", one_of(KINDS), ("类别",), width=12)
+TARGET = Column("target", "编号", words, required=True, width=12, fills=True)
+UNIT = Column("unit", "单位", words, width=8, fills=True)
+YEAR = Column("year", "年度", read_year, required=True, width=8, fills=True)
+KIND = Column("kind", "分解类别", one_of(KINDS), ("类别",), width=12, fills=True)
 PLACE = Column("place", "分解对象", words, ("市（区）", "对象", "单位", "园区"), required=True, width=24)
 VALUE = Column("value", "分解值", a_number, ("目标值", "数值"))
-REASON = Column("reason", "差额说明", words, width=30)
-COLUMNS = (TARGET, Column("name", "指标", words, width=40), Column("unit", "单位", words, width=8), YEAR, KIND, PLACE, VALUE, REASON)  # fmt: skip
+REASON = Column("reason", "差额说明", words, width=30, fills=True)
+COLUMNS = (TARGET, Column("name", "指标", words, width=40, fills=True), UNIT, YEAR, KIND, PLACE, VALUE, REASON)
 #: The place of a line that sets a year's whole.
 OF_THE_WHOLE = "总数"
 
@@ -33,6 +35,7 @@ class BreakdownTaken:
     empty: int = 0
     troubles: list[Trouble] = field(default_factory=list[Trouble])
     unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     is_trial: bool = False
 
 
@@ -64,8 +67,8 @@ async def take_breakdown(
     Raises:
         SheetRefused: the file as a whole cannot be read.
     """
-    read = read_sheet(content, file_name, COLUMNS)
-    taken = BreakdownTaken(troubles=list(read.troubles), unknown=read.unknown, is_trial=is_trial)
+    read = await to_thread.run_sync(read_sheet, content, file_name, COLUMNS)
+    taken = BreakdownTaken(troubles=list(read.troubles), unknown=read.unknown, notes=read.notes, is_trial=is_trial)
     wrong = {one.row for one in read.troubles}
     groups: dict[tuple[str, int, str], list[Line]] = {}
     for line in read.lines:
@@ -99,6 +102,8 @@ async def _take(
     values: dict[str, Decimal | None] = {}
     whole: Decimal | None = None
     for line in lines:
+        if line.values["unit"] not in (None, target.unit):
+            return line.trouble(UNIT, f"这项指标的单位是“{target.unit}”，请换算好数值，把单位改回“{target.unit}”。")
         written: str = line.values["place"]
         if written == OF_THE_WHOLE:
             whole = line.values["value"]

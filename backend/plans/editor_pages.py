@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -135,19 +136,29 @@ async def add_plan(
     plan_id = await versions.next_plan_id(session)
     try:
         document = _with_head({"id": plan_id, "targets": []}, typed)
-        read = plan_book.read_targets(await file.read(), file.filename or "上传的文件", plan_id)
+        read = await _read(file, plan_id)
         if read.troubles:
             return _new_page(request, typed, [one.text for one in read.troubles])
         document["targets"] = read.targets
         if needs_second_person(request, CHANGE):
-            await propose_version(session, document, based_on=None, note="新增", person_id=person.id)
+            await propose_version(session, document, based_on=None, note=_noted("新增", read), person_id=person.id)
             return redirect(request, "/proposals?done=proposed")
-        await versions.keep(session, document, based_on=None, note="新增", recorded_by=person.id)
+        await versions.keep(session, document, based_on=None, note=_noted("新增", read), recorded_by=person.id)
     except versions.PlanInvalid as problem:
         return _new_page(request, typed, problem.problems)
     except (HeadWrong, BadQuestion, SheetRefused) as problem:
         return _new_page(request, typed, [str(problem)])
     return redirect(request, f"/plans/{plan_id}/edit")
+
+
+async def _read(file: UploadFile, plan_id: str, before: Document | None = None) -> plan_book.TargetsRead:
+    content, name = await file.read(), file.filename or "上传的文件"
+    return await to_thread.run_sync(plan_book.read_targets, content, name, plan_id, before)
+
+
+def _noted(note: str, read: plan_book.TargetsRead) -> str:
+    """The version's note, with what of the workbook was not read: the page of versions shows it."""
+    return f"{note}（{read.remarks}）" if read.remarks else note
 
 
 # --- Revising --------------------------------------------------------------------------------------------
@@ -252,12 +263,12 @@ async def revise_targets(
     plan = plan_asked(plan_id, person)
     _, document = await versions.document_of(session, plan.id)
     try:
-        read = plan_book.read_targets(await file.read(), file.filename or "上传的文件", plan.id, document)
+        read = await _read(file, plan.id, document)
     except SheetRefused as problem:
         return await _edit_page(request, session, plan, problems=[str(problem)])
     if read.troubles:
         return await _edit_page(request, session, plan, problems=[one.text for one in read.troubles])
-    typed = {"based_on": based_on, "version_note": version_note or "用表格修订目标"}
+    typed = {"based_on": based_on, "version_note": _noted(version_note or "用表格修订目标", read)}
     return await _keep(request, session, person, plan, {**document, "targets": read.targets}, typed)
 
 

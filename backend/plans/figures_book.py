@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
+from anyio import to_thread
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -25,16 +26,17 @@ from backend.subregisters.sheets import (
 )
 from rules.plan import Plan, Reported, Target
 
-TARGET = Column("target", "编号", words, required=True, width=12)
-REGION = Column("region", "区域", words, ("市（区）", "县区"), width=14)
-PERIOD = Column("period_end", "数据截止日", a_day, ("截止日期", "季度末"), required=True)
+TARGET = Column("target", "编号", words, required=True, width=12, fills=True)
+UNIT = Column("unit", "单位", words, width=10, fills=True)
+REGION = Column("region", "区域", words, ("市（区）", "县区"), width=14, fills=True)
+PERIOD = Column("period_end", "数据截止日", a_day, ("截止日期", "季度末"), required=True, fills=True)
 VALUE = Column("value", "数值", a_number, ("现值", "完成数"))
-SOURCE = Column("source", "数据来源", words, ("来源", "发布单位"), width=24)
-RELEASED = Column("released_on", "发布日期", a_day)
+SOURCE = Column("source", "数据来源", words, ("来源", "发布单位"), width=24, fills=True)
+RELEASED = Column("released_on", "发布日期", a_day, fills=True)
 REVISION = Column("is_revision", "修订", yes, ("是否修订",), width=8)
 NOTE = Column("note", "说明", words, ("备注",), width=30)
 COLUMNS = (
-    TARGET, Column("name", "指标", words, width=40), Column("unit", "单位", words, width=10), REGION, PERIOD, VALUE, SOURCE,
+    TARGET, Column("name", "指标", words, width=40, fills=True), UNIT, REGION, PERIOD, VALUE, SOURCE,
     RELEASED, REVISION, NOTE,
 )  # fmt: skip
 
@@ -108,6 +110,7 @@ class FiguresTaken:
     empty: int = 0
     troubles: list[Trouble] = field(default_factory=list[Trouble])
     unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     is_trial: bool = False
 
 
@@ -130,8 +133,8 @@ async def take_figures(
     Raises:
         SheetRefused: the file as a whole cannot be read.
     """
-    read = read_sheet(content, file_name, COLUMNS)
-    taken = FiguresTaken(troubles=list(read.troubles), unknown=read.unknown, is_trial=is_trial)
+    read = await to_thread.run_sync(read_sheet, content, file_name, COLUMNS)
+    taken = FiguresTaken(troubles=list(read.troubles), unknown=read.unknown, notes=read.notes, is_trial=is_trial)
     wrong = {one.row for one in read.troubles}
     seen: dict[tuple[str, str, date], int] = {}
     savepoint = await session.begin_nested()
@@ -164,6 +167,8 @@ async def _take(
     target = _target(plan, values["target"])
     if target is None:
         return line.trouble(TARGET, f"不是{plan.named}（{plan.id}）的目标编号，请核对。")
+    if values["unit"] not in (None, target.unit):
+        return line.trouble(UNIT, f"这项指标的单位是“{target.unit}”，请换算好数值，把单位改回“{target.unit}”。")
     region = _region(plan, values["region"] or "", own_region)
     if region is None:
         return line.trouble(REGION, f"不在{territory_of(own_region or plan.territory.code).name}范围内，请改正。")

@@ -46,22 +46,23 @@ def _value(cell: Cell) -> Decimal | str | None:
 
 ID = Column("id", "编号", words, width=12)
 NAME = Column("name", "指标", words, ("指标名称", "目标"), required=True, width=36)
-PRINTED = Column("printed", "原文", words, ("原文表述",), required=True, width=44)
+PRINTED = Column("printed", "原文", words, ("原文表述",), required=True, width=44, fills=True)
 VALUE = Column("value", "目标值", _value, ("数值",))
 INDICATOR = Column("indicator", "统计指标", words, ("指标代码",), width=26)
 NUMERATOR = Column("numerator", "分子口径", one_of(NUMERATORS), width=16)
 TOLERANCE = Column("tolerance", "容差", a_number, width=8)
 UPPER = Column("upper", "上限", a_number, width=8)
 COLUMNS = (
-    ID, NAME, PRINTED, Column("cite", "条款", words, ("章节", "出处"), required=True, width=20), INDICATOR,
-    Column("op", "比较", _op, width=8), VALUE, UPPER, Column("unit", "单位", words, width=8),
-    Column("year", "目标年", read_year, ("年份", "年度"), width=8), Column("basis", "口径", one_of(BASES), required=True, width=10),
+    ID, NAME, PRINTED, Column("cite", "条款", words, ("章节", "出处"), required=True, width=20, fills=True), INDICATOR,
+    Column("op", "比较", _op, width=8), VALUE, UPPER, Column("unit", "单位", words, width=8, fills=True),
+    Column("year", "目标年", read_year, ("年份", "年度"), width=8, fills=True), Column("basis", "口径", one_of(BASES), required=True, width=10, fills=True),
     Column("since", "累计起算日", a_day, width=12), Column("soft_word", "软词", one_of(SOFT_WORDS), width=8),
-    Column("bodies", "责任单位", words, width=36), Column("reported_by", "发布单位", words, width=18),
+    Column("bodies", "责任单位", words, width=36, fills=True), Column("reported_by", "发布单位", words, width=18, fills=True),
     NUMERATOR, TOLERANCE, Column("note", "备注", words, ("说明",), width=30),
 )  # fmt: skip
 #: How long a text may be: what is longer is no name of an indicator, and no page could show it.
 _MOST = {"name": 200, "printed": 1000, "cite": 200, "unit": 20, "bodies": 500, "reported_by": 100, "note": 1000}
+_MOST_REMARKED = 300
 _BY_NAME = {column.name: column for column in COLUMNS}
 
 
@@ -100,6 +101,13 @@ class TargetsRead:
     targets: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     troubles: list[Trouble] = field(default_factory=list[Trouble])
     unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> str:
+        """What was left out or read in another way than it stands there, for the version's note; mostly nothing."""
+        left = f"没有读的列：{'、'.join(self.unknown)}。" if self.unknown else ""
+        return "".join((left, *self.notes))[:_MOST_REMARKED]
 
 
 def read_targets(content: bytes, file_name: str, plan_id: str, before: Document | None = None) -> TargetsRead:
@@ -112,7 +120,7 @@ def read_targets(content: bytes, file_name: str, plan_id: str, before: Document 
         SheetRefused: the file as a whole cannot be read.
     """
     read = read_sheet(content, file_name, COLUMNS)
-    found = TargetsRead(troubles=list(read.troubles), unknown=read.unknown)
+    found = TargetsRead(troubles=list(read.troubles), unknown=read.unknown, notes=read.notes)
     wrong = {one.row for one in read.troubles}
     standing = {one["id"]: one for one in (before or {}).get("targets", [])}
     seen: dict[str, int] = {}

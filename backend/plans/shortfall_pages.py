@@ -23,7 +23,6 @@ from backend.web.responses import download
 from backend.web.templates import render
 from rules.library import library
 from rules.plan import Plan, Target
-from rules.programme import walk_criteria
 
 router = APIRouter(dependencies=[KNOWING])
 CANDIDATES_A_PAGE = 50
@@ -76,20 +75,11 @@ def _steps(candidate: Candidate) -> str:
     """What stands between an enterprise and the title, in words."""
     names = Names(library())
     if candidate.nearness is Nearness.FAILING:
-        return "未符合：" + "、".join(_criterion(candidate.programme, one) for one in candidate.failed)
+        return "未符合：" + "、".join(names.criterion(candidate.programme, one) for one in candidate.failed)
     if candidate.missing:
         facts = list(dict.fromkeys(names.indicator(one.partition("[")[0]) for one in candidate.missing))
         return "待补：" + "、".join(facts)
     return "可组织申报" if candidate.nearness is Nearness.ELIGIBLE else "待人工确认"
-
-
-def _criterion(programme: str, criterion: str) -> str:
-    held = library().by_name.get(programme)
-    for version in reversed(held.versions if held is not None else ()):
-        for one in walk_criteria(version.criteria):
-            if one.id == criterion:
-                return one.name or criterion
-    return criterion
 
 
 _COLUMNS = (

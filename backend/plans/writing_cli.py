@@ -167,7 +167,7 @@ def import_figures(
     tell_taken(
         file, taken.troubles, as_json=as_json, is_trial=dry_run,
         counts={"written": taken.written, "unchanged": taken.unchanged, "empty": taken.empty},
-        labels={"written": "写入", "unchanged": "与现有相同", "empty": "没有填数"},
+        labels={"written": "写入", "unchanged": "与现有相同", "empty": "没有填数"}, notes=taken.notes, unknown=taken.unknown,
     )  # fmt: skip
 
 
@@ -179,6 +179,8 @@ def tell_taken(
     labels: dict[str, str],
     as_json: bool,
     is_trial: bool,
+    notes: "Sequence[str]" = (),
+    unknown: "Sequence[str]" = (),
 ) -> None:
     """Say what became of a workbook's lines; with troubles the command ends with status 1, since nothing was written.
 
@@ -186,7 +188,8 @@ def tell_taken(
         Refused: there were troubles.
     """
     if as_json:
-        answer: dict[str, Any] = {**counts, "is_trial": is_trial, "troubles": [one.text for one in troubles]}
+        answer: dict[str, Any] = {**counts, "is_trial": is_trial, "troubles": [one.text for one in troubles],
+                                  "notes": list(notes), "unknown": list(unknown)}  # fmt: skip
         print_json(answer)
     if troubles:
         lines = [f"{file.name}：{len(troubles)} 处问题，没有写入。", *(one.text for one in troubles)]
@@ -194,6 +197,8 @@ def tell_taken(
     if not as_json:
         told = "，".join(f"{label} {counts[name]} 行" for name, label in labels.items())
         typer.echo(f"{file.name}：{told}{'（只检查，没有写入）' if is_trial else ''}。")
+        for note in (*notes, *([f"没有读的列：{'、'.join(unknown)}"] if unknown else ())):
+            typer.echo(note)
 
 
 def read_bytes(file: Path) -> bytes:

@@ -16,12 +16,15 @@ from backend.spreadsheets.cells import is_ditto, looks_like_name, plain, says_no
 from backend.spreadsheets.columns import Column, Field, Vocabulary, parse_title, stem_of
 from backend.spreadsheets.context import region_named
 from backend.spreadsheets.records import SkippedRow, SkipReason
-from backend.spreadsheets.workbook import Cell, Sheet, is_blank
+from backend.spreadsheets.workbook import Cell, Merge, Sheet, is_blank
 
 #: A head stands within so many rows of the top or of the last table's end.
 _FARTHEST_HEAD: Final = 40
 _MOST_HEAD_ROWS: Final = 4
-_MOST_COLUMNS: Final = 400
+#: Columns further to the right are not read.
+MOST_COLUMNS: Final = 400
+_KNOWN_OF_WIDE: Final = 4
+_WHO: Final = frozenset({"企业名称", "单位名称", "公司名称", "统一社会信用代码"})
 
 _OBSOLETE = re.compile(r"^废|作废|旧版|勿用|停用|已删除|历史版本|废止|^备份|不要用|backup|\bold\b", re.IGNORECASE)
 _INSTRUCTIONS = re.compile(
@@ -84,6 +87,8 @@ class Table:
         for column in self.columns:
             if column.field is not None and column.field is not Field.FIGURE:
                 self._by_field.setdefault(column.field, column)
+        #: Columns that say once more whom a row is about: a second table may stand beside the first.
+        self.doubled = tuple(self._doubled())
 
     def column(self, field: Field) -> Column | None:
         """The first column of a field."""
@@ -108,6 +113,37 @@ class Table:
             frozenset(stem_of(plain(row[index])) for row in filled if index < len(row) and not is_blank(row[index]))
             for index in range(width)
         )
+
+    def _doubled(self) -> Iterator[tuple[Column, Column]]:
+        for first in filter(None, (self.column(Field.NAME), self.column(Field.CODE))):
+            for column in self.columns:
+                is_alike = column.field in (first.field, Field.IGNORED) and _stems_agree(first, column)
+                if is_alike and column is not first:
+                    yield first, column
+
+    @property
+    def not_taken(self) -> Iterator[tuple[Column, Column]]:
+        """Columns of which only the first of their kind is read, with that one before."""
+        for column in self.columns:
+            if column.field not in (None, Field.FIGURE, Field.IGNORED, Field.SEQUENCE):
+                first = self._by_field[column.field]
+                if column is not first:
+                    yield first, column
+
+    @property
+    def merged_figures(self) -> Iterator[tuple[Column, Merge]]:
+        """Cells merged downwards that count for their first row only: an amount is nobody else's."""
+        columns = {
+            column.index: column for column in self.columns if column.field not in (None, Field.IGNORED, Field.SEQUENCE)
+        }
+        for merge in self.sheet.merges:
+            column = columns.get(merge.left)
+            if column is None or column.field in _FILLS_DOWN or merge.bottom == merge.top:
+                continue
+            if self.head[1] < merge.top < self.end and not is_blank(
+                Row(0, tuple(self.sheet.rows[merge.top])).cell(column)
+            ):
+                yield column, merge
 
     # Rows ------------------------------------------------------------------------------------------
 
@@ -241,8 +277,7 @@ class Table:
         return isinstance(raw[name.index], str) and looks_like_name(plain(raw[name.index]).replace(" ", ""))
 
     def _is_subtotal(self, raw: list[Cell], own: list[int]) -> bool:
-        texts = [re.sub(r"\s+", "", plain(raw[column])) for column in own[:3] if isinstance(raw[column], str)]
-        return any(_SUBTOTAL.match(text) for text in texts)
+        return any(isinstance(cell := raw[column], str) and is_subtotal(cell) for column in own[:3])
 
     def _is_example(self, raw: list[Cell], own: list[int]) -> bool:
         for column in (self.column(Field.NAME), self.column(Field.CODE), self.column(Field.SEQUENCE)):
@@ -274,6 +309,15 @@ class Table:
 
 
 # Finding them ---------------------------------------------------------------------------------------
+
+
+def _stems_agree(one: Column, other: Column) -> bool:
+    return stem_of(one.title) == stem_of(other.title)
+
+
+def is_subtotal(text: str) -> bool:
+    """Whether a cell's text is what stands before sums: 小计, 合计：…"""
+    return _SUBTOTAL.match(re.sub(r"\s+", "", plain(text))) is not None
 
 
 def why_not_read(sheet: Sheet) -> str:
@@ -321,15 +365,17 @@ def _find_head(sheet: Sheet, vocabulary: Vocabulary, start: int) -> tuple[int, i
 
 
 def _is_head_row(row: Sequence[Cell], vocabulary: Vocabulary, least: int = 2) -> bool:
-    cells = [cell for cell in row[:_MOST_COLUMNS] if not is_blank(cell)]
+    cells = [cell for cell in row[:MOST_COLUMNS] if not is_blank(cell)]
     texts = [str(cell) for cell in cells if isinstance(cell, str)]
     if not texts or any(_is_data(text) for text in texts) or len(texts) * 2 < len(cells):
         return False
     known = sum(vocabulary.knows(text) for text in texts)
     if len(cells) == 1:
         # A list of names only: the head must be the very word.
-        return least <= 2 and stem_of(texts[0]) in {"企业名称", "单位名称", "公司名称", "统一社会信用代码"}
-    return known >= least and known * 10 >= len(cells) * 3
+        return least <= 2 and stem_of(texts[0]) in _WHO
+    # Of a very wide ledger only a few columns are known; then one of them must say whom it is about.
+    is_wide = known >= _KNOWN_OF_WIDE and any(stem_of(text) in _WHO for text in texts)
+    return known >= least and (known * 10 >= len(cells) * 3 or is_wide)
 
 
 def _is_data(text: str) -> bool:
@@ -363,7 +409,7 @@ def _upwards(sheet: Sheet, vocabulary: Vocabulary, index: int, start: int) -> in
 def _downwards(sheet: Sheet, vocabulary: Vocabulary, first: int, index: int) -> int:
     """The last row of the head: as far as its merged cells reach, and rows of titles, years or units below."""
     last = index
-    reach = max((m.bottom for m in sheet.merges if first <= m.top <= index and m.left < _MOST_COLUMNS), default=index)
+    reach = max((m.bottom for m in sheet.merges if first <= m.top <= index and m.left < MOST_COLUMNS), default=index)
     last = max(last, min(reach, first + _MOST_HEAD_ROWS - 1))
     while last + 1 < len(sheet.rows) and last - first < _MOST_HEAD_ROWS - 1:
         if not _continues_head(sheet, vocabulary, first, last):
@@ -374,7 +420,7 @@ def _downwards(sheet: Sheet, vocabulary: Vocabulary, first: int, index: int) -> 
 
 def _continues_head(sheet: Sheet, vocabulary: Vocabulary, first: int, last: int) -> bool:
     row = sheet.rows[last + 1]
-    own = [(column, cell) for column, cell in enumerate(row[:_MOST_COLUMNS]) if not is_blank(cell)]
+    own = [(column, cell) for column, cell in enumerate(row[:MOST_COLUMNS]) if not is_blank(cell)]
     if not own or any(isinstance(cell, str) and _is_data(cell) for _, cell in own):
         return False
     filled = _filled_head(sheet, first, last + 1)
@@ -402,7 +448,7 @@ def _continues_head(sheet: Sheet, vocabulary: Vocabulary, first: int, last: int)
 
 def _filled_head(sheet: Sheet, first: int, last: int) -> list[list[Cell]]:
     """The head's rows with merged cells filled in; group titles of a CSV reach to the right."""
-    width = min(max((len(row) for row in sheet.rows[first : last + 1]), default=0), _MOST_COLUMNS)
+    width = min(max((len(row) for row in sheet.rows[first : last + 1]), default=0), MOST_COLUMNS)
     rows = [list(row[:width]) + [""] * (width - len(row)) for row in sheet.rows[first : last + 1]]
     merges = [merge for merge in sheet.merges if merge.top <= last and merge.bottom >= first and merge.left < width]
     for merge in merges:

@@ -96,7 +96,8 @@ _TEXT = rb"[^<\x00-\x08\x0b-\x1f]*+"
 _ATTRIBUTES = rb'(?: [A-Za-z:0-9]+="[^"<]*+")*+'
 _FORMULA = rb"(?:<f" + _ATTRIBUTES + rb"(?:/>|>" + _TEXT + rb"</f>))?+"
 _INLINE = rb'<is><t(?: xml:space="preserve")?+>(' + _TEXT + rb")</t></is>"
-_NUMERAL = rb"-?\d++(?:\.\d++)?+(?:[Ee][+-]?\d++)?+"
+#: Of so few digits that it cannot be more than a float holds.
+_NUMERAL = rb"-?\d{1,40}+(?:\.\d{1,40}+)?+(?:[Ee][+-]?\d{1,2}+)?+"
 _VALUE = rb"(?:<v>(" + _NUMERAL + rb")</v>|<v>(" + _TEXT + rb")</v>|<v ?/>|" + _INLINE + rb")?+"
 #: Letters, number, style, type, formula, numeral, other value, text.
 _CELL_TEXT = (

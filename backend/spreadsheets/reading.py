@@ -11,7 +11,7 @@ from backend.spreadsheets.columns import Column, Field, Vocabulary, vocabulary_o
 from backend.spreadsheets.comparing import compared, compared_together
 from backend.spreadsheets.context import Context, read_context
 from backend.spreadsheets.grouping import Words
-from backend.spreadsheets.header import Table, find_tables, why_not_read
+from backend.spreadsheets.header import MOST_COLUMNS, Table, find_tables, why_not_read
 from backend.spreadsheets.kept_rows import KeptRows
 from backend.spreadsheets.layouts import LAYOUT_IDS, Layout, layouts_of
 from backend.spreadsheets.progress import Progress
@@ -31,6 +31,7 @@ from backend.spreadsheets.workbook import (
     Source,
     Workbook,
     WorkbookError,
+    column_letter,
     open_workbook,
 )
 from rules.catalogue import Catalogue
@@ -235,18 +236,29 @@ def _notes_on(table: Table, layout: Layout) -> Iterable[TableNote]:
     if unknown:
         listed = "、".join(f"{column.letter} 列“{column.title}”" for column in unknown)
         yield TableNote(table.sheet.name, "", f"没有识别的列，未导入：{listed}。")
+    for first, second in table.not_taken:
+        told = f"“{second.title}”（{second.letter} 列）与“{first.title}”（{first.letter} 列）是同一项，只导入后者。"
+        yield TableNote(table.sheet.name, second.letter, told)
+    merged = [f"{merge.called}“{column.title}”" for column, merge in table.merged_figures]
+    if merged:
+        told = f"这些合并的单元格只记在各自的第一行，下面的行没有取值：{_listed(merged)}。如各行都应有，请取消合并后分别填写。"
+        yield TableNote(table.sheet.name, "", told)
+    if len(table.sheet.rows[table.head[0]]) > MOST_COLUMNS:
+        yield TableNote(
+            table.sheet.name, "", f"{column_letter(MOST_COLUMNS)} 列起右边的列没有读（最多 {MOST_COLUMNS} 列）。"
+        )
     hidden_rows = sorted(row for row in table.sheet.hidden_rows if table.head[1] + 1 < row <= table.end)
     if hidden_rows:
-        yield TableNote(table.sheet.name, "", f"隐藏的行也已读取：第 {_listed(hidden_rows)} 行。")
+        yield TableNote(table.sheet.name, "", f"隐藏的行也已读取：第 {_listed([*map(str, hidden_rows)])} 行。")
     hidden: list[Column] = [column for column in table.columns if column.letter in table.sheet.hidden_columns]
     if hidden:
         titles = "、".join(f"“{column.title}”" for column in hidden)
         yield TableNote(table.sheet.name, "", f"隐藏的列也已读取：{titles}。")
 
 
-def _listed(numbers: Sequence[int]) -> str:
-    shown = "、".join(map(str, numbers[:10]))
-    return shown if len(numbers) <= 10 else f"{shown} 等 {len(numbers)}"
+def _listed(names: Sequence[str]) -> str:
+    shown = "、".join(names[:10])
+    return shown if len(names) <= 10 else f"{shown} 等 {len(names)}"
 
 
 def _most_common(names: Sequence[str]) -> str:

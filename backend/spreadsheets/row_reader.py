@@ -317,6 +317,8 @@ class RowReader:
         """Who the row is about, and what it says of who they are."""
         name = self.name()
         code, numbers = self.numbers()
+        for first, second in self.table.doubled:
+            self._same_in(first, second)
         if name is None and code is None and not numbers and not self.problems:
             self.report(None, CellProblem("nobody", "没有企业名称，也没有统一社会信用代码", "请补填，或删去这一行"))
         region_code, region_text, is_inherited = self.region()
@@ -344,6 +346,14 @@ class RowReader:
             status=self.text(Field.STATUS),
             remark=remark,
         )
+
+    def _same_in(self, first: Column, second: Column) -> None:
+        """A second column of names that names somebody else: of a table beside this one nothing would be read."""
+        cell = self.row.cell(second)
+        if not cells.says_nothing(cell) and cells.plain(cell) != cells.plain(self.row.cell(first)):
+            reason = f"与 {first.letter} 列的“{first.title}”不同"
+            remedy = "一行只能有一家企业：左右并排的两张表，请改成上下相接的一张"
+            self.report(second, CellProblem("side_by_side", reason, remedy))
 
     def name(self) -> cells.NameCell | None:
         """The name; lists of changed names call the old one 原名称."""

@@ -12,12 +12,14 @@ A sheet keeps Excel's own row numbers and column letters, because that is what a
 
 import csv
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import IO, Final, Literal
 
@@ -89,6 +91,11 @@ class Merge:
     left: int
     bottom: int
     right: int
+
+    @property
+    def called(self) -> str:
+        """The region as Excel calls it: B3:B5."""
+        return f"{column_letter(self.left)}{self.top + 1}:{column_letter(self.right)}{self.bottom + 1}"
 
 
 @dataclass(frozen=True)
@@ -306,7 +313,7 @@ def _plain_sheets(archive: zipfile.ZipFile, name: str) -> tuple[Sheet, ...] | No
         return None
     return tuple(
         Sheet(
-            one.name, one.rows, one.is_hidden, _merges(merged_regions(one)), frozenset(one.hidden_rows),
+            one.name, one.rows, one.is_hidden, _merges(merged_regions(one), one.rows, name), frozenset(one.hidden_rows),
             frozenset(_letters(one.hidden_columns)),
         )
         for one in found
@@ -341,6 +348,7 @@ def _sheets(content: bytes, name: str, measured: Mapping[str, SheetFacts]) -> It
                 raise _broken(name)
             facts = measured[described.name]
             rows, merges = _rows_and_merges(workbook, described.name, name)
+            _clean(rows)
             for (row, column), shown in facts.lost.items():
                 if row < len(rows) and column < len(rows[row]):
                     rows[row][column] = LostValue(shown)
@@ -386,11 +394,37 @@ def _rows_and_merges(workbook: CalamineWorkbook, sheet: str, name: str) -> tuple
         if not _is_panic(error):
             raise
         raise _broken(name) from error
-    return rows, _merges(merged)
+    return rows, _merges(merged, rows, name)
 
 
-def _merges(ranges: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> tuple[Merge, ...]:
-    return tuple(Merge(top, left, bottom, right) for (top, left), (bottom, right) in ranges)
+def _merges(
+    ranges: Iterable[tuple[tuple[int, int], tuple[int, int]]], rows: Sequence[Sequence[Cell]], name: str
+) -> tuple[Merge, ...]:
+    """The merged regions. They cannot overlap, so together they cover no more cells than there are."""
+    found = tuple(Merge(top, left, bottom, right) for (top, left), (bottom, right) in ranges)
+    height, width = len(rows), max((len(row) for row in rows[:1]), default=0)
+    covered = sum(
+        max(min(one.bottom + 1, height) - one.top, 0) * max(min(one.right + 1, width) - one.left, 0) for one in found
+    )
+    if covered > height * width:
+        raise _broken(name)
+    return found
+
+
+#: What no keyboard writes, PostgreSQL refuses in part, and nobody sees; line ends and tabs are not among them.
+_CONTROLS: Final = dict.fromkeys((*range(9), *range(14, 32), 127))
+_HAS_CONTROLS: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+
+
+def _clean(rows: list[list[Cell]]) -> None:
+    """Take control characters out of texts; a number that is none has lost its value."""
+    for row in rows:
+        for place, cell in enumerate(row):
+            if isinstance(cell, str):
+                if not cell.isprintable():
+                    row[place] = cell.translate(_CONTROLS)
+            elif isinstance(cell, float) and not isfinite(cell):
+                row[place] = LostValue(str(cell))
 
 
 def _is_panic(error: BaseException) -> bool:
@@ -423,10 +457,14 @@ def _open_xls(content: bytes, name: str) -> Workbook:
         raise _encrypted(name) from error
     except Unreadable as error:
         raise _broken(name) from error
+    for sheet in sheets:
+        _clean(sheet.rows)
     return Workbook(
         name,
         "xls",
-        tuple(Sheet(sheet.name, sheet.rows, sheet.is_hidden, _merges(sheet.merges)) for sheet in sheets),
+        tuple(
+            Sheet(sheet.name, sheet.rows, sheet.is_hidden, _merges(sheet.merges, sheet.rows, name)) for sheet in sheets
+        ),
     )
 
 
@@ -435,6 +473,8 @@ def _open_xls(content: bytes, name: str) -> Workbook:
 
 def _open_csv(content: bytes, name: str) -> Workbook:
     text, notes = _decode(content, name)
+    if _HAS_CONTROLS.search(text):
+        text = text.translate(_CONTROLS)
     rows = _parse(text, name)
     if len(rows) * max(map(len, rows), default=0) > MOST_CELLS:
         raise OversizedWorkbook(f"“{name}”有 {len(rows):,} 行，太大，请拆成几个文件上传。")
@@ -442,11 +482,14 @@ def _open_csv(content: bytes, name: str) -> Workbook:
 
 
 def _decode(content: bytes, name: str) -> tuple[str, tuple[str, ...]]:
+    if content.startswith((b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")):
+        return content.decode("utf-32", errors="replace"), ()
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return content.decode("utf-16", errors="replace"), ()
     if b"\x00" in content or sum(content[:4096].count(bytes([byte])) for byte in range(1, 9)) > 8:
         raise WrongFileType(
-            f"“{name}”不是表格文件（内容是二进制数据）。请上传 Excel 工作簿（.xlsx、.xls）或 CSV 文件。"
+            f"“{name}”不是表格文件（内容是二进制数据）。请上传 Excel 工作簿（.xlsx、.xls）或 CSV 文件；"
+            "如本是 CSV，请用 Excel 打开后另存为 .xlsx。"
         )
     try:
         return content.decode("utf-8-sig"), ()
@@ -471,13 +514,37 @@ def _parse(text: str, name: str) -> list[list[Cell]]:
     delimiter = max(_DELIMITERS, key=lambda one: _steadiness(head, one))
     csv.field_size_limit(MEGABYTE)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows: list[list[Cell]] = []
+    width = _steadiness(head, delimiter)[1]
     try:
-        return [[_unwrapped(value) for value in record] for record in reader]
+        for record in reader:
+            if any("\n" in value or "\r" in value for value in record):
+                _refuse_swallowed(record, delimiter, width, reader.line_num, name)
+            rows.append([_unwrapped(value) for value in record])
+        return rows
     except csv.Error as error:
         raise BrokenWorkbook(
             f"“{name}”到第 {reader.line_num} 行时引号不成对或单元格过长，无法分列。"
             "请用 Excel 打开核对，另存为 .xlsx 后上传。"
         ) from error
+
+
+def _refuse_swallowed(record: Sequence[str], delimiter: str, width: int, last: int, name: str) -> None:
+    """A cell that holds whole lines of the table: the quote before them was never closed where it should be.
+
+    Args:
+        width: how many delimiters a line of the table has.
+        last: the number of the record's last line.
+    """
+    for value in record:
+        lines = value.splitlines()
+        # The first and the last line of such a cell are parts of lines; those between are whole.
+        if any(line.count(delimiter) >= width for line in lines[1:]) and width:
+            first = last - sum(len(one.splitlines()) - 1 for one in record if one)
+            raise BrokenWorkbook(
+                f'“{name}”第 {max(first, 1)} 行有一个引号（"）没有成对，其后的行都连进了一格，无法分列。'
+                "请删去这个引号，或用 Excel 打开核对后另存为 .xlsx，再上传。"
+            )
 
 
 def _steadiness(text: str, delimiter: str) -> tuple[int, int]:

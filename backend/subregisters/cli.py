@@ -96,4 +96,7 @@ def import_register(
         "unchanged": taken.unchanged,
     }
     labels = {"entered": "新增", "promoted": "升级", "revised": "更正", "unchanged": "与现有相同"}
-    tell_taken(file, taken.troubles, counts=counts, labels=labels, as_json=as_json, is_trial=dry_run)
+    tell_taken(
+        file, taken.troubles, counts=counts, labels=labels, as_json=as_json, is_trial=dry_run, notes=taken.notes,
+        unknown=taken.unknown,
+    )  # fmt: skip

@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from anyio import to_thread
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.labels import CITIES
@@ -48,16 +49,16 @@ def columns_of(register: Register) -> tuple[Column, ...]:
     """The columns of a register's workbook."""
     found = [
         Column("id", "系统编号", _number, width=10),
-        Column("type", "类型", one_of(register.types), ("类别",), required=True, width=22),
-        Column("level", "级别", one_of(LEVELS), width=10),
+        Column("type", "类型", one_of(register.types), ("类别",), required=True, width=22, fills=True),
+        Column("level", "级别", one_of(LEVELS), width=10, fills=True),
         Column("name", "名称", words, (f"{register.name}名称", "项目名称", "机构名称", "平台名称", "产品名称"), required=True, width=40),
         Column("number", "证书（项目、合同）编号", words, ("编号", "文号", "证书编号", "合同编号", "项目编号"), width=22),
-        Column("region", "市（区）", words, ("区域", "所在市区", "所在区域"), width=14),
-        Column("park", "园区", words, width=18),
-        Column("host_name", "依托（承担）单位", words, ("依托单位", "承担单位", "企业名称", "单位名称"), width=36),
-        Column("credit_code", "统一社会信用代码", _code, ("信用代码",), width=22),
-        Column("starts_on", register.dated, a_day, ("认定日期", "立项日期", "登记日期", "批准日期", "起始日期"), width=16),
-        Column("ends_on", "终止日期", a_day, ("取消日期", "撤销日期"), width=14),
+        Column("region", "市（区）", words, ("区域", "所在市区", "所在区域"), width=14, fills=True),
+        Column("park", "园区", words, width=18, fills=True),
+        Column("host_name", "依托（承担）单位", words, ("依托单位", "承担单位", "企业名称", "单位名称"), width=36, fills=True),
+        Column("credit_code", "统一社会信用代码", _code, ("信用代码",), width=22, fills=True),
+        Column("starts_on", register.dated, a_day, ("认定日期", "立项日期", "登记日期", "批准日期", "起始日期"), width=16, fills=True),
+        Column("ends_on", "终止日期", a_day, ("取消日期", "撤销日期"), width=14, fills=True),
         Column("evaluation", "评价结果", one_of(EVALUATIONS), width=10),
         Column("note", "备注", words, ("说明",), width=30),
     ]  # fmt: skip
@@ -106,6 +107,7 @@ class EntriesTaken:
     empty: int = 0
     troubles: list[Trouble] = field(default_factory=list[Trouble])
     unknown: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     is_trial: bool = False
 
     @property
@@ -152,8 +154,8 @@ async def take_entries(
         SheetRefused: the file as a whole cannot be read.
     """
     columns = {column.name: column for column in columns_of(register)}
-    read = read_sheet(content, file_name, tuple(columns.values()))
-    taken = EntriesTaken(troubles=list(read.troubles), unknown=read.unknown, is_trial=is_trial)
+    read = await to_thread.run_sync(read_sheet, content, file_name, tuple(columns.values()))
+    taken = EntriesTaken(troubles=list(read.troubles), unknown=read.unknown, notes=read.notes, is_trial=is_trial)
     standing = (await entries(session, register, Filter(state="all"), today)).rows
     taking = _Taking(
         session, register, columns, own_region, today, recorded_by, taken, {one.id: one for one in standing}

@@ -23,6 +23,8 @@ from rules.plan import Register
 
 #: Before this no entry can have begun: a mistyped century is told, not kept.
 FIRST_DAY = date(1949, 10, 1)
+#: 10 万亿 yuan in fen: nothing in a register is worth more, so the unit was mistaken.
+_MOST_FEN = 10**15
 _LONGEST = {"name": 200, "number": 80, "park": 100, "host_name": 200}
 
 
@@ -201,6 +203,8 @@ def check(register: Register, draft: Draft, today: date) -> Draft:
         raise EntryWrong(f"评价结果应为{'、'.join(EVALUATIONS.values())}之一。", "evaluation")
     if draft.amount is not None and draft.amount < 0:
         raise EntryWrong("金额小于 0，请核对。", "amount")
+    if draft.amount is not None and draft.amount > _MOST_FEN:
+        raise EntryWrong("金额超过 10 万亿元，请核对数值和单位。", "amount")
     _check_days(register, draft, today)
     return draft
 

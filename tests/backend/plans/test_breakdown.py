@@ -152,6 +152,7 @@ async def test_a_workbook_goes_in_and_comes_out_alike(session: AsyncSession):
     [
         ([{"place": "海陵区", "value": 3000}], "超出 300 家"),
         ([{"place": "海州区", "value": 2700}], "不是泰州市的市"),
+        ([{"place": "海陵区", "value": 2700, "unit": "万家"}], "这项指标的单位是“家”，请换算好数值"),
         ([{"place": "海陵区", "value": "约2700"}], "请改为数字"),
         ([{"place": "海陵", "value": 1350}, {"place": "海陵区", "value": 1350}], "出现两次"),
         ([{"target": "T004-28", "place": "海陵区", "value": 1}], "不是《泰州市推进产业科创强市建设行动方案》"),
