@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.schemas import PersonSignedIn
+from backend.cultivation.candidates import lacking
 from backend.cultivation.growth_path import RungAhead, growth_path
 from backend.cultivation.stages import STAGES, Stage
 from backend.cultivation.windows import Window, all_windows
@@ -20,6 +21,7 @@ from backend.own_file.figures import drafts_of
 from backend.own_file.threads import unread_of
 from backend.recognitions.queries import Held
 from backend.recognitions.renewal import RenewalWindow, renewal_windows
+from rules.evaluate import Outcome
 from rules.library import Library
 from rules.translation import marked, say, say_of
 
@@ -38,11 +40,19 @@ class Certificate:
     window: Window | None
     #: Whether its renewal has begun.
     is_due: bool
+    #: What going on with it would be answered today by the figures that are registered, and what it would lack.
+    outcome: str = ""
+    lacks: Sequence[str] = ()
 
     @property
     def is_ending(self) -> bool:
         """Whether it is time to prepare the renewal."""
         return self.is_due or (self.days_left is not None and self.days_left <= SOON_DAYS)
+
+    @property
+    def tells_outcome(self) -> bool:
+        """Whether its holder should know today's answer: it is time, or by the figures the title would not be kept."""
+        return bool(self.outcome) and (self.is_ending or self.outcome == Outcome.INELIGIBLE)
 
 
 @dataclass(frozen=True)
@@ -85,7 +95,7 @@ async def home(session: AsyncSession, person: PersonSignedIn, file: EnterpriseFi
     on, number = file.on, own_id(person)
     windows = await all_windows(session)
     path, pools = growth_path(file, library), await pools_of(session, person)
-    certificates = _certificates(file, windows, await renewal_windows(session, library))
+    certificates = _certificates(file, windows, await renewal_windows(session, library), Names(library))
     ahead = _ahead(path)
     # Deadlines that concern it: of the next rung, of its pools, of what it holds.
     concerned = {one.programme for one in pools} | {one.title.programme for one in certificates}
@@ -101,7 +111,7 @@ async def home(session: AsyncSession, person: PersonSignedIn, file: EnterpriseFi
 
 
 def _certificates(
-    file: EnterpriseFile, windows: Sequence[Window], renewals: Mapping[str, RenewalWindow]
+    file: EnterpriseFile, windows: Sequence[Window], renewals: Mapping[str, RenewalWindow], names: Names
 ) -> list[Certificate]:
     """What is in force, what ends first first."""
     found: list[Certificate] = []
@@ -114,7 +124,12 @@ def _certificates(
         begins_on = renewal.begins_on(title.valid_to) if renewal is not None else None
         window = min(taken, key=lambda one: one.closes_on, default=None)
         is_due = begins_on is not None and begins_on <= file.on
-        found.append(Certificate(title, left, renewal, begins_on, window, is_due))
+        # What a next list decides is not gone on with.
+        goes_on = renewal is not None and renewal.begins not in ("next_list", "none")
+        answer = file.answer(title.programme) if goes_on else None
+        outcome = "" if answer is None else "likely" if answer.is_likely else str(answer.outcome)
+        lacks = lacking(answer, names) if answer is not None and answer.outcome is not Outcome.ELIGIBLE else ()
+        found.append(Certificate(title, left, renewal, begins_on, window, is_due, outcome, lacks))
     return sorted(found, key=lambda one: (one.days_left is None, one.days_left or 0))
 
 
@@ -157,12 +172,12 @@ def _renew(one: Certificate, library: Library) -> Task:
         "name": Names(library).programme(one.title.programme), "left": one.days_left,
         "how": say(one.renewal.how) if one.renewal else "",
     }  # fmt: skip
-    words = (
-        marked("{name} {left} 天后到期，现在应办理{how}")
-        if one.is_due
-        else marked("{name} {left} 天后到期，请准备{how}材料")
-    )
-    return Task(say(words, **known), f"#title-{one.title.id}")
+    words = say(marked("{name} {left} 天后到期，请准备{how}材料"), **known)
+    if one.is_due:
+        words = say(marked("{name} {left} 天后到期，现在应办理{how}"), **known)
+    if one.outcome == Outcome.INELIGIBLE:
+        words = say("{words}；按登记的数据还不符合", words=words)
+    return Task(words, f"#title-{one.title.id}")
 
 
 async def _tasks(session: AsyncSession, number: int, file: EnterpriseFile, unread: int) -> list[Task]:

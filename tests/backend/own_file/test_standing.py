@@ -163,3 +163,17 @@ async def test_what_does_not_apply_is_told_and_nobody_else_comes_here(reader: As
     assert (answer.status_code, "没有这个认定项目" in answer.text) == (404, True)
     officer = await client_as("city_officer")
     assert (await officer.get(HNTE)).status_code == 403
+
+
+async def test_the_first_page_says_by_how_much_a_title_would_fail_its_renewal_today(
+    account_of: EnterpriseClient, engine: AsyncEngine, two: Two
+):
+    async with owner_unit_of_work(engine) as session:
+        # A tenth of the staff must be in science; here 8 of 100.
+        await make_filing(session, two.own, {"sci_tech_staff": 8}, year=YEAR, source="officer")
+        title = await make_recognition(session, two.own, "hnte", date(YEAR - 1, 12, 1), number=f"GR{two.own}")
+    page = (await (await account_of(two.own)).get("/me/enterprise")).text
+    held = page[page.index(f'id="title-{title}"') :].partition("</div>")[0]
+    assert "按登记的数据，现在重新认定" in held
+    assert "不符合" in held
+    assert re.search(r"<li>科技人员占比（差 2(\.0*)? 个百分点）</li>", held), held
