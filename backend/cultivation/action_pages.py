@@ -95,7 +95,7 @@ async def save_action(
     if not errors:
         try:
             await actions.save_action(session, row["id"], action_id, form.revision, values, by=person.id)
-            return redirect(request, f"{address_of(row)}/service?done=saved#actions")
+            return redirect(request, f"{address_of(row)}/service?done=answered#actions")
         except ServiceMoved as moved:
             errors, status = {"answer": str(moved)}, moved.status_code
     return await file_page(request, session, person, row, errors, Typed("action", form, action_id, status))

@@ -19,6 +19,7 @@ from backend.cultivation.service_file import service_file
 from backend.cultivation.stages import (
     ACTION_KINDS,
     ACTION_STATUSES,
+    NEXT,
     STAGES,
     STEP_STATUSES,
     TOPICS,
@@ -38,9 +39,11 @@ from backend.web.templates import render
 from rules.library import library
 
 router = APIRouter()
+#: What was done → the part of the page that it is about, and the words said there.
 _DONE = {
-    "planned": "已列入培育计划。", "saved": "已保存。", "visited": "已记下走访。", "opened": "已登记。", "moved": "已移动。",
-    "noted": "已登记政策。", "withdrawn": "已撤回误登的政策。",
+    "planned": ("plan", "已列入培育计划。"), "updated": ("plan", "已保存步骤。"), "visited": ("visits", "已记下走访。"),
+    "opened": ("actions", "已登记。"), "answered": ("actions", "已保存办理情况。"), "moved": ("entries", "已移动。"),
+    "noted": ("policies", "已登记政策。"), "withdrawn": ("policies", "已撤回误登的政策。"),
 }  # fmt: skip
 #: Figures on the printout, as far as they are known.
 PRINTED = (
@@ -75,15 +78,18 @@ class Typed:
 
 @router.get("/enterprises/{code}/service", response_class=HTMLResponse)
 async def show_file(
-    request: Request, session: Work, person: SignedIn, row: ChosenEnterprise, done: str = ""
+    request: Request, session: Work, person: SignedIn, row: ChosenEnterprise, done: str = "", write: str = ""
 ) -> HTMLResponse:
-    """The service file: stages, growth path, plan, visits, needs and problems, policies, papers."""
-    return await file_page(request, session, person, row, {}, messages=[("good", _DONE[done])] if done in _DONE else [])
+    """The service file: stages, growth path, plan, visits, needs and problems, policies, papers.
+
+    `write` is the form that stands open: step, visit, action or policy.
+    """
+    return await file_page(request, session, person, row, {}, done=done, write=write)
 
 
 async def file_page(
     request: Request, session: AsyncSession, person: PersonSignedIn, row: Mapping[str, Any], errors: Errors,
-    typed: Typed | None = None, messages: list[tuple[str, str]] | None = None,
+    typed: Typed | None = None, done: str = "", write: str = "",
 ) -> HTMLResponse:  # fmt: skip
     """The page of the service file; with what is wrong with a form, which then holds what was typed."""
     known = await _known(session, row)
@@ -98,7 +104,7 @@ async def file_page(
     return render(
         request, "cultivation/service_file.html", status_code=status if errors else 200, page_title="服务档案（一企一策）",
         breadcrumb=trail, errors=[{"field": _place(typed, field), "message": words} for field, words in errors.items()],
-        error_of=errors, typed=typed, messages=messages or [], may_write=person.role.may_write,
+        error_of=errors, typed=typed, write=write, may_write=person.role.may_write, told=_DONE.get(done),
         officers=await officers(session, row["region_code"], row["park"]), forms=forms,
         papers=[one for one in await attachments_of(session, row["id"]) if one["withdrawn_at"] is None],
         programmes=programme_choices(library()), **known,
@@ -118,7 +124,7 @@ async def _known(session: AsyncSession, row: Mapping[str, Any]) -> dict[str, Any
     file = await enterprise_file(session, row, library(), on)
     return {
         "row": row, "address": address_of(row), "on": on, "file": file, "service": await service_file(session, row["id"], on),
-        "path": growth_path(file, library()), "names": Names(library()), "stages": STAGES, "topics": TOPICS,
+        "path": growth_path(file, library()), "names": Names(library()), "stages": STAGES, "next_stages": NEXT, "topics": TOPICS,
         "kinds": ACTION_KINDS, "statuses": ACTION_STATUSES, "step_statuses": STEP_STATUSES, "visit_forms": VISIT_FORMS,
     }  # fmt: skip
 
@@ -158,4 +164,4 @@ async def move_entry(
     if outcome.refused:
         typed = Typed("move", form, seen[0].entry_id, 409)
         return await file_page(request, session, person, row, {"action": outcome.refused[0][1]}, typed)
-    return redirect(request, f"{address_of(row)}/service?done=moved")
+    return redirect(request, f"{address_of(row)}/service?done=moved#entries")

@@ -20,14 +20,13 @@ from backend.cultivation.queries import USUAL, PoolFilters
 from backend.cultivation.schemas import EnterForm, PoolForm
 from backend.cultivation.service import Done, PoolRefused, Seen, assign, enter, move, take_over_recognised
 from backend.cultivation.service_file import due_count, due_items
-from backend.cultivation.stages import ACTION_KINDS, STAGES, Stage
+from backend.cultivation.stages import ACTION_KINDS, NEXT, STAGES, Stage
 from backend.cultivation.windows import windows_of
 from backend.eligibility.service import evaluate
 from backend.enterprises.labels import Names, programme_choices, region_choices
 from backend.enterprises.officers import officers
 from backend.enterprises.pages import OnDay, query_of
 from backend.web.dependencies import CurrentSettings, Work
-from backend.web.errors import Refusal
 from backend.web.responses import redirect
 from backend.web.templates import render
 from rules.library import library
@@ -44,26 +43,9 @@ DUE_SHOWN = 100
 MOST_CHECKED = 200
 
 
-class NothingPicked(Refusal):
-    """Something was to be done, to nobody."""
-
-    status = 422
-    slug = "nothing-picked"
-    title = "没有选择企业"
-
-    def __init__(self) -> None:
-        super().__init__("请先勾选企业，再选择要做的事。本次没有改动。")
-
-
-class NothingChosen(Refusal):
-    """Somebody was picked, and nothing to be done."""
-
-    status = 422
-    slug = "nothing-chosen"
-    title = "没有选择要做的事"
-
-    def __init__(self) -> None:
-        super().__init__("请选择要做的事：移动到哪个阶段、指定责任人，或重新测评。本次没有改动。")
+_NOBODY_PICKED = "没有勾选企业。请先在名单里勾选，再选择要做的事。本次没有改动。"
+_NOBODY_TICKED = "没有勾选企业。请先在名单里勾选要入库的企业。本次没有改动。"
+_NOTHING_CHOSEN = "没有选择要做的事。请在“做什么”里选择：移到哪个阶段、指定责任人，或重新测评。本次没有改动。"
 
 
 def read_filters(
@@ -81,11 +63,18 @@ def read_filters(
 async def pool(
     request: Request, session: Work, person: SignedIn, settings: CurrentSettings, programme: str = "", year: int = 0,
     region: str = "", stage: str = "", officer: str = "", page: int = 1, view: str = "board", done: str = "",
+    there: str = "",
 ) -> HTMLResponse:  # fmt: skip
     """The pool of a programme and year, as a board or as a list."""
     asked = read_filters(programme, year, region, stage, officer, page)
-    messages = [("good", f"已处理 {done} 家。")] if done.isascii() and done.isdecimal() else []
+    messages = [("good", f"已处理 {done} 家。")] if _is_count(done) else []
+    if _is_count(there):
+        messages.append(("near", f"{there} 家已在这个库里，或已注销、迁出，没有重复入库。"))
     return await _pool_page(request, session, person, settings, asked, view, messages)
+
+
+def _is_count(written: str) -> bool:
+    return written.isascii() and written.isdecimal() and len(written) < 8 and int(written) > 0
 
 
 async def _pool_page(
@@ -101,7 +90,7 @@ async def _pool_page(
     windows = await windows_of(session, asked.programme, asked.year)
     return render(
         request, "cultivation/pool.html", status_code=status, page_title="培育库", asked=asked, is_board=is_board, on=on,
-        counts=await queries.stage_counts(session, asked), stages=STAGES, windows=windows, deadline=windows.next_deadline(on),
+        counts=await queries.stage_counts(session, asked), stages=STAGES, next_stages=NEXT, windows=windows, deadline=windows.next_deadline(on),
         got_title=await queries.recognised_meanwhile(session, asked.programme, asked.year, on), most=queries.CARDS_A_STAGE,
         officers=await officers(session, person.region_code, person.park or None), programmes=programme_choices(library()),
         regions=region_choices(person), names=Names(library()), may_write=person.role.may_write, messages=messages,
@@ -119,31 +108,45 @@ def _years(asked: int) -> list[tuple[str, str]]:
 async def act(
     request: Request, session: Work, person: Officer, settings: CurrentSettings, form: Annotated[PoolForm, Form()]
 ) -> Response:
-    """Move entries, give them to an officer, or check them anew; those that cannot be are named with the reason."""
+    """Move entries, give them to an officer, or check them anew; those that cannot be are named with the reason.
+
+    Whatever is refused, the page comes back with what was ticked and typed.
+    """
     asked = read_filters(form.programme, form.year, form.region, form.stage, form.whose, form.page)
-    if form.action not in (*STAGES, "assign", "check"):
-        raise NothingChosen
-    seen, on = await _meant(session, asked, form), today()
-    if form.action == "check":
-        return redirect(request, f"{asked.address()}&view=list&done={await _check(session, seen)}")
-    if form.action == "assign":
-        outcome = await assign(session, seen, form.officer_id, by=person.id, on=on)
-    else:
-        outcome = await move(
-            session, seen, Stage(form.action), form.reason, by=person.id, on=on, most_days=settings.pool_check_days
+    try:
+        outcome = await _do(session, asked, form, by=person.id, most_days=settings.pool_check_days)
+    except PoolRefused as refusal:
+        told_why = [("bad", str(refusal))]
+        return await _pool_page(
+            request, session, person, settings, asked, form.view, told_why, refusal.status_code, form
         )
     if not outcome.refused:
-        return redirect(request, f"{asked.address()}&view=list&done={len(outcome.saved)}")
+        # On the board the card that was moved is come back to.
+        card = f"#entry-{outcome.saved[0]}" if form.view == "board" and outcome.saved else ""
+        return redirect(request, f"{asked.address()}&view={form.view}&done={len(outcome.saved)}{card}")
     # What was saved is saved; if nothing was, the answer says so to programs too.
     status = 200 if outcome.saved else 409
-    return await _pool_page(request, session, person, settings, asked, "list", told(outcome), status, form)
+    return await _pool_page(request, session, person, settings, asked, form.view, told(outcome), status, form)
+
+
+async def _do(session: AsyncSession, asked: PoolFilters, form: PoolForm, *, by: int, most_days: int) -> Done:
+    """What a form asks for. Raises PoolRefused: nothing was done to anybody."""
+    if form.action not in (*STAGES, "assign", "check"):
+        raise PoolRefused(_NOTHING_CHOSEN)
+    seen = await _meant(session, asked, form)
+    if form.action == "check":
+        await _check(session, seen)
+        return Done(saved=[one.entry_id for one in seen])
+    if form.action == "assign":
+        return await assign(session, seen, form.officer_id, by=by, on=today())
+    return await move(session, seen, Stage(form.action), form.reason, by=by, on=today(), most_days=most_days)
 
 
 async def _meant(session: AsyncSession, asked: PoolFilters, form: PoolForm) -> list[Seen]:
-    """The entries that a form speaks of. Raises NothingPicked, PoolRefused: the list is another by now."""
+    """The entries that a form speaks of. Raises PoolRefused: there are none, or the list is another by now."""
     if form.whom == "ticked":
         if not (seen := form.seen()):
-            raise NothingPicked
+            raise PoolRefused(_NOBODY_PICKED)
         return seen
     everybody = await queries.all_seen(session, asked)
     if len(everybody) != form.total:
@@ -161,12 +164,11 @@ def told(outcome: Done) -> list[tuple[str, str]]:
     return [*saved, *shown, *([("open", f"另有 {more} 家没有处理，原因类似。")] if more > 0 else [])]
 
 
-async def _check(session: AsyncSession, seen: Sequence[Seen]) -> int:
+async def _check(session: AsyncSession, seen: Sequence[Seen]) -> None:
     if len(seen) > MOST_CHECKED:
         raise PoolRefused(f"选了 {len(seen):,} 家，一次最多重新测评 {MOST_CHECKED} 家。本次没有改动，请分批勾选。")
     enterprises = await queries.enterprises_of(session, [one.entry_id for one in seen])
     await evaluate(session, enterprises, library(), today())
-    return len(enterprises)
 
 
 def _address(asked: PoolFilters, more: str = "") -> str:
@@ -187,31 +189,44 @@ async def propose(
     nearness: str = "ready", after: int = 0,
 ) -> HTMLResponse:  # fmt: skip
     """Whom the engine proposes, each with what it lacks."""
-    asked = read_filters(programme, year, person.region_code or region)
-    near = nearness if nearness in NEARNESS else "ready"
+    form = EnterForm(programme=programme, year=year, region=region, nearness=nearness, after=after)
+    return await _candidates_page(request, session, person, form, [])
+
+
+async def _candidates_page(
+    request: Request, session: AsyncSession, person: PersonSignedIn, form: EnterForm, messages: list[tuple[str, str]]
+) -> HTMLResponse:
+    """The proposals that a form's filters leave; with messages, what was ticked and typed on them stays."""
+    asked = read_filters(form.programme, form.year, person.region_code or form.region)
+    near = form.nearness if form.nearness in NEARNESS else "ready"
     found = await candidates(
-        session, library(), asked.programme, asked.year, near, today(), asked.region, max(after, 0)
+        session, library(), asked.programme, asked.year, near, today(), asked.region, max(form.after, 0)
     )
     return render(
-        request, "cultivation/candidates.html", page_title="入库推荐",
+        request, "cultivation/candidates.html", status_code=422 if messages else 200, page_title="入库推荐",
         breadcrumb=[("培育库", _address(asked)), ("入库推荐", None)], asked=asked, found=found, nearness=near,
         choices=[(key, words) for key, (words, _) in NEARNESS.items()], programmes=programme_choices(library()),
         regions=region_choices(person), years=_years(asked.year), officers=await officers(session, person.region_code, person.park or None),
         names=Names(library()), may_write=person.role.may_write, next_after=found[-1].row["id"] if len(found) == MOST else None,
+        messages=messages, form=form,
     )  # fmt: skip
 
 
 @router.post("/pool/candidates")
 async def take_in(request: Request, session: Work, person: Officer, form: Annotated[EnterForm, Form()]) -> Response:
     """Put enterprises into the pool as discovered."""
-    if not form.enterprise:
-        raise NothingPicked
     asked = read_filters(form.programme, form.year)
-    reason = form.reason.strip() or "测评发现"
-    entered = await enter(
-        session, asked.programme, asked.year, form.enterprise, by=person.id, officer_id=form.officer_id, reason=reason
-    )
-    return redirect(request, _address(asked, f"&done={len(entered)}"))
+    try:
+        if not form.ids:
+            raise PoolRefused(_NOBODY_TICKED)
+        entered = await enter(
+            session, asked.programme, asked.year, form.ids, by=person.id, officer_id=form.officer_id,
+            reason=form.reason.strip() or "测评发现",
+        )  # fmt: skip
+    except PoolRefused as refusal:
+        return await _candidates_page(request, session, person, form, [("bad", str(refusal))])
+    there = len(form.ids) - len(entered)
+    return redirect(request, _address(asked, f"&done={len(entered)}" + (f"&there={there}" if there else "")))
 
 
 @router.get("/pool/moves", response_class=HTMLResponse)

@@ -22,6 +22,8 @@ class PoolForm(BaseModel):
     whom: Literal["ticked", "all"] = "ticked"
     #: How many the list said that there are; if it is another number by now, nothing is done to all.
     total: int = 0
+    #: Where it was done, and where the answer is shown.
+    view: Literal["board", "list"] = "list"
     #: The list's own filters, which stay when it comes back.
     programme: str = ""
     year: int = 0
@@ -44,12 +46,20 @@ class PoolForm(BaseModel):
 class EnterForm(BaseModel):
     """Enterprises put into a pool."""
 
-    enterprise: list[int] = []
+    enterprise: list[str] = []
     programme: str = ""
     year: int = 0
     officer: str = ""
     reason: str = ""
     nearness: str = "ready"
+    #: The list's own filters, which stay when it comes back.
+    region: str = ""
+    after: int = 0
+
+    @property
+    def ids(self) -> list[int]:
+        """The enterprises ticked; what is no number is left out."""
+        return [int(one) for one in self.enterprise if _is_number(one)]
 
     @property
     def officer_id(self) -> int | None:

@@ -24,6 +24,8 @@ STAGES: dict[Stage, str] = {
     Stage.DISCOVERED: marked_of("stage", "发现"), Stage.CULTIVATED: marked_of("stage", "培育"), Stage.RECOMMENDED: marked_of("stage", "推荐"), Stage.RECOGNISED: marked_of("stage", "认定"), Stage.OUT: marked_of("stage", "出库"),
 }  # fmt: skip
 _ORDER = list(STAGES)
+#: Where an entry of a stage usually goes next; who is out comes in again at the beginning.
+NEXT: dict[Stage, Stage] = {before: _ORDER[(place + 1) % len(_ORDER)] for place, before in enumerate(_ORDER)}
 
 #: What a need or a problem is about (the classes that bureaus use in their lists of problems).
 TOPICS = {

@@ -15,22 +15,25 @@ from backend.cultivation import actions
 from backend.cultivation.actions import ServiceMoved, StepDraft
 from backend.cultivation.checking import faults_of_step, values_of
 from backend.cultivation.file_pages import Typed, file_page
-from backend.cultivation.growth_path import proposed_steps
+from backend.cultivation.growth_path import growth_path, proposed_steps
+from backend.cultivation.queries import entries_of
 from backend.cultivation.schemas import StepForm, StepsForm, as_number
-from backend.cultivation.stages import STEP_STATUSES
+from backend.cultivation.stages import STEP_STATUSES, Stage
 from backend.cultivation.windows import windows_of
-from backend.enterprises.enterprise_file import enterprise_file
+from backend.enterprises.enterprise_file import EnterpriseFile, enterprise_file
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, typed_day
 from backend.enterprises.labels import Names, programme_choices
 from backend.enterprises.officers import officers
 from backend.web.dependencies import Work
 from backend.web.responses import redirect
 from backend.web.templates import render
+from rules.evaluate import Outcome
 from rules.library import library
 
 router = APIRouter()
-#: The programme that is planned for where none is named.
+#: The programme that is planned for where none is named and nothing is lacking.
 _USUAL = "hnte"
+_UNDER_WAY = (Stage.DISCOVERED, Stage.CULTIVATED)
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Line:
 
 @router.get("/enterprises/{code}/service/plan", response_class=HTMLResponse)
 async def propose_plan(
-    request: Request, session: Work, person: SignedIn, row: ChosenEnterprise, programme: str = _USUAL
+    request: Request, session: Work, person: SignedIn, row: ChosenEnterprise, programme: str = ""
 ) -> HTMLResponse:
     """The steps that the rules propose towards a programme, to be picked and dated."""
     return await _plan_page(request, session, person, row, programme, {})
@@ -55,8 +58,8 @@ async def _plan_page(
     request: Request, session: AsyncSession, person: PersonSignedIn, row: Any, programme: str, errors: Errors,
     form: StepsForm | None = None,
 ) -> HTMLResponse:  # fmt: skip
-    chosen = programme if programme in library().by_name else _USUAL
     file = await enterprise_file(session, row, library(), today())
+    chosen = programme if programme in library().by_name else await _next_programme(session, file)
     windows = await windows_of(session, chosen, today().year)
     proposed = proposed_steps(file, library(), chosen, windows.known)
     lines = _typed(form) if form else [
@@ -73,6 +76,21 @@ async def _plan_page(
         names=Names(library()), may_write=person.role.may_write, on=today(),
         deadline=windows.next_deadline(today()),
     )  # fmt: skip
+
+
+async def _next_programme(session: AsyncSession, file: EnterpriseFile) -> str:
+    """What is planned for where nothing is chosen: a pool the enterprise is cultivated in and falls short of, a title
+    that a review would cost, the next rung; of those the first."""
+    entries = await entries_of(session, file.row["id"], file.on)
+    wanted = [one["programme"] for one in entries if one["year"] == file.on.year and one["stage"] in _UNDER_WAY]
+    path = growth_path(file, library())
+    wanted += [one.programme for one in path if one.is_held] + [one.programme for one in path if not one.is_held]
+    offered = {name for name, _ in programme_choices(library())}
+    for name in wanted:
+        answer = file.answer(name) if name in offered else None
+        if name and answer is not None and answer.outcome is not Outcome.ELIGIBLE and not answer.is_likely:
+            return name
+    return _USUAL
 
 
 def _typed(form: StepsForm) -> list[Line]:
@@ -155,7 +173,7 @@ async def save_step(
     if not errors:
         try:
             await actions.save_step(session, row["id"], step_id, form.revision, values, by=person.id)
-            return redirect(request, f"{address_of(row)}/service?done=saved#plan")
+            return redirect(request, f"{address_of(row)}/service?done=updated#plan")
         except ServiceMoved as moved:
             errors, status = {"result": str(moved)}, moved.status_code
     return await file_page(request, session, person, row, errors, Typed("step", form, step_id, status))

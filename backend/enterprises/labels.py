@@ -4,7 +4,7 @@ from backend.access.schemas import PersonSignedIn
 from backend.enterprises.regions import Regions
 from rules.industries import Industries
 from rules.library import Library
-from rules.programme import ProgrammeSource
+from rules.programme import ProgrammeSource, walk_criteria
 from rules.translation import say
 from rules.values import FactKey
 
@@ -45,6 +45,15 @@ class Names:
         """The name of a programme."""
         held = self._rules.by_name.get(programme)
         return held.source.name.said if held is not None else programme
+
+    def criterion(self, programme: str, criterion: str) -> str:
+        """The name of a programme's criterion, as the latest version that has it calls it."""
+        held = self._rules.by_name.get(programme)
+        for version in reversed(held.versions if held is not None else ()):
+            for one in walk_criteria(version.criteria):
+                if one.id == criterion:
+                    return one.name or criterion
+        return criterion
 
     def region(self, code: str) -> str:
         """The name of a region."""

@@ -169,8 +169,28 @@ document.addEventListener("click", (event) => {
   event.target.closest("[data-dismiss]")?.closest(".message")?.remove();
 });
 
+// Panels ---------------------------------------------------------------------------------------------------
+// <details> with a .panel lies over the page: it goes when one is done with it, and gives the focus back.
+
+function closePanels(except) {
+  for (const panel of document.querySelectorAll("details[open]:has(> .panel)")) if (panel !== except) panel.open = false;
+}
+
+document.addEventListener("keydown", (event) => {
+  const panel = event.target.closest("details[open]:has(> .panel)");
+  if (event.key !== "Escape" || !panel || event.isComposing) return;
+  panel.open = false;
+  panel.querySelector("summary").focus();
+  event.stopImmediatePropagation();
+});
+for (const left of ["click", "focusin"])
+  document.addEventListener(left, (event) => closePanels(event.target.closest("details:has(> .panel)")));
+
 // Lists by keyboard ----------------------------------------------------------------------------------------
 // <form data-rows> holds a table whose rows have a link and perhaps a box to tick. Letters typed into a field stay there.
+// The focus goes along, so that a screen reader says where one is and Tab goes on from there.
+
+const TICKS = "[data-rows] tbody input[type=checkbox]";
 
 function moveBy(step) {
   const rows = [...document.querySelectorAll("[data-rows] tbody tr")];
@@ -179,14 +199,32 @@ function moveBy(step) {
   const next = rows[Math.max(0, Math.min(rows.length - 1, at === -1 ? (step > 0 ? 0 : rows.length - 1) : at + step))];
   rows[at]?.classList.remove("is-at");
   next.classList.add("is-at");
+  next.querySelector("a")?.focus({ preventScroll: true });
   next.scrollIntoView({ block: "nearest" });
 }
+
+document.addEventListener("focusin", (event) => {
+  const row = event.target.closest("[data-rows] tbody tr");
+  if (!row) return;
+  document.querySelector("tr.is-at")?.classList.remove("is-at");
+  row.classList.add("is-at");
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-tick-all]"))
+    for (const box of document.querySelectorAll(TICKS)) box.checked = event.target.checked;
+  else if (event.target.matches(TICKS)) {
+    const all = document.querySelector("[data-tick-all]");
+    if (all) all.checked = [...document.querySelectorAll(TICKS)].every((box) => box.checked);
+  }
+});
 
 const KEYS = {
   "/": () => (document.querySelector("main input[type=search]") ?? document.querySelector(".shell-search input"))?.focus(),
   j: () => moveBy(1),
   k: () => moveBy(-1),
   x: () => document.querySelector("tr.is-at input[type=checkbox]")?.click(),
+  a: () => document.querySelector("[data-tick-all]")?.click(),
   Enter: () => document.querySelector("tr.is-at a")?.click(),
   n: () => document.querySelector(".pages a[rel=next]")?.click(),
   p: () => document.querySelector(".pages a[rel=prev]")?.click(),
@@ -224,10 +262,12 @@ function goTo(rows, from, to) {
 document.addEventListener("keydown", decideByKey);
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.target.closest("input, select, textarea, button, a, summary")) {
+  if (event.target.closest("input:not([type=checkbox]), select, textarea")) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
+  // A link, a button and a box do themselves what Enter asks of them.
+  if (event.key === "Enter" && event.target.closest("input, button, a, summary")) return;
   const does = KEYS[event.key];
   if (!does || (event.key !== "/" && !document.querySelector("[data-rows]"))) return;
   event.preventDefault();

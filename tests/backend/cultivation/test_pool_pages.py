@@ -227,3 +227,65 @@ async def test_the_windows_are_shown_and_entered_by_the_city_only(client_as: Cli
     for expected in ("2027-08-15", "通知〔2027〕1号", "2026-08-31", "工企业函〔2026〕160号", "单一来源"):
         assert expected in page
     assert "2027-08-15" in (await district.get("/pool?programme=hnte&year=2027")).text
+
+
+async def test_a_card_is_moved_on_the_board_and_come_back_to(
+    client_as: ClientAs, engine: AsyncEngine, two_enterprises: list[int]
+):
+    (picked, _) = await entered(engine, two_enterprises)
+    officer = await client_as("district_officer", "321282")
+    assert '<option value="cultivated" selected>' in (await officer.get(HERE)).text
+    form = {"programme": "tech_sme", "year": str(YEAR), "view": "board", "action": "cultivated", "pick": picked}
+    answer = await officer.post("/pool", data=form)
+    entry = picked.partition(":")[0]
+    assert answer.headers["location"] == f"{HERE}&view=board&done=1#entry-{entry}"
+    assert f'id="entry-{entry}"' in (await officer.get(answer.headers["location"])).text
+
+
+async def test_a_card_that_cannot_be_moved_stays_open_with_what_was_typed(
+    client_as: ClientAs, engine: AsyncEngine, two_enterprises: list[int]
+):
+    (picked, _) = await entered(engine, two_enterprises)
+    officer = await client_as("district_officer", "321282")
+    form = {"programme": "tech_sme", "year": str(YEAR), "view": "board", "pick": picked}
+    page = (await officer.post("/pool", data=form | {"action": "recommended", "reason": "局务会议定"})).text
+    assert "不能推荐" in page
+    assert 'class="board"' in page
+    assert '<details class="moving" open>' in page
+    assert 'value="局务会议定"' in page
+
+
+async def test_who_forgot_to_tick_or_to_choose_keeps_what_was_typed(
+    client_as: ClientAs, engine: AsyncEngine, two_enterprises: list[int]
+):
+    (picked, _) = await entered(engine, two_enterprises)
+    officer = await client_as("city_officer")
+    form = {"programme": "tech_sme", "year": str(YEAR), "reason": "局务会议定"}
+    unticked = await officer.post("/pool", data=form | {"action": "cultivated"})
+    undecided = await officer.post("/pool", data=form | {"pick": picked})
+    assert (unticked.status_code, undecided.status_code) == (422, 422)
+    assert "没有勾选企业" in unticked.text
+    assert "没有选择要做的事" in undecided.text
+    assert 'value="局务会议定"' in unticked.text
+    assert f'value="{picked}" aria-label="选择靖江试验有限公司" checked' in undecided.text
+
+
+async def test_who_forgot_to_tick_a_candidate_keeps_the_list_and_what_was_typed(client_as: ClientAs):
+    officer = await client_as("city_officer")
+    form = {"programme": "tech_sme", "year": str(YEAR), "nearness": "near", "region": "321282", "reason": "园区推荐"}
+    answer = await officer.post("/pool/candidates", data=form)
+    assert (answer.status_code, "没有勾选企业" in answer.text) == (422, True)
+    assert "靖江试验有限公司" in answer.text
+    assert 'value="园区推荐"' in answer.text
+
+
+async def test_who_is_in_the_pool_already_is_told_of_when_taken_in_again(
+    client_as: ClientAs, engine: AsyncEngine, two_enterprises: list[int]
+):
+    await entered(engine, two_enterprises[:1])
+    officer = await client_as("city_officer")
+    form = {"programme": "tech_sme", "year": str(YEAR), "enterprise": [str(one) for one in two_enterprises]}
+    answer = await officer.post("/pool/candidates", data=form)
+    page = (await officer.get(answer.headers["location"])).text
+    assert "已处理 1 家" in page
+    assert "1 家已在这个库里" in page

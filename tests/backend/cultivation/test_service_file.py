@@ -210,7 +210,7 @@ async def test_the_file_is_written_by_page_from_plan_to_printout(client_as: Clie
     officer = await client_as("district_officer", "321282")
     here = f"/enterprises/{CODE}/service"
     plan = (await officer.get(f"{here}/plan?programme=tech_sme")).text
-    titles = re.findall(r'name="title" maxlength="300" value="([^"]+)"', plan)
+    titles = re.findall(r'name="title" rows="2" maxlength="300">([^<]+)<', plan)
     place = next(i for i, title in enumerate(titles) if "需减少 20" in title)
     chosen = {"programme": "tech_sme", "pick": str(place), "title": titles, "due_on": [f"{YEAR}-12-31"] * len(titles),
               "criterion": ["x"] * len(titles)}  # fmt: skip
@@ -267,7 +267,7 @@ INCOMPLETE: list[tuple[str, dict[str, str], str]] = [
     (
         "plan",
         {"programme": "tech_sme", "pick": "0", "title": "改过的文字", "due_on": "年底", "criterion": "x"},
-        'value="改过的文字"',
+        ">改过的文字</textarea>",
     ),
 ]
 
@@ -395,3 +395,45 @@ async def test_another_districts_officer_finds_no_service_file(client_as: Client
     assert (
         await (await client_as("district_officer", "321283")).get(f"/enterprises/{CODE}/service")
     ).status_code == 404
+
+
+async def test_the_form_that_a_link_names_stands_open(client_as: ClientAs, engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as owner:
+        await make_firm(owner)
+    officer = await client_as("district_officer", "321282")
+    here = f"/enterprises/{CODE}/service"
+    assert '<details class="adding" open>' not in (await officer.get(here)).text
+    page = (await officer.get(f"{here}?write=visit")).text
+    assert page.count('<details class="adding" open>') == 1
+    assert page.index('<details class="adding" open>') > page.index('id="visits"')
+
+
+async def test_what_was_done_is_said_in_the_part_of_the_page_it_is_about(client_as: ClientAs, engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as owner:
+        await make_firm(owner)
+    officer = await client_as("district_officer", "321282")
+    visit = {"visited_on": today().isoformat(), "visitors": "王敏", "content": "谈了研发"}
+    answer = await officer.post(f"/enterprises/{CODE}/service/visits", data=visit)
+    page = (await officer.get(answer.headers["location"])).text
+    assert answer.headers["location"].endswith("#visits")
+    assert page.index('id="visits"') < page.index("已记下走访。") < page.index('id="policies"')
+
+
+async def test_what_is_overdue_says_by_how_many_days(client_as: ClientAs, engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as owner:
+        number = await make_firm(owner)
+        await plan_steps(owner, number, [step("补专利", days=-3), step("补审计", days=4)], by=1)
+    officer = await client_as("district_officer", "321282")
+    page = (await officer.get(f"/enterprises/{CODE}/service")).text
+    assert "已过 3 天" in page
+    assert "还有 4 天" in page
+
+
+async def test_the_plan_begins_with_the_pool_the_enterprise_falls_short_of(client_as: ClientAs, engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as owner:
+        number = await make_firm(owner, GOOD | {"employee_total": 520})
+        await enter(owner, "tech_sme", YEAR, [number], by=1)
+    officer = await client_as("district_officer", "321282")
+    page = (await officer.get(f"/enterprises/{CODE}/service/plan")).text
+    assert '<option value="tech_sme" selected>' in page
+    assert "需减少 20" in page
