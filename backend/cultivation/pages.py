@@ -39,6 +39,8 @@ router.include_router(action_pages.router)
 router.include_router(visit_pages.router)
 #: Items that are due, shown at once.
 DUE_SHOWN = 100
+#: Of those refused for the same reason as many are named.
+MOST_NAMED = 20
 #: Entries that are checked anew in one request.
 MOST_CHECKED = 200
 
@@ -157,11 +159,20 @@ async def _meant(session: AsyncSession, asked: PoolFilters, form: PoolForm) -> l
 
 
 def told(outcome: Done) -> list[tuple[str, str]]:
-    """What became of several entries, as messages."""
+    """What became of several entries, as messages: those refused for the same reason together, most of them named."""
     saved = [("good", f"已处理 {len(outcome.saved)} 家。")] if outcome.saved else []
-    shown = [("open", f"{name}：{why}") for name, why in outcome.refused[:20]]
-    more = len(outcome.refused) - len(shown)
-    return [*saved, *shown, *([("open", f"另有 {more} 家没有处理，原因类似。")] if more > 0 else [])]
+    by_reason: dict[str, list[str]] = {}
+    for name, why in outcome.refused:
+        by_reason.setdefault(why, []).append(name)
+    refused = [("open", _refused(names, why)) for why, names in by_reason.items()]
+    return [*saved, *refused]
+
+
+def _refused(names: Sequence[str], why: str) -> str:
+    if len(names) == 1:
+        return f"{names[0]}：{why}"
+    shown = "、".join(names[:MOST_NAMED]) + ("等" if len(names) > MOST_NAMED else "")
+    return f"{len(names)} 家没有处理：{why}（{shown}）"
 
 
 async def _check(session: AsyncSession, seen: Sequence[Seen]) -> None:

@@ -10,7 +10,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.schemas import PersonSignedIn
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of
-from backend.filings.attachments import KINDS, attach, attachments_of, read_paper, withdraw
+from backend.filings.attachments import KINDS, attach_once, attachments_of, read_paper, withdraw
 from backend.filings.papers import ENDINGS, MOST_BYTES, TAKEN, PaperRefused
 from backend.web.dependencies import Work
 from backend.web.errors import Refusal
@@ -18,7 +18,11 @@ from backend.web.responses import download, redirect
 from backend.web.templates import render
 
 router = APIRouter()
-_DONE = {"attached": "已保存。", "withdrawn": "已撤回；材料和撤回原因仍有记录。"}
+_DONE = {
+    "attached": "已保存。",
+    "there": "内容相同的材料已在下面，没有重复保存；要改种类或说明，请先撤回原来的，再上传。",
+    "withdrawn": "已撤回；材料和撤回原因仍有记录。",
+}
 
 
 class NoReasonGiven(Refusal):
@@ -39,22 +43,24 @@ async def papers(
 
 @router.post("/enterprises/{code}/papers")
 async def hand_in(
-    request: Request, session: Work, person: Officer, row: ChosenEnterprise, file: Annotated[UploadFile, File()],
-    kind: Annotated[str, Form()] = "", about: Annotated[str, Form()] = "", filing: Annotated[str, Form()] = "",
+    request: Request, session: Work, person: Officer, row: ChosenEnterprise,
+    file: Annotated[UploadFile | str, File()] = "", kind: Annotated[str, Form()] = "", about: Annotated[str, Form()] = "", filing: Annotated[str, Form()] = "",
 ) -> Response:  # fmt: skip
     """Keep a paper; its type follows from its content."""
     filing_id = int(filing) if filing.isascii() and filing.isdecimal() else None
-    # One byte more than allowed is enough to know.
-    content = await file.read(MOST_BYTES + 1)
     try:
-        await attach(
-            session, row["id"], content, file.filename or "", kind, about=about.strip()[:300], filing_id=filing_id,
+        if isinstance(file, str) or not file.filename:
+            raise PaperRefused("还没有选择文件，没有保存。请先选择要上传的文件。")
+        # One byte more than allowed is enough to know.
+        content = await file.read(MOST_BYTES + 1)
+        _, is_new = await attach_once(
+            session, row["id"], content, file.filename, kind, about=about.strip()[:300], filing_id=filing_id,
             attached_by=person.id,
         )  # fmt: skip
     except PaperRefused as refusal:
         form = {"kind": kind, "about": about, "filing": filing_id}
         return await _papers_page(request, session, person, row, form, {"file": str(refusal)}, "")
-    return redirect(request, f"{address_of(row)}/papers?done=attached")
+    return redirect(request, f"{address_of(row)}/papers?done={'attached' if is_new else 'there'}")
 
 
 @router.post("/enterprises/{code}/papers/{attachment_id}/withdraw")
@@ -89,5 +95,5 @@ async def _papers_page(
         papers=[one for one in kept if one["withdrawn_at"] is None], withdrawn=[one for one in kept if one["withdrawn_at"]],
         kinds=KINDS, taken=TAKEN, endings=ENDINGS, most=MOST_BYTES // 1024 // 1024, form=form, error_of=errors,
         errors=[{"field": field, "message": message} for field, message in errors.items()],
-        may_write=person.role.may_write, messages=[("good", _DONE[done])] if done in _DONE else [],
+        may_write=person.role.may_write, messages=[("near" if done == "there" else "good", _DONE[done])] if done in _DONE else [],
     )  # fmt: skip

@@ -45,6 +45,21 @@ async def attach(
         PaperRefused: it is no file that is taken.
         NoSuchPaper: the filing is not of this enterprise.
     """
+    number, _ = await attach_once(
+        session, enterprise_id, content, file_name, kind, about=about, filing_id=filing_id, attached_by=attached_by
+    )
+    return number
+
+
+async def attach_once(
+    session: AsyncSession, enterprise_id: int, content: bytes, file_name: str, kind: str, *,
+    about: str = "", filing_id: int | None = None, attached_by: int | None = None,
+) -> tuple[int, bool]:  # fmt: skip
+    """What `attach` does, and whether the attachment is a new one.
+
+    Raises:
+        PaperRefused, NoSuchPaper: as there.
+    """
     found, name = examine(content, file_name)
     if filing_id is not None and not await _is_of(session, filing_id, enterprise_id):
         raise NoSuchPaper
@@ -63,7 +78,7 @@ async def attach(
         {name: known[name] for name in ("enterprise", "digest", "filing")},
     )
     if there is not None:
-        return there
+        return there, False
     written = await session.execute(
         text(
             "INSERT INTO attachment (enterprise_id, digest, filing_id, kind, file_name, about, attached_by)"
@@ -71,7 +86,7 @@ async def attach(
         ),
         known,
     )
-    return written.scalar_one()
+    return written.scalar_one(), True
 
 
 async def _is_of(session: AsyncSession, filing_id: int, enterprise_id: int) -> bool:

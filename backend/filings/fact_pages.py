@@ -3,7 +3,7 @@
 And the figures of one enterprise that somebody should look at, together. Works without JavaScript.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
-from backend.access.proposals import needs_second_person
+from backend.access.proposals import AlreadyProposed, needs_second_person
 from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.forms import ChosenEnterprise, Errors, address_of
@@ -19,11 +19,11 @@ from backend.enterprises.labels import Names
 from backend.filings.attachments import attachments_of
 from backend.filings.conflicts import conflict_of, conflicts_of, last_decision
 from backend.filings.forms import shown_value, told, typed_value, unit_of
-from backend.filings.proposing import SETTLE, propose_settlement
+from backend.filings.proposing import SETTLE, propose_settlement, waiting_settlements
 from backend.filings.queries import all_said, hidden_facts
 from backend.filings.schemas import DecisionForm
 from backend.filings.service import FilingRefused, read_json
-from backend.filings.settling import ConflictMoved, Decision, settle
+from backend.filings.settling import OFFICER, ConflictMoved, Decision, settle
 from backend.filings.worklist import flags_of, history_of
 from backend.filings.worklist_pages import smells_of, told_flag
 from backend.web.dependencies import Work
@@ -108,8 +108,8 @@ async def decide(
             await settle(session, decision, library().catalogue, decided_by=person.id, decided_on=today())
         except FilingRefused as refusal:
             errors["value"] = told(refusal.problems)
-        except ConflictMoved as moved:
-            errors["form"] = str(moved)
+        except (ConflictMoved, AlreadyProposed) as late:
+            errors["form"] = str(late)
     if errors:
         return await _fact_page(request, session, row, indicator, of_year, form, errors, True, [])
     await evaluate(session, [row["id"]], library(), today())
@@ -162,7 +162,15 @@ async def _fact_page(
         conflict=_shown(conflict) if conflict else None, messages=messages,
         decision=await last_decision(session, row["id"], indicator.id, year) if conflict and conflict["is_reopened"] else None,
         papers=await attachments_of(session, row["id"], [one["id"] for one in history]),
+        waiting=await waiting_settlements(session, row["id"], indicator.id, year) if conflict else [],
+        decided=_decided(said[0].source, history),
     )  # fmt: skip
+
+
+def _decided(source: str, history: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The officer's filing that holds, with its reason; None where another source is taken."""
+    held = [one for one in history if one["source"] == OFFICER and one["withdrawn_at"] is None]
+    return held[0] if source == OFFICER and held else None
 
 
 def _status(errors: Errors) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.proposals import Change, Proposed, propose, register_kind
@@ -49,6 +50,25 @@ async def propose_settlement(session: AsyncSession, decision: Decision, person_i
         (Change(what, said, value),),
     )
     return await propose(session, proposed, person_id)
+
+
+async def waiting_settlements(
+    session: AsyncSession, enterprise_id: int, indicator: str, year: int | None
+) -> list[Mapping[str, Any]]:
+    """What was proposed about one fact and waits for a second person: the summary, the reason, who and when."""
+    found = await session.execute(
+        text(
+            "SELECT p.summary, p.reason, p.proposed_at, o.name AS proposer FROM proposal p"
+            " LEFT JOIN officers() o ON o.id = p.proposed_by WHERE p.state = 'open' AND p.expires_at > now()"
+            " AND p.kind = :kind AND p.enterprise_id = :enterprise AND p.payload ->> 'indicator' = :indicator"
+            " AND p.payload ->> 'year' IS NOT DISTINCT FROM CAST(:year AS text) ORDER BY p.id"
+        ),
+        {
+            "kind": SETTLE, "enterprise": enterprise_id, "indicator": indicator,
+            "year": None if year is None else str(year),
+        },
+    )  # fmt: skip
+    return [dict(row) for row in found.mappings()]
 
 
 async def _said(session: AsyncSession, decision: Decision) -> str:

@@ -277,6 +277,6 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("htmx:afterSwap", (event) => drawCharts(event.target));
 document.addEventListener("DOMContentLoaded", () => {
   drawCharts(document);
-  // Whoever made mistakes in a form is brought to the list of them.
-  document.querySelector(".error-summary")?.focus();
+  // Whoever made mistakes in a form is brought to the list of them, or to what it was answered.
+  (document.querySelector(".error-summary") ?? document.querySelector("#messages[data-answer]"))?.focus();
 });

@@ -106,7 +106,8 @@ async def test_those_that_cannot_be_moved_are_named_with_the_reason(
     form = {"programme": "tech_sme", "year": str(YEAR), "action": "recommended", "pick": picked}
     answer = await (await client_as("city_officer")).post("/pool", data=form)
     assert answer.status_code == 409
-    assert "靖江试验有限公司：按现行数据不符合或数据不全" in answer.text
+    assert "2 家没有处理：按现行数据不符合或数据不全，不能推荐" in answer.text
+    assert "（靖江试验有限公司、泰兴试验有限公司）" in answer.text
 
 
 async def test_the_second_of_two_officers_is_told_on_the_page(
@@ -289,3 +290,12 @@ async def test_who_is_in_the_pool_already_is_told_of_when_taken_in_again(
     page = (await officer.get(answer.headers["location"])).text
     assert "已处理 1 家" in page
     assert "1 家已在这个库里" in page
+
+
+async def test_those_refused_for_the_same_reason_are_told_of_together(
+    client_as: ClientAs, engine: AsyncEngine, two_enterprises: list[int]
+):
+    picked = await entered(engine, two_enterprises)
+    form = {"programme": "tech_sme", "year": str(YEAR), "action": "out", "pick": picked}
+    page = (await (await client_as("city_officer")).post("/pool", data=form)).text
+    assert "2 家没有处理：由“发现”转“出库”须写明原因。（靖江试验有限公司、泰兴试验有限公司）" in page

@@ -191,3 +191,18 @@ async def test_a_paper_is_handed_in_and_downloaded_by_page(engine: AsyncEngine, 
     assert given.headers["content-disposition"].startswith("attachment;")
     assert given.headers["content-security-policy"].startswith("sandbox")
     assert given.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_who_hands_in_no_file_or_the_same_twice_is_told_so(engine: AsyncEngine, client_as: ClientAs):
+    code = make_code()
+    async with owner_unit_of_work(engine) as owner:
+        await make_enterprise(owner, credit_code=code)
+    officer, here = await client_as("city_officer"), f"/enterprises/{code}/papers"
+    without = await officer.post(here, data={"kind": "contract", "about": "走访带回"})
+    assert (without.status_code, "请先选择要上传的文件" in without.text) == (422, True)
+    assert 'value="走访带回"' in without.text
+    for told in ("已保存。", "没有重复保存"):
+        answer = await officer.post(here, data={"kind": "contract"}, files={"file": ("合同.pdf", PDF)})
+        assert told in (await officer.get(answer.headers["location"])).text
+    async with owner_unit_of_work(engine) as owner:
+        assert len(await column(owner, "SELECT id FROM attachment")) == 1

@@ -3,11 +3,13 @@
 import re
 
 import pytest
+from fastapi import FastAPI
 from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.database.session import owner_unit_of_work
+from backend.settings import Settings
 from tests.backend.conftest import ClientAs
 from tests.factories import make_code, make_enterprise, make_filing
 
@@ -81,7 +83,7 @@ async def test_deciding_files_the_figure_and_clears_the_list(client_as: ClientAs
     page = (await officer.get(answer.headers["location"])).text
     assert "已裁定" in page
     assert "取自<strong>人工确认</strong>" in page
-    assert "王敏" in page
+    assert re.search(r"王敏 \d{4}-\d\d-\d\d \d\d:\d\d 认定，理由：看过审计报告", page)
     assert f"企业{CODE}" not in (await officer.get("/conflicts")).text
 
 
@@ -158,3 +160,15 @@ async def test_a_fact_that_nobody_reported_is_not_found(client_as: ClientAs):
     viewer = await client_as("viewer")
     for path in ("facts/no_such?year=2025", "facts/sales_revenue", "facts/sales_revenue?year=1999"):
         assert (await viewer.get(f"/enterprises/{CODE}/{path}")).status_code == 404, path
+
+
+async def test_a_decision_that_waits_for_another_person_is_shown_and_not_asked_twice(app: FastAPI, client_as: ClientAs):
+    app.state.settings = Settings(four_eyes=True)
+    first, second = await client_as("city_officer"), await client_as("city_officer")
+    answer = await decide(first)
+    assert "已提交裁定" in (await first.get(answer.headers["location"])).text
+    page = (await second.get(FACT)).text
+    assert "以 1,200 万元 为准”，理由：看过审计报告" in page
+    again = await decide(second)
+    assert (again.status_code, "不用重复提交" in again.text) == (409, True)
+    assert "看过审计报告</textarea>" in again.text
