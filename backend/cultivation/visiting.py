@@ -4,8 +4,8 @@ The reasons come from titles that end, from what was promised in the service fil
 and from the pool. Nothing is weighed in secret: `REASONS` is the order, and the page prints it.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
@@ -24,7 +24,7 @@ from backend.enterprises.labels import Names
 from backend.enterprises.officers import answers_for, responsible_for
 from backend.recognitions.ladder import programmes_on_ladder
 from backend.recognitions.worklists import Asked, first_titles
-from backend.web.memory import Lately, Memory, Opening, Seen, Topic
+from backend.web.memory import Memory, Opening, Seen, Topic
 from rules.library import Library
 
 #: A title that ends within so many days and can be renewed is worth a visit.
@@ -108,43 +108,54 @@ class Whose:
 Found = Sequence[tuple[Mapping[str, Any], Reason]]
 
 
-#: What the reasons that are kept rest on, beside the filing windows.
+@dataclass(frozen=True)
+class _Look:
+    """Where reasons are looked for."""
+
+    library: Library
+    whose: Whose
+    #: Today.
+    on: date
+    #: Of each kind so many at most.
+    limit: int = LOOKED_AT
+    #: Of these enterprises only; empty is no limit.
+    among: tuple[int, ...] = ()
+
+
+class Lasting:
+    """What rests on results and filing windows alone, kept until they change; of a large registry as it was minutes ago."""
+
+    def __init__(self, memory: Memory, again: Opening, seen: Seen | None = None, share: int = 1) -> None:
+        """As `Memory.lately` wants it."""
+        self._memory, self._again, self._seen, self._share = memory, again, seen, share
+        #: Since when what was found may be different by now; None where it is not, or nobody had to look.
+        self.held_at: datetime | None = None
+
+    async def ready(self, session: AsyncSession, look: _Look) -> Found:
+        """Who met a title's rules lately."""
+
+        async def work(session: AsyncSession) -> Found:
+            return await _ready(session, look)
+
+        key = ("visits", look.whose, look.on, look.limit, *await all_windows(session))
+        found = await self._memory.lately(
+            key, _RESTS_ON, work, session, self._again, seen=self._seen, share=self._share
+        )
+        self.held_at = found.held_at
+        return found.value
+
+
+#: What is kept in memory rests on these, beside the filing windows.
 _RESTS_ON: Final[tuple[Topic, ...]] = ("enterprise", "recognition", "eligibility")
 
 
-async def reasons_lately(
-    session: AsyncSession, memory: Memory, library: Library, whose: Whose, on: date, again: Opening,
-    *, seen: Seen | None = None, share: int = 1,
-) -> Lately[Found]:  # fmt: skip
-    """The reasons out of the registry, kept until something changes; of a large registry as they held some minutes ago.
-
-    Args:
-        session: within the reader's scope.
-        memory: where they are kept.
-        library: the rules.
-        whose: which enterprises are meant.
-        on: today.
-        again: as `Memory.lately` wants it, and so are the others.
-    """
-
-    async def work(session: AsyncSession) -> Found:
-        return await registry_reasons(session, library, whose, on)
-
-    key = ("visits", whose, on, *await all_windows(session))
-    return await memory.lately(key, _RESTS_ON, work, session, again, seen=seen, share=share)
-
-
-async def registry_reasons(
-    session: AsyncSession, library: Library, whose: Whose, on: date, limit: int = LOOKED_AT
-) -> Found:
-    """The reasons that rest on titles, rules, enterprises and filing windows alone; of each kind the first so many."""
-    return [*await _ending(session, library, whose, on, limit), *await _ready(session, library, whose, on, limit)]
-
-
 async def to_visit(
-    session: AsyncSession, library: Library, whose: Whose, on: date, most: int = MOST, registry: Found | None = None
+    session: AsyncSession, library: Library, whose: Whose, on: date, most: int = MOST, lasting: Lasting | None = None
 ) -> list[ToVisit]:
     """The enterprises to visit this week, the most urgent first.
+
+    The kinds of reasons are looked through by urgency until there are enough enterprises. The rest of the reasons is asked
+    of those alone.
 
     Args:
         session: within the reader's scope.
@@ -152,28 +163,52 @@ async def to_visit(
         whose: which enterprises are meant.
         on: today.
         most: so many are shown.
-        registry: what `registry_reasons` said, where it is known already.
+        lasting: where what changes seldom is kept.
     """
-    known = registry if registry is not None else await registry_reasons(session, library, whose, on)
-    found = await _reasons(session, library, whose, on, known, LOOKED_AT)
-    urgent = await _awake(session, found, on)
-    if len(urgent) < most and max(Counter(reason.kind for _, reason in found).values(), default=0) >= LOOKED_AT:
-        known = await registry_reasons(session, library, whose, on, LOOKED_AT_MOST)
-        urgent = await _awake(session, await _reasons(session, library, whose, on, known, LOOKED_AT_MOST), on)
-    officers = await responsible_for(session, [one.enterprise_id for one in urgent[:most]])
-    return [replace(one, officer=officers.get(one.enterprise_id, "")) for one in urgent[:most]]
+    look = _Look(library, whose, on)
+    found: list[tuple[Mapping[str, Any], Reason]] = []
+    awake: list[ToVisit] = []
+    kinds = list(REASONS)
+    while kinds and len(awake) < most:
+        kind = kinds.pop(0)
+        for limit in (LOOKED_AT, LOOKED_AT_MOST):
+            looked = await _of_kind(session, kind, replace(look, limit=limit), lasting)
+            of_kind = await _standing(session, looked, on)
+            awake = await _awake(session, [*found, *of_kind], on)
+            if len(awake) >= most or len(looked) < limit:
+                break
+        found += of_kind
+    among = tuple(one.enterprise_id for one in awake[:most])
+    if among and kinds:
+        alone = replace(look, whose=Whose(), among=among, limit=len(among) * len(library.programmes))
+        for kind in kinds:
+            found += await _standing(session, await _of_kind(session, kind, alone), on)
+        shown = [one for one in found if one[0]["enterprise_id"] in among]
+        awake = await _awake(session, shown, on)
+    officers = await responsible_for(session, among)
+    return [replace(one, officer=officers.get(one.enterprise_id, "")) for one in awake[:most]]
 
 
-async def _reasons(
-    session: AsyncSession, library: Library, whose: Whose, on: date, registry: Found, limit: int
-) -> Found:
-    """All reasons, of each kind the first so many; whoever was recommended is applying."""
-    renewing = [row["enterprise_id"] for row, reason in registry if reason.kind == "renewing"]
-    applying = await _recommended(session, renewing)
-    standing = [one for one in registry if (one[0]["enterprise_id"], one[1].programme) not in applying]
+async def _of_kind(session: AsyncSession, kind: str, look: _Look, lasting: Lasting | None = None) -> Found:
+    """The first reasons of a kind."""
+    if kind == "ready" and lasting is not None:
+        return await lasting.ready(session, look)
+    return await _FINDERS[kind](session, look)
+
+
+async def _standing(session: AsyncSession, found: Found, on: date) -> Found:
+    """Those of the reasons that stand: whoever was recommended for a title is applying, and need not be asked to renew it."""
+    ending = [row["enterprise_id"] for row, reason in found if _is_to_renew(reason, on)]
+    applying = await _recommended(session, ending) if ending else set[tuple[int, str]]()
     return [
-        *await _overdue(session, whose, on, limit), *standing, *await _quiet(session, library, whose, on, limit)
-    ]  # fmt: skip
+        (row, reason)
+        for row, reason in found
+        if not (_is_to_renew(reason, on) and (row["enterprise_id"], reason.programme) in applying)
+    ]
+
+
+def _is_to_renew(reason: Reason, on: date) -> bool:
+    return reason.kind in ("failing", "renewing") and on <= (reason.by or date.max) < on + timedelta(days=RENEW_DAYS)
 
 
 async def _awake(session: AsyncSession, found: Found, on: date) -> list[ToVisit]:
@@ -207,25 +242,31 @@ def _is_resting(one: ToVisit, visited_on: date | None, on: date) -> bool:
     return visited_on is not None and (on - visited_on).days < RESTED_DAYS and not is_promised
 
 
-async def _overdue(session: AsyncSession, whose: Whose, on: date, limit: int) -> Found:
+async def _overdue(session: AsyncSession, look: _Look) -> Found:
     """Steps, needs and problems whose day is over."""
     names = {"step": "步骤"} | ACTION_KINDS
-    items = await due_items(session, on - timedelta(days=1), whose.officer, limit, whose.region)
+    items = await due_items(session, look.on - timedelta(days=1), look.whose.officer, look.limit, look.whose.region)
     return [
         (item, Reason("overdue", f"{names.get(item['thing'], item['thing'])}：{item['words']}", item["due_on"]))
         for item in items
     ]
 
 
-async def _ending(session: AsyncSession, library: Library, whose: Whose, on: date, limit: int) -> Found:
-    """Titles in their renewal windows: those that would fail today, then those that end soon and can be renewed."""
-    names = Names(library)
-    asked = Asked(region=whose.region, officer=whose.officer)
-    failing = await first_titles(session, replace(asked, view="failing"), on, library, limit)
-    ending = await first_titles(session, replace(asked, view="expiring", days=RENEW_DAYS), on, library, limit)
-    return [(row, _of_title("failing", row, names)) for row in failing] + [
-        (row, _of_title("renewing", row, names)) for row in ending
-    ]
+async def _failing(session: AsyncSession, look: _Look) -> Found:
+    """Titles in their renewal windows that would fail today."""
+    rows = await first_titles(session, _titles(look, "failing"), look.on, look.library, look.limit)
+    return [(row, _of_title("failing", row, Names(look.library))) for row in rows]
+
+
+async def _renewing(session: AsyncSession, look: _Look) -> Found:
+    """Titles that end soon and can be renewed."""
+    asked = replace(_titles(look, "expiring"), days=RENEW_DAYS)
+    rows = await first_titles(session, asked, look.on, look.library, look.limit)
+    return [(row, _of_title("renewing", row, Names(look.library))) for row in rows]
+
+
+def _titles(look: _Look, view: str) -> Asked:
+    return Asked(view, region=look.whose.region, officer=look.whose.officer, among=look.among)
 
 
 def _of_title(kind: str, row: Mapping[str, Any], names: Names) -> Reason:
@@ -244,10 +285,14 @@ async def _recommended(session: AsyncSession, enterprise_ids: Sequence[int]) -> 
     return {(row[0], row[1]) for row in found}
 
 
-async def _ready(session: AsyncSession, library: Library, whose: Whose, on: date, limit: int) -> Found:
+async def _ready(session: AsyncSession, look: _Look) -> Found:
     """Who met a title's rules lately and does not hold it."""
-    names, near = Names(library), _near_windows(await all_windows(session), on)
-    rows = await newly_eligible(session, list(programmes_on_ladder(library)), limit, whose.region, whose.officer)
+    names, on = Names(look.library), look.on
+    near = _near_windows(await all_windows(session), on)
+    programmes = list(programmes_on_ladder(look.library))
+    rows = await newly_eligible(
+        session, programmes, look.limit, look.whose.region, officer=look.whose.officer, among=look.among
+    )
     return [
         (
             {**row, "enterprise_id": row["id"]},
@@ -272,11 +317,21 @@ def _window_words(window: Window | None, on: date) -> str:
     return "，申报窗口已开" if window.is_open(on) else f"，申报窗口 {window.opens_on} 开"
 
 
-async def _quiet(session: AsyncSession, library: Library, whose: Whose, on: date, limit: int) -> Found:
+async def _quiet(session: AsyncSession, look: _Look) -> Found:
     """Who has been cultivated for long and was not visited meanwhile."""
-    since = on - timedelta(days=QUIET_DAYS)
-    narrowed = " AND p.region_code = :region" if whose.region else ""
-    narrowed += f" AND {answers_for('p.enterprise_id')}" if whose.officer is not None else ""
+    since = look.on - timedelta(days=QUIET_DAYS)
+    values: dict[str, Any] = {
+        "year": look.on.year, "since": since, "moment": datetime.combine(since, time.min, CHINA), "limit": look.limit,
+    }  # fmt: skip
+    narrowed = ""
+    for name, value, condition in (
+        ("region", look.whose.region, "p.region_code = :region"),
+        ("officer", look.whose.officer, answers_for("p.enterprise_id")),
+        ("among", list(look.among), "p.enterprise_id = ANY(:among)"),
+    ):
+        if value:
+            narrowed += f" AND {condition}"
+            values[name] = value
     async with reading_a_page(session):
         found = await session.execute(
             text(
@@ -288,17 +343,15 @@ async def _quiet(session: AsyncSession, library: Library, whose: Whose, on: date
                 f"{narrowed} ORDER BY p.moved_at, p.entry_id LIMIT :limit) AS p"
                 " JOIN enterprise e ON e.id = p.enterprise_id ORDER BY p.moved_at, p.entry_id"
             ),
-            {
-                "year": on.year,
-                "since": since,
-                "moment": datetime.combine(since, time.min, CHINA),
-                "limit": limit,
-                "region": whose.region,
-                "officer": whose.officer,
-            },
+            values,
         )
-    names = Names(library)
+    names = Names(look.library)
     return [(dict(row), Reason("quiet", f"{names.programme(row['programme'])}培育对象")) for row in found.mappings()]
+
+
+_FINDERS: Final[Mapping[str, Callable[[AsyncSession, _Look], Awaitable[Found]]]] = {
+    "overdue": _overdue, "failing": _failing, "renewing": _renewing, "ready": _ready, "quiet": _quiet,
+}  # fmt: skip
 
 
 async def _last_visits(session: AsyncSession, enterprise_ids: Sequence[int]) -> dict[int, date]:

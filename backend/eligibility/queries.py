@@ -1,12 +1,13 @@
 """Reading results of runs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import reading_a_page
-from backend.enterprises.officers import answers_for
+from backend.enterprises.officers import OF_OFFICER
 
 #: How many of the latest changes are looked through for who became eligible.
 LATEST_CHANGES = 2_000
@@ -46,22 +47,37 @@ async def results_of(session: AsyncSession, enterprise_id: int) -> dict[str, dic
 
 
 async def newly_eligible(
-    session: AsyncSession, programmes: list[str], limit: int = 50, region: str = "", officer: int | None = None
+    session: AsyncSession,
+    programmes: list[str],
+    limit: int = 50,
+    region: str = "",
+    *,
+    officer: int | None = None,
+    among: Sequence[int] = (),
 ) -> list[dict[str, Any]]:
     """Enterprises that a run of the last 90 days found eligible for titles they do not hold, the latest first.
 
     Each stands there once, with all its `programmes`; `programme` is the one found last.
     Looked for among the latest changes only, so that the answer takes as long after a year as after a week.
-    Of one district, or of the enterprises that an officer answers for, where they are named.
+    Of one district, where it is named; or among the changes of some enterprises: those named, or all that an officer
+    answers for.
     """
-    narrowed = " AND e.region_code = :region" if region else ""
-    narrowed += f" AND {answers_for('e.id')}" if officer is not None else ""
+    # Who came and went and came again stands there more than once.
+    values: dict[str, Any] = {"programmes": programmes, "latest": LATEST_CHANGES, "limit": 6 * limit}
+    narrowed = meant = ""
+    if region:
+        narrowed, values["region"] = " AND e.region_code = :region", region
+    if officer is not None:
+        # As a list, or PostgreSQL would go through the changes of all.
+        meant, values["officer"] = f" AND enterprise_id = ANY(ARRAY({OF_OFFICER}))", officer
+    if among:
+        meant, values["among"] = f"{meant} AND enterprise_id = ANY(:among)", list(among)
     async with reading_a_page(session):
         found = await session.execute(
             text(
                 "SELECT c.programme, e.id, e.name, e.credit_code, e.region_code, r.as_of FROM"
                 " (SELECT id, run_id, enterprise_id, programme FROM eligibility_change"
-                " WHERE after = 'eligible' AND programme = ANY(:programmes) ORDER BY id DESC LIMIT :latest) AS c"
+                f" WHERE after = 'eligible' AND programme = ANY(:programmes){meant} ORDER BY id DESC LIMIT :latest) AS c"
                 " JOIN eligibility_run r ON r.id = c.run_id JOIN enterprise e ON e.id = c.enterprise_id"
                 " JOIN eligibility now ON now.enterprise_id = e.id AND now.programme = c.programme AND now.outcome = 'eligible'"
                 " WHERE r.started_at > now() - interval '90 days'"
@@ -70,14 +86,7 @@ async def newly_eligible(
                 f" AND (t.revoked_on IS NULL OR t.revoked_on > r.as_of)){narrowed}"
                 " ORDER BY c.id DESC LIMIT :limit"
             ),
-            # Who came and went and came again stands there more than once.
-            {
-                "programmes": programmes,
-                "latest": LATEST_CHANGES,
-                "limit": 6 * limit,
-                "region": region,
-                "officer": officer,
-            },
+            values,
         )
     rows: dict[int, dict[str, Any]] = {}
     for row in found.mappings():

@@ -14,12 +14,16 @@ _WRITERS = ", ".join(f"'{role}'" for role in WRITERS)
 _CAN_ANSWER = f"o.is_active AND o.role IN ({_WRITERS})"
 
 
+#: The ids of the enterprises that the officer `:officer` answers for, or for a pool entry of which.
+OF_OFFICER = (
+    "SELECT enterprise_id FROM enterprise_officer WHERE officer_id = :officer"
+    " UNION ALL SELECT enterprise_id FROM pool_entry WHERE officer_id = :officer AND stage <> 'out'"
+)
+
+
 def answers_for(enterprise: str) -> str:
     """SQL: whether the officer `:officer` answers for an enterprise, named by the SQL of its id, or for a pool entry of it."""
-    return (
-        f"({enterprise} IN (SELECT enterprise_id FROM enterprise_officer WHERE officer_id = :officer"
-        " UNION ALL SELECT enterprise_id FROM pool_entry WHERE officer_id = :officer AND stage <> 'out'))"
-    )
+    return f"({enterprise} IN ({OF_OFFICER}))"
 
 
 async def officers(session: AsyncSession, region: str = "", park: str | None = None) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """Work lists of titles: what ends soon, what would fail its review, what lapsed although it need not have.
 
-A list and its count are made of one WHERE clause. Titles are looked through in the order of their last day, of which
-there is an index; the enterprises' names are looked up for the page that is shown.
+A list and its count are made of one WHERE clause. Titles are looked through in an index in the order of the list, which
+says all that is asked of them; they themselves, and the enterprises' names, are looked up for the page that is shown.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,7 @@ class Knowledge:
     def is_not_continued(self) -> str:
         """No other title of the programme counts on the day after the last."""
         return (
-            f"NOT EXISTS (SELECT FROM recognition o {_OF_THE_SAME} AND {self.of('o')} AND o.id <> r.id"
+            f"NOT EXISTS (SELECT FROM recognition o {_OF_THE_SAME} AND {self.of('o')}"
             " AND o.valid_from <= r.valid_to + 1 AND (o.valid_to IS NULL OR o.valid_to > r.valid_to) AND o.revoked_on IS NULL)"
         )
 
@@ -70,7 +70,7 @@ class Knowledge:
     def is_the_last(self) -> str:
         """Nothing of the programme was granted after it, and nothing outlasts it."""
         return (
-            f"NOT EXISTS (SELECT FROM recognition o {_OF_THE_SAME} AND {self.of('o')} AND o.id <> r.id"
+            f"NOT EXISTS (SELECT FROM recognition o {_OF_THE_SAME} AND {self.of('o')}"
             " AND (o.valid_from > r.valid_from OR coalesce(o.valid_to, 'infinity') > r.valid_to))"
         )
 
@@ -90,6 +90,7 @@ class Knowledge:
         return f"r.edition IS NOT NULL AND array_position({programmes}, CAST(r.programme AS text)) IS NOT NULL"
 
 
+#: No title outlasts itself, nor begins after itself: an index that knows no ids says which others there are.
 _OF_THE_SAME = "WHERE o.enterprise_id = r.enterprise_id AND o.programme = r.programme"
 
 
@@ -193,6 +194,8 @@ class Asked:
     is_counted_out: bool = False
     #: Titles of those enterprises only that this officer answers for.
     officer: int | None = None
+    #: Titles of these enterprises only.
+    among: tuple[int, ...] = ()
     #: The moment whose knowledge answers; None is now.
     known_at: datetime | None = None
 
@@ -299,6 +302,9 @@ def _source(
     if asked.officer is not None:
         source += f" AND {answers_for('r.enterprise_id')}"
         values["officer"] = asked.officer
+    if asked.among:
+        source += " AND r.enterprise_id = ANY(:among)"
+        values["among"] = list(asked.among)
     return source, values
 
 
@@ -307,9 +313,11 @@ async def _rows(session: AsyncSession, view: str, source: str, values: Mapping[s
     async with reading_a_page(session):
         found = await session.execute(
             text(
-                "SELECT r.*, r.valid_to - CAST(:on AS date) AS days_left, e.name, e.credit_code,"
-                f" {region_on(values['on'])} AS region_code, x.outcome, x.is_likely, x.failed FROM (SELECT {HELD_FIELDS} {source} ORDER BY {order} LIMIT :limit OFFSET :offset) AS r"
-                " JOIN enterprise e ON e.id = r.enterprise_id"
+                f"SELECT {HELD_FIELDS}, r.valid_to - CAST(:on AS date) AS days_left, e.name, e.credit_code,"
+                f" {region_on(values['on'])} AS region_code, x.outcome, x.is_likely, x.failed"
+                # Which they are the index says; the titles themselves are read for those shown only.
+                f" FROM (SELECT r.id {source} ORDER BY {order} LIMIT :limit OFFSET :offset) AS shown"
+                " JOIN recognition r ON r.id = shown.id JOIN enterprise e ON e.id = r.enterprise_id"
                 f" LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id AND x.programme = r.programme ORDER BY {order}"
             ),
             values,

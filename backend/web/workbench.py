@@ -16,7 +16,7 @@ from backend.access.schemas import PersonSignedIn
 from backend.clock import today
 from backend.cultivation.service_file import due_items
 from backend.cultivation.stages import ACTION_KINDS
-from backend.cultivation.visiting import REASONS, Whose, reasons_lately, to_visit
+from backend.cultivation.visiting import REASONS, Lasting, Whose, to_visit
 from backend.eligibility.queries import most_missing, newly_eligible
 from backend.enterprises.labels import Names
 from backend.enterprises.officers import count_of_officer
@@ -57,15 +57,12 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
     seen = await seen_by(session)
     lately = {part: await _part(request, session, part, person, seen) for part in _RESTS_ON}
     found = {part: one.value for part, one in lately.items()}
-    whose = Whose(region=person.region_code)
-    reasons = await reasons_lately(
-        session, memory_of(request), rules, whose, day, partial(read_again, request, person), seen=seen, share=_PARTS
-    )
     counts, total = found["counts"]
     # An officer's own day is a handful of rows, and never another's: it is asked for each time.
     mine = await due_items(session, day + timedelta(days=DAYS_AHEAD), person.id) if person.role.may_write else None
-    # So are what is overdue and who was visited.
-    visits = await to_visit(session, rules, whose, day, VISITS_SHOWN, reasons.value)
+    # So is whom to visit, but for who met the rules lately.
+    lasting = Lasting(memory_of(request), partial(read_again, request, person), seen, _PARTS)
+    visits = await to_visit(session, rules, Whose(region=person.region_code), day, VISITS_SHOWN, lasting)
     own = await count_of_officer(session, person.id) if person.role.may_write else 0
     waiting = await waiting_for(session, person)
     tasks = await tasks_to_look_at(session, day, person.region_code)
@@ -74,7 +71,7 @@ async def workbench(request: Request, session: Work, person: SignedIn) -> HTMLRe
         steps=[{"rung": one.id, "name": one.name, "count": counts[one.id], "note": "", "href": f"/enterprises?rung={one.id}"} for one in RUNGS],
         total=total, ending=found["ending"], days=SOON_DAYS, newly=found["newly"], missing=found["missing"],
         plans=found["plans"], visits=visits, visit_kinds=REASONS, last_run=await _last_run(session), mine=mine, own=own, tasks=tasks, waiting=waiting, came_in=await came_in(session), shown=SHOWN, days_ahead=DAYS_AHEAD,
-        kinds={"step": "步骤"} | ACTION_KINDS, held_at=min((one.held_at for one in (*lately.values(), reasons) if one.held_at), default=None),
+        kinds={"step": "步骤"} | ACTION_KINDS, held_at=min((one.held_at for one in (*lately.values(), lasting) if one.held_at), default=None),
     )  # fmt: skip
 
 

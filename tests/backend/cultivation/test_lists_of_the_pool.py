@@ -21,7 +21,7 @@ from backend.cultivation.queries import PoolFilters, all_seen, board, list_by_id
 from backend.cultivation.service import is_recognised
 from backend.cultivation.service_file import due_count, due_ids, due_items
 from backend.cultivation.stages import STAGES
-from backend.cultivation.visiting import QUIET_DAYS, Whose, registry_reasons, to_visit
+from backend.cultivation.visiting import QUIET_DAYS, Whose, to_visit
 from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
 from backend.recognitions import never_applied as never
@@ -252,8 +252,7 @@ async def test_who_was_not_visited_for_long_is_found_in_the_order_of_waiting(reg
                 " AND p.moved_at < :moment",
                 {"year": ON.year, "region": region, "moment": moment},
             )
-            registry_ones = await registry_reasons(session, library(), Whose(region=region), ON)
-            shown = await to_visit(session, library(), Whose(region=region), ON, 500, registry_ones)
+            shown = await to_visit(session, library(), Whose(region=region), ON, 500)
             quiet = {one.enterprise_id for one in shown if any(why.kind == "quiet" for why in one.reasons)}
             named = {one.enterprise_id for one in shown}
             assert said

@@ -1,6 +1,8 @@
 """Whom to visit this week: the most urgent first, each enterprise once, nobody who was seen a few days ago."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
+from random import Random
 
 import pytest
 from sqlalchemy import text
@@ -12,9 +14,10 @@ from backend.clock import today
 from backend.cultivation.actions import StepDraft, VisitDraft, note_visit, plan_steps
 from backend.cultivation.service import Seen, enter, move
 from backend.cultivation.stages import Stage
-from backend.cultivation.visiting import ToVisit, Whose, to_visit, with_gaps
+from backend.cultivation.visiting import REASONS, ToVisit, Whose, to_visit, with_gaps
 from backend.cultivation.windows import Window, set_window
-from backend.database.session import copy_rows, owner_unit_of_work
+from backend.database.scope import Scope
+from backend.database.session import copy_rows, owner_unit_of_work, unit_of_work
 from backend.enterprises.bulk import assign_officer
 from backend.web import memory
 from rules.catalogue import Certainty
@@ -211,6 +214,44 @@ async def test_the_officer_of_the_enterprise_and_of_its_pool_entries_are_named_b
     assert named == {"库里指定": "周敏", "两处指定": "李强、周敏", "已出库": ""}
 
 
+async def much_to_do(session: AsyncSession, officer: int, chance: Random) -> None:
+    """Enterprises here and elsewhere with some reasons of every kind, of whom some rest and some are the officer's."""
+    whose = [
+        await ending(session, f"第{place}家", chance.choice((-3, 5, 60, 85, 120)), chance.choice((DISTRICT, ELSEWHERE)))
+        for place in range(24)
+    ]
+    whose += [await newly_eligible(session, f"符合{place}") for place in range(6)]
+    whose += [await cultivated(session, f"在库{place}", "js_gazelle") for place in range(6)]
+    for number in whose:
+        if chance.random() < 0.25:
+            await promise(session, number, chance.choice((-9, -3, 3)))
+        if chance.random() < 0.25:
+            await found_today(session, number, "ineligible")
+        if chance.random() < 0.2:
+            await seen(session, number, chance.choice((3, 30)))
+        if chance.random() < 0.2:
+            (entry,) = await enter(session, "hnte", TODAY.year, [number], by=1)
+            await session.execute(text("UPDATE pool_entry SET stage = 'recommended' WHERE id = :id"), {"id": entry})
+    here = await column(session, "SELECT id FROM enterprise WHERE region_code = :region ORDER BY id", region=DISTRICT)
+    await assign_officer(session, here[::2], officer)
+
+
+async def test_however_few_are_shown_they_are_the_first_of_all_with_all_their_reasons(engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as owner:
+        officer = await make_officer(owner, "李强", DISTRICT)
+        await much_to_do(owner, officer, Random(5))
+    kinds: set[str] = set()
+    for scope, whose in product(
+        (Scope.city(), Scope.district(DISTRICT)), (Whose(), Whose(officer), Whose(region=DISTRICT))
+    ):
+        async with unit_of_work(engine, scope) as session:
+            everybody = await to_visit(session, library(), whose, TODAY, 10_000)
+            kinds |= {reason.kind for one in everybody for reason in one.reasons}
+            for most in (1, 3, 6, 10, 15, 25):
+                assert await to_visit(session, library(), whose, TODAY, most) == everybody[:most], (scope, whose, most)
+    assert kinds == set(REASONS)
+
+
 async def test_a_district_may_be_picked(session: AsyncSession):
     await ending(session, "本区", region=DISTRICT)
     await ending(session, "别区", region=ELSEWHERE)
@@ -270,9 +311,10 @@ async def test_a_large_registrys_page_says_from_when_its_reasons_are(
     monkeypatch.setattr(memory, "LONG", 0)
     officer = await client_as("district_officer", DISTRICT)
     async with owner_unit_of_work(engine) as owner:
-        await ending(owner, "先到期的有限公司", on=today())
+        await newly_eligible(owner, "先符合的有限公司")
     assert "原因截至" not in (await officer.get("/pool/visits")).text
     async with owner_unit_of_work(engine) as owner:
-        await ending(owner, "后登记的有限公司", on=today())
+        await newly_eligible(owner, "后符合的有限公司")
+        await ending(owner, "到期的有限公司", on=today())
     page = (await officer.get("/pool/visits")).text
-    assert ("原因截至" in page, "先到期的" in page, "后登记的" in page) == (True, True, False)
+    assert ("原因截至" in page, "先符合的" in page, "后符合的" in page, "到期的" in page) == (True, True, False, True)
