@@ -13,7 +13,7 @@ from backend.database.session import reading_a_page
 from backend.eligibility.queries import checked_on
 from backend.eligibility.registry_facts import registry_facts
 from backend.enterprises.labels import Names
-from backend.filings.queries import hidden_facts
+from backend.filings.queries import hidden_facts_of
 from backend.web.filters import number
 from rules.answers import show, unit_of
 from rules.evaluate import Answer, Outcome, Reason
@@ -118,14 +118,14 @@ async def gaps(
     """What each enterprise lacks for a programme, in words, out of the figures of today."""
     if not enterprise_ids:
         return {}
-    names = Names(library)
+    names, hidden = Names(library), await hidden_facts_of(session, enterprise_ids)
     words: dict[int, list[str]] = {}
     for enterprise, facts in (await registry_facts(session, enterprise_ids, library.catalogue)).items():
         try:
             version = library.version(programme, on, facts)
         except NotInForce:
             continue
-        hiding = Hiding(await hidden_facts(session, enterprise), library.catalogue)
+        hiding = Hiding(hidden[enterprise], library.catalogue)
         words[enterprise] = lacking(hiding.of(library.evaluator(version).answer(facts, on)), names)
     return words
 

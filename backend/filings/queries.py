@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.access.protection.unmasking import reads_tax_of
+from backend.access.protection.unmasking import whose_tax_is_read
 from backend.database.about import ask_about
 from backend.database.session import is_masked, reckoning, reckons
 from backend.filings.projection_tables import CURRENT_TABLE, NONE_DAY, NONE_TEXT, YEARLY_TABLE, from_column
@@ -119,11 +119,31 @@ async def hidden_facts(
     session: AsyncSession, enterprise_id: int, known_at: datetime | None = None
 ) -> frozenset[FactKey]:
     """The facts that hold by what the tax office said, where the transaction may not read that."""
-    if not is_masked(session) or await reads_tax_of(session, enterprise_id):
-        return frozenset()
-    async with reckoning(session):
-        said = await all_said(session, enterprise_id, known_at)
-    return frozenset(key for key, told in said.items() if told[0].source == TAX)
+    return (await hidden_facts_of(session, [enterprise_id], known_at))[enterprise_id]
+
+
+async def hidden_facts_of(
+    session: AsyncSession, enterprise_ids: Sequence[int], known_at: datetime | None = None
+) -> dict[int, frozenset[FactKey]]:
+    """The same of some enterprises."""
+    hidden: dict[int, set[FactKey]] = {number: set() for number in enterprise_ids}
+    read = set(hidden) if not is_masked(session) else await whose_tax_is_read(session, enterprise_ids)
+    if closed := [number for number in hidden if number not in read]:
+        async with reckoning(session):
+            found = await session.execute(_BY_TAX, {"ids": closed, "known_at": known_at})
+        for number, year, name in found:
+            hidden[number].add(FactKey(name, year))
+    return {number: frozenset(facts) for number, facts in hidden.items()}
+
+
+_BY_TAX = text(
+    "SELECT enterprise_id, year, key FROM ("
+    + WINNERS.format(
+        condition="f.enterprise_id = ANY(:ids) AND (CAST(:known_at AS timestamptz) IS NULL OR f.recorded_at <= :known_at)",
+        known_at=":known_at",
+    )
+    + f") AS held WHERE source = '{TAX}'"
+)
 
 
 async def all_said(

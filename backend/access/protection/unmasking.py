@@ -3,6 +3,7 @@
 What it opens is decided in the database, which looks for the row that stands here (docs/decisions/0012).
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import text
@@ -42,14 +43,13 @@ async def unmasked_until(session: AsyncSession, enterprise_id: int) -> datetime 
     )
 
 
-async def reads_tax_of(session: AsyncSession, enterprise_id: int) -> bool:
-    """Whether the transaction reads what the tax office said of an enterprise: as the policies have it."""
-    return bool(
-        await session.scalar(
-            text(
-                "SELECT current_setting('role') <> 'tidu_app' OR coalesce(current_setting('tidu.reads_tax', true), '') = 'yes'"
-                " OR :id = ANY(unmasked())"
-            ),
-            {"id": enterprise_id},
-        )
+async def whose_tax_is_read(session: AsyncSession, enterprise_ids: Sequence[int]) -> set[int]:
+    """Of some enterprises those of whom the transaction reads what the tax office said: as the policies have it."""
+    found = await session.execute(
+        text(
+            "SELECT id FROM unnest(CAST(:ids AS bigint[])) AS asked (id) WHERE current_setting('role') <> 'tidu_app'"
+            " OR coalesce(current_setting('tidu.reads_tax', true), '') = 'yes' OR id = ANY((SELECT unmasked())::bigint[])"
+        ),
+        {"ids": list(enterprise_ids)},
     )
+    return set(found.scalars())

@@ -23,6 +23,7 @@ from backend.database.session import owner_unit_of_work, unit_of_work
 from backend.eligibility.service import evaluate
 from backend.exchange.clients import Caller
 from backend.exchange.doors import scope_of
+from backend.filings.queries import all_said, hidden_facts_of
 from backend.main import create_app
 from backend.settings import Settings
 from rules.library import library
@@ -132,6 +133,22 @@ async def test_a_file_shows_the_figure_or_that_there_is_one(client_as: ClientAs,
     told = (await client.get(f"/api/v1/enterprises/{taxed}")).json()
     assert told["masked"] == ([] if reads else ["sales_revenue[2025]"])
     assert ("2025" in told["yearly"].get("sales_revenue", {})) is reads
+
+
+async def test_of_several_at_once_is_hidden_what_holds_by_the_tax_office_s_word(engine: AsyncEngine, taxed: int):
+    async with owner_unit_of_work(engine) as session:
+        plain, late = [await make_enterprise(session, region_code=REGION, park=PARK) for _ in range(2)]
+        await make_filing(session, plain, {"sales_revenue": 1000})
+        await make_filing(session, late, {"sales_revenue": 1000, "rd_expense_hnte": 60})
+        await make_filing(session, late, {"sales_revenue": SECRET, "rd_super_deduction": 1}, source="tax")
+        ids = [taxed, plain, late]
+        said = {one: await all_said(session, one) for one in ids}
+    by_tax = {one: {key for key, told in said[one].items() if told[0].source == "tax"} for one in ids}
+    async with unit_of_work(engine, Scope.of_park(REGION, PARK)) as session:
+        assert await hidden_facts_of(session, ids) == by_tax
+    async with unit_of_work(engine, Scope.district(REGION)) as session:
+        assert await hidden_facts_of(session, ids) == dict.fromkeys(ids, frozenset())
+    assert [len(by_tax[one]) for one in ids] == [1, 0, 2]
 
 
 async def test_an_explanation_keeps_its_outcomes_and_loses_its_numbers(client_as: ClientAs, taxed: int):
