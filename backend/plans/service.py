@@ -23,6 +23,8 @@ from rules.plan import Basis, Op, Target, plain
 
 #: No figure of a city has more before the point (in its own unit), nor a bulletin more behind it.
 TOO_MUCH, _MOST_DECIMALS = Decimal(10) ** 12, 6
+#: Characters that the table has room for.
+_MOST_OF_SOURCE = 100
 #: Nobody reports of a quarter before.
 _FIRST_YEAR = 1990
 
@@ -162,6 +164,8 @@ def _check(target: Target, draft: FigureDraft, today: date) -> None:
         raise ValueWrong(f"位次应为 1、2、3 这样的整数，现为 {plain(draft.value)}。")
     if not draft.source.strip():
         raise SourceMissing("请填写数据来源：哪个部门发布，或哪份公报。")
+    if len(draft.source.strip()) > _MOST_OF_SOURCE:
+        raise SourceMissing(f"数据来源有 {len(draft.source.strip())} 个字，最多 {_MOST_OF_SOURCE} 个字，请精简。")
     if draft.released_on is not None and draft.released_on > today:
         raise ReleaseWrong(f"发布日期 {draft.released_on} 在今天之后，请核对。")
     if draft.released_on is not None and draft.released_on <= draft.period_end:

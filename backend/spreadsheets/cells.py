@@ -17,7 +17,7 @@ from typing import Final
 
 from backend.enterprises.credit_code import CreditCodeError, normalise, parse_credit_code
 from backend.enterprises.identifiers import classify
-from backend.enterprises.names import split_former_names
+from backend.enterprises.names import match_key, split_former_names
 from backend.spreadsheets.records import FormerName, OldNumber
 from backend.spreadsheets.workbook import Cell, LostValue, PercentCell, is_blank
 
@@ -26,6 +26,9 @@ _NOTHING: Final = frozenset(
     {"", "-", "--", "---", "—", "——", "/", "\\", "无", "暂无", "没有", "空", "N/A", "NA", "NULL", "NONE", "#N/A",
      "不详", "未知", "待补", "待填", "待核", "未填", "...", "…", "……", "/ /"}
 )  # fmt: skip
+#: Characters of a name that the registry has room for.
+MOST_OF_NAME: Final = 200
+_MOST_OF_NUMBER: Final = 60
 #: With blanks around; a longer text says something.
 _LONGEST_NOTHING: Final = 12
 _ERRORS: Final = frozenset({"#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"})
@@ -114,6 +117,12 @@ def read_text(cell: Cell) -> str:
     """Ordinary text on one line; empty where the cell says nothing."""
     refuse_damage(cell)
     return "" if says_nothing(cell) else tidy(cell)
+
+
+def refuse_longer(text: str, most: int) -> None:
+    """Raise where a text is longer than the registry has room for: such a cell mostly holds another column's text."""
+    if len(text) > most:
+        raise CellProblem("too_long", f"有 {len(text)} 个字，最多 {most} 个字", "请精简，或核对各列是否错位")
 
 
 # Credit codes -------------------------------------------------------------------------------------
@@ -219,6 +228,9 @@ def read_name(cell: Cell) -> NameCell | None:
     if not isinstance(cell, str):
         raise CellProblem("not_a_name", "是数字或日期，不是企业名称", "请填写营业执照上的名称，或核对各列是否错位")
     name, former = split_former_names(cell)
+    # Characters that are several in ordinary width are counted as such: the registry finds names by these.
+    for one in (name, *former):
+        refuse_longer(match_key(one) if len(one) <= MOST_OF_NAME else one, MOST_OF_NAME)
     if len(name) < 2 or name.replace(".", "").isdigit():
         raise CellProblem("not_a_name", "不是企业名称", "请填写营业执照上的名称，或核对各列是否错位")
     warning = None
@@ -257,7 +269,7 @@ def read_former_names(cell: Cell) -> tuple[FormerName, ...]:
 def former_names_in_remark(text: str) -> tuple[FormerName, ...]:
     """Former names that a remark mentions: `原名称：甲公司`."""
     names = (split_former_names(match[1])[0] for match in _FORMER_INSIDE.finditer(unicodedata.normalize("NFKC", text)))
-    return tuple(FormerName(name) for name in names if looks_like_name(name))
+    return tuple(FormerName(name) for name in names if looks_like_name(name) and len(match_key(name)) <= MOST_OF_NAME)
 
 
 # Dates --------------------------------------------------------------------------------------------
@@ -688,6 +700,7 @@ def read_certificate_number(cell: Cell, programme: str = "") -> str:
                 "不是科技型中小企业入库登记编号",
                 "编号共 18 位：年度、区划代码、识别位和序号，请对照核对",
             )
+    refuse_longer(text, _MOST_OF_NUMBER)
     return text
 
 

@@ -4,11 +4,11 @@ All layouts read their rows through here, so that a date, a code or an amount me
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from sys import intern
 from typing import Any, Final, TypeVar
 
@@ -54,6 +54,12 @@ _FIGURES_OF_IDENTITY: Final = {"enterprise_name", "uscc"}
 
 #: Types of indicators whose cells are plain numbers in the indicator's own unit.
 _PLAIN_TYPES: Final = frozenset({Type.MONEY, Type.NUMBER, Type.HEADCOUNT, Type.COUNT, Type.PERCENT})
+#: Characters that the registry has room for.
+_LONGEST: Final[Mapping[Field, int]] = {
+    Field.TOWN: 100, Field.PARK: 100, Field.ADDRESS: 300, Field.BATCH: 120, Field.STOCK_CODE: 30, Field.LIST_TITLE: 300,
+    Field.REASON: 1000,
+}  # fmt: skip
+_MOST_OF_CHAIN: Final = 60
 #: Below this a number needs no question about its unit.
 _PLAIN_BELOW: Final = 1_000_000_000
 #: 100 亿 in 万元.
@@ -262,8 +268,8 @@ class RowReader:
             return None
 
     def text(self, wanted: Field) -> str:
-        """The text under a field."""
-        return self.take(self.table.column(wanted), cells.read_text) or ""
+        """The text under a field, if the registry has room for so much."""
+        return self.take(self.table.column(wanted), partial(_text_within, most=_LONGEST.get(wanted))) or ""
 
     def report(self, column: Column | None, problem: CellProblem, severity: Severity = Severity.ERROR) -> None:
         """Add a problem of a column, or of the row."""
@@ -339,7 +345,7 @@ class RowReader:
             park=self.text(Field.PARK),
             address=address,
             industry_code=self.industry(),
-            chains=parse_chains(chain).chains if (chain := self.text(Field.CHAIN)) else (),
+            chains=self.take(self.table.column(Field.CHAIN), _chains) or (),
             established_on=established,
             established_month=intern(str(month)),
             is_above_scale=self.take(self.table.column(Field.ABOVE_SCALE), cells.read_boolean, Severity.WARNING),
@@ -690,6 +696,20 @@ class RowReader:
 
 
 # Helpers --------------------------------------------------------------------------------------------
+
+
+def _chains(cell: Cell) -> tuple[str, ...]:
+    chains = parse_chains(cells.read_text(cell)).chains
+    for one in chains:
+        cells.refuse_longer(one, _MOST_OF_CHAIN)
+    return chains
+
+
+def _text_within(cell: Cell, most: int | None) -> str:
+    text = cells.read_text(cell)
+    if most is not None:
+        cells.refuse_longer(text, most)
+    return text
 
 
 def _once(names: tuple[FormerName, ...], current: str) -> tuple[FormerName, ...]:

@@ -27,6 +27,7 @@ from typing import Any, Final
 
 import structlog
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -75,6 +76,12 @@ class Run:
     size: int = 0
     #: It is worked on in a process of its own.
     is_apart: bool = False
+
+
+class Clash(Exception):
+    """Somebody else wrote of the same enterprises at the same moment; begun again it goes well."""
+
+    status_code = 409
 
 
 class Kind(StrEnum):
@@ -184,7 +191,10 @@ async def supervise(address: str, settings: Settings, run: Run, kind: Kind) -> N
             if guard is None:
                 return
             try:
-                await _watched(engine, guard, run, work)
+                try:
+                    await _watched(engine, guard, run, work)
+                except DBAPIError as problem:
+                    raise _clash(problem, kind) from problem
             except Exception as problem:
                 status, failure = _verdict(problem, kind, back_to)
                 await _note(guard, run.import_id, status, failure)
@@ -210,9 +220,25 @@ async def _held(engine: AsyncEngine, import_id: int) -> AsyncGenerator[AsyncConn
                 await guard.execute(text("SELECT pg_advisory_unlock(:class, CAST(:id AS integer))"), lock)
 
 
+#: What PostgreSQL says of two who are in each other's way: a key just taken, a deadlock, a lock not got in time.
+_OF_TWO: Final = frozenset({"23505", "23503", "23P01", "40001", "40P01", "55P03"})
+
+
+def _clash(problem: DBAPIError, kind: Kind) -> Exception:
+    """What the database said, told as a clash of two imports where it is one."""
+    if getattr(problem.orig, "sqlstate", None) not in _OF_TWO:
+        return problem
+    log.warning("import_clashed", error=str(problem.orig))
+    return Clash(f"同一时间有人在导入或修改其中的企业，本次{_nothing(kind)}。请稍等片刻再试一次。")
+
+
+def _nothing(kind: Kind) -> str:
+    return "没有撤销任何数据" if kind is Kind.UNDO else "没有写入任何数据"
+
+
 def _verdict(problem: Exception, kind: Kind, back_to: str) -> tuple[str, str]:
     """What becomes of the run, and what the user is told."""
-    nothing = "没有撤销任何数据" if kind is Kind.UNDO else "没有写入任何数据"
+    nothing = _nothing(kind)
     match problem:
         case Stopped():
             return "stopped" if kind is Kind.CHECK else back_to, f"已按要求停止，{nothing}。"

@@ -71,6 +71,7 @@ async def test_the_downloaded_form_names_every_reportable_target_and_can_come_ba
         ({"target": "T004-03", "value": "约41"}, "请改为数字"),
         ({"target": "T004-03", "value": 41, "region": "南京市"}, "不在泰州市范围内"),
         ({"target": "T004-03", "value": 41, "source": ""}, "数据来源"),
+        ({"target": "T004-03", "value": 41, "source": "局" * 101}, "数据来源有 101 个字，最多 100 个字"),
         ({"target": "T004-03", "value": 41, "unit": "亿元"}, "“单位”填的是“亿元”，这项指标的单位是“%”，请换算好数值"),
     ],
 )

@@ -58,12 +58,16 @@ async def test_a_dry_run_foretells_of_every_row_what_the_import_does_with_it(
     assert done.counts["new"] >= 4
 
 
-async def test_a_name_too_long_for_the_registry_is_told_by_the_dry_run_already(engine: AsyncEngine):
-    table = [HEAD[:4], ["泰州" + "长" * 220 + "有限公司", make_code(), "海陵区", 1]]
+async def test_a_text_too_long_for_the_registry_refuses_its_row_and_no_other(engine: AsyncEngine):
+    head = ["企业名称", "统一社会信用代码", "曾用名", "乡镇街道", "注册地址", "所属产业链"]
+    rows = [[f"泰州在册{n}科技有限公司", make_code(), "", "", "", ""] for n in range(6)]
+    for row, place in zip(rows, (0, 2, 3, 4, 5), strict=False):
+        row[place] = "长" * 400 + "有限公司"
     async with owner_unit_of_work(engine) as work:
-        with pytest.raises(Exception, match="too long"):
-            await try_out(work, table)
-        await work.rollback()
+        tried = await try_out(work, [head, *rows])
+    said = {fate.row.row: " ".join(one.text for one in fate.row.problems) for fate in tried.fates}
+    assert [words for row, words in said.items() if ("有 404 个字，最多" in words) is not (row < 7)] == []
+    assert sorted(said) == [2, 3, 4, 5, 6, 7]
 
 
 async def test_enterprises_are_numbered_in_the_order_of_their_rows(

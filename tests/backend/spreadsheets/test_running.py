@@ -10,6 +10,7 @@ from httpx import AsyncClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from backend.clock import today
 from backend.database.session import owner_unit_of_work
 from backend.spreadsheets import starting
 from tests.backend.conftest import ClientAs
@@ -153,3 +154,35 @@ async def test_a_file_that_cannot_be_read_is_told_on_its_page_when_nobody_waited
     place = (await hand_in(officer, b"%PDF-1.7 ...", "台账.xlsx")).headers["location"]
     await until(engine, "refused")
     assert "PDF 文件，不是表格" in (await officer.get(place)).text
+
+
+async def until_somebody_waits(connection: AsyncConnection) -> None:
+    """Until a lock is asked for that another one holds."""
+    for _ in range(600):
+        if await connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("nobody waits")
+
+
+async def test_whoever_comes_second_to_an_enterprise_is_told_so_and_may_begin_anew(
+    officer: AsyncClient, engine: AsyncEngine
+):
+    head, code = ["企业名称", "统一社会信用代码", "所在地区"], make_code()
+    for region in ("海陵区", "姜堰区"):
+        table = make_workbook([head, ["泰州两处有限公司", code, region]])
+        place = (await hand_in(officer, table, f"{region}.xlsx")).headers["location"]
+        await until(engine, "checked")
+        if region == "海陵区":
+            await officer.post(f"{place}/commit")
+            await until(engine, "committed")
+    async with engine.connect() as other:
+        moved = "INSERT INTO enterprise_region (enterprise_id, region_code, town, park, valid_from)"
+        await other.execute(text(f"{moved} SELECT id, '321203', '', '', :on FROM enterprise"), {"on": today()})
+        await officer.post(f"{place}/commit")
+        await until_somebody_waits(other)
+        await other.commit()
+    await until(engine, "checked")
+    assert "同一时间有人在导入或修改其中的企业，本次没有写入任何数据" in (await officer.get(place)).text
+    await officer.post(f"{place}/commit")
+    assert await until(engine, "committed", "failed") == "committed"
