@@ -15,7 +15,7 @@ FourEyesKind = Literal[
     "recognition.grant", "recognition.revoke", "recognition.extend", "recognition.correct", "recognition.withdraw",
     "conflict.settle", "plan.change", "import.undo",
     "plan.shares_moved",
-    "enterprise.merge", "enterprise.unmerge", "enterprise.split", "enterprise.end", "enterprise.revive",
+    "enterprise.merge", "enterprise.unmerge", "enterprise.split", "enterprise.unsplit", "enterprise.end", "enterprise.revive",
     "enterprise.move",
 ]  # fmt: skip
 

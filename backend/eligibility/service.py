@@ -138,8 +138,8 @@ async def _held(
             yield living
 
 
-#: For whom there is nothing to ask: who ended, or is part of another's file, meets no programme.
-_GONE = frozenset({"merged", "cancelled", "licence_revoked"})
+#: For whom there is nothing to ask: who ended, is part of another's file, or was never one, meets no programme.
+_GONE = frozenset({"merged", "withdrawn", "cancelled", "licence_revoked"})
 
 
 async def _hold(session: AsyncSession, enterprise_ids: Sequence[int]) -> list[int]:

@@ -87,4 +87,4 @@ def demand_own_file(name: str, status: str) -> None:
     if status == MERGED:
         raise LifeRefused(f"“{name}”的档案已并入另一家企业，请在那家企业的档案里办理，或先撤销合并。")
     if status == "withdrawn":
-        raise LifeRefused(f"“{name}”是一次已撤销的导入带进来的，不能办理。如确有这家企业，请重新登记。")
+        raise LifeRefused(f"“{name}”的登记已撤销（随撤销的导入或分立），不能办理。如确有这家企业，请重新登记。")

@@ -1,4 +1,4 @@
-"""Merging, parting, splitting, moving, ending and reviving as acts that a second person confirms, or that are done at once."""
+"""What becomes of enterprises (merged, parted, split, moved, ended, and back) as acts that wait for a second person or not."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -18,11 +18,13 @@ from backend.enterprises.merging import Given, Merge, merge, unmerge
 from backend.enterprises.moving import Move, register_move
 from backend.enterprises.regions import Regions
 from backend.enterprises.splitting import Split, split
+from backend.enterprises.unsplitting import TakenBack, unsplit
 from rules.library import library
 
 MERGE: Final = "enterprise.merge"
 UNMERGE: Final = "enterprise.unmerge"
 SPLIT: Final = "enterprise.split"
+UNSPLIT: Final = "enterprise.unsplit"
 END: Final = "enterprise.end"
 REVIVE: Final = "enterprise.revive"
 MOVE: Final = "enterprise.move"
@@ -46,7 +48,9 @@ async def do_or_propose(request: Request, session: AsyncSession, act: Act, perso
     Raises what the act raises, AlreadyProposed.
     """
     if not needs_second_person(request, act.kind):
-        await _DEEDS[act.kind](session, act.payload, person_id)
+        # A form that is shown again after a refusal shows what is, and not what was half done.
+        async with session.begin_nested():
+            await _DEEDS[act.kind](session, act.payload, person_id)
         return None
     proposed = Proposed(act.kind, act.summary, act.payload, act.enterprise_id, act.reason, act.changes)
     return await propose(session, proposed, person_id)
@@ -74,6 +78,13 @@ async def _split(session: AsyncSession, payload: Mapping[str, Any], proposed_by:
     await because(session, payload["reason"])
     told: dict[str, Any] = {**payload, "split_on": date.fromisoformat(payload["split_on"])}
     await split(session, Split(**told), await _acting(session))
+
+
+async def _unsplit(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
+    await because(session, payload["reason"])
+    given = Given(payload["filings"], payload["recognitions"], payload["rows"])
+    wanted = TakenBack(payload["reason"], given, payload["keeps_other"], payload["seen"])
+    await unsplit(session, payload["split_id"], wanted, await _acting(session))
 
 
 async def _end(session: AsyncSession, payload: Mapping[str, Any], proposed_by: int) -> None:
@@ -109,10 +120,11 @@ def moving_act(row: Mapping[str, Any], stated: Move) -> Act:
 
 
 _DEEDS: Final[Mapping[str, Callable[[AsyncSession, Mapping[str, Any], int], Awaitable[None]]]] = {
-    MERGE: _merge, UNMERGE: _unmerge, SPLIT: _split, END: _end, REVIVE: _revive, MOVE: _move,
+    MERGE: _merge, UNMERGE: _unmerge, SPLIT: _split, UNSPLIT: _unsplit, END: _end, REVIVE: _revive, MOVE: _move,
 }  # fmt: skip
 _LABELS: Final = {
-    MERGE: "合并重复档案", UNMERGE: "撤销合并", SPLIT: "分立", END: "注销或吊销", REVIVE: "撤销注销或吊销", MOVE: "迁移",
+    MERGE: "合并重复档案", UNMERGE: "撤销合并", SPLIT: "分立", UNSPLIT: "撤销分立", END: "注销或吊销",
+    REVIVE: "撤销注销或吊销", MOVE: "迁移",
 }  # fmt: skip
 for _name, _deed in _DEEDS.items():
     register_kind(_name, _LABELS[_name], _deed)

@@ -23,10 +23,13 @@ from backend.enterprises.merged_since import came_since
 from backend.enterprises.moving import Move, MoveRefused
 from backend.enterprises.queries import find
 from backend.enterprises.regions import Regions
+from backend.enterprises.unsplit_pages import UnsplitForm, split_of, unsplitting_act
+from backend.enterprises.unsplitting import as_json as divided_as_json
 from backend.web.dependencies import Work, engine_of
 from backend.web.errors import NotFound
 from backend.web.idempotency import Once
 from backend.web.memory import memory_of
+from backend.web.rest import demand_match, stated
 
 router = APIRouter()
 
@@ -48,6 +51,17 @@ class PartBody(_Body):
 
     reason: str = Field(min_length=1, max_length=500)
     theirs: list[str] = []
+
+
+class UnsplitBody(_Body):
+    """Why a split is taken back, what came in since that belongs to the first (keys of `…/since`), and whether the other stays."""
+
+    reason: str = Field(min_length=1, max_length=500)
+    theirs: list[str] = []
+    other: Literal["keep", "close"] = Field(
+        default="keep",
+        description="of a file that the split opened: it stays as an enterprise of its own, or is closed",
+    )
 
 
 class EndBody(_Body):
@@ -204,6 +218,33 @@ async def split(request: Request, session: Work, person: Officer, once: Once, co
             reason=body.reason, titles=body.recognitions,
         )  # fmt: skip
         return await _done(request, session, splitting_act(row, form, str(body.split_on)), person.id, row["id"])
+
+    return await once.answer(work)
+
+
+@router.get("/enterprises/{code}/splits/{split_id}/since")
+async def since_split(request: Request, session: Work, person: SignedIn, code: str, split_id: int) -> Response:
+    """What came of a split: before it is taken back, somebody says what of it belongs to whom. Its ETag names the state."""
+    divided = await split_of(session, await _row(session, code), split_id)
+    return stated(request, divided_as_json(divided), divided.seen)
+
+
+@router.post("/enterprises/{code}/splits/{split_id}/undo", responses=WAITS)
+async def unsplit(
+    request: Request, session: Work, person: Officer, once: Once, code: str, split_id: int, body: UnsplitBody
+) -> Response:
+    """Take a split back: what stood before holds again. If-Match names what the sender saw of `…/since`."""
+
+    async def work() -> Response:
+        divided = await split_of(session, await _row(session, code), split_id)
+        demand_match(request, divided.seen)
+        known = {one.key for one in divided.since}
+        if unknown := [key for key in body.theirs if key not in known]:
+            raise LifeRefused(
+                f"分立以后新增的记录里没有 {'、'.join(unknown)}，请先 GET …/splits/{split_id}/since 核对。"
+            )
+        form = UnsplitForm(theirs=body.theirs, other=body.other, reason=body.reason)
+        return await _done(request, session, unsplitting_act(divided, form), person.id, divided.from_id)
 
     return await once.answer(work)
 

@@ -15,7 +15,7 @@ ENDS: Final = {"cancelled": "注销", "licence_revoked": "吊销"}
 #: The state of a file that has become part of another.
 MERGED: Final = "merged"
 #: Every state of a file in Chinese; of the first nothing need be said.
-STATUSES: Final = {"active": "存续", **ENDS, MERGED: "已并入其他企业", "withdrawn": "导入已撤销"}
+STATUSES: Final = {"active": "存续", **ENDS, MERGED: "已并入其他企业", "withdrawn": "登记已撤销"}
 
 
 def lives(enterprise: str = "e", on: str = ":on") -> str:
@@ -123,9 +123,9 @@ async def splits_of(session: AsyncSession, enterprise_id: int) -> list[Mapping[s
     return await _rows(
         session,
         "SELECT x.*, x.from_id = :id AS is_from, e.name AS other_name, coalesce(e.credit_code, e.id::text) AS other_key,"
-        " o.name AS person FROM enterprise_split x"
+        " o.name AS person, u.name AS undoer FROM enterprise_split x"
         " LEFT JOIN enterprise e ON e.id = CASE WHEN x.from_id = :id THEN x.to_id ELSE x.from_id END"
-        " LEFT JOIN officers() o ON o.id = x.recorded_by"
+        " LEFT JOIN officers() o ON o.id = x.recorded_by LEFT JOIN officers() u ON u.id = x.undone_by"
         " WHERE x.from_id = :id OR x.to_id = :id ORDER BY x.split_on DESC, x.id DESC",
         enterprise_id,
     )
@@ -184,7 +184,11 @@ def as_json(lineage: Lineage) -> dict[str, Any]:
         ],
         "moves": [_told(one, "moved_on", "from_region", "to_region", "cause", "document", "reason") for one in lineage.moves],
         "splits": [
-            _told(one, "split_on", "from_id", "to_id", "document", "reason", "recognition_ids") for one in lineage.splits
+            _told(
+                one, "id", "split_on", "from_id", "to_id", "document", "reason", "recognition_ids", "undone_at",
+                "undone_because",
+            )
+            for one in lineage.splits
         ],
     }  # fmt: skip
 

@@ -1,6 +1,6 @@
-"""What came into a file after another became part of it: before the two are parted, an officer says whose it is."""
+"""What came into a file after another became part of it, or it came of another: whose it is, an officer says first."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -42,9 +42,33 @@ async def came_since(session: AsyncSession, merge_id: int) -> list[Since]:
     """What came in since a merge under the file that remains, the oldest first."""
     found = await session.execute(text("SELECT * FROM enterprise_merge WHERE id = :id"), {"id": merge_id})
     held = found.mappings().one()
-    values = {"merge": merge_id, "survivor": held["survivor_id"], "moment": held["recorded_at"]}
-    values["name"] = held["before"]["absorbed"]["name"]
+    name = held["before"]["absorbed"]["name"]
+    return await came_into(session, held["survivor_id"], held["recorded_at"], name, merge_id=merge_id)
+
+
+async def came_into(
+    session: AsyncSession,
+    file_id: int,
+    moment: datetime,
+    other_name: str,
+    *,
+    merge_id: int = 0,
+    brought: Sequence[int] = (),
+) -> list[Since]:
+    """What came into a file after a moment, the oldest first.
+
+    Args:
+        session: within the reader's scope.
+        file_id: of the enterprise.
+        moment: when it was merged, or came to be.
+        other_name: whose name on a title tells that it is likely the other's.
+        merge_id: whose rows came over and are no news.
+        brought: titles that came with it and are no news either, whatever they became.
+    """
     names = Names(library())
+    values: dict[str, Any] = {
+        "merge": merge_id, "survivor": file_id, "moment": moment, "name": other_name, "brought": list(brought),
+    }  # fmt: skip
     since = [*await _filings(session, values, names), *await _titles(session, values, names)]
     since += await _entries(session, values, names)
     for table, (kind, words, came) in _OTHERS.items():
@@ -89,7 +113,7 @@ async def _titles(session: AsyncSession, values: Mapping[str, Any], names: Names
     found = await session.execute(
         text(
             "WITH RECURSIVE carried AS (SELECT became AS id FROM enterprise_merge_row WHERE merge_id = :merge"
-            " AND table_name = 'recognition' AND became IS NOT NULL"
+            " AND table_name = 'recognition' AND became IS NOT NULL UNION SELECT unnest(CAST(:brought AS bigint[]))"
             " UNION SELECT o.id FROM recognition o JOIN carried ON o.supersedes_id = carried.id)"
             " SELECT r.id, r.programme, r.granted_on, r.number, r.recorded_at, r.printed_name = :name AS is_other"
             " FROM recognition r WHERE r.enterprise_id = :survivor AND r.superseded_at IS NULL"

@@ -12,7 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
-from backend.enterprises import division_pages, editing, life_pages, list_pages, merge_pages
+from backend.enterprises import division_pages, editing, life_pages, list_pages, merge_pages, unsplit_pages
 from backend.enterprises.asking import (
     KnownAt,
     OnDay,
@@ -62,6 +62,7 @@ router.include_router(editing.router)
 router.include_router(list_pages.router)
 router.include_router(merge_pages.router)
 router.include_router(life_pages.router)
+router.include_router(unsplit_pages.router)
 router.include_router(division_pages.router)
 
 _RUNG_CHOICES = [("none", "未入梯队"), *((one.id, one.name) for one in RUNGS)]
@@ -83,6 +84,7 @@ _DONE = {
     "revived": "已恢复为存续，并重新测评了这家企业。",
     "moved": "已登记迁移，以前各天仍按原市（区）统计。",
     "split": "已登记分立，两家的档案都注明了来由。",
+    "unsplit": "已撤销分立：认定回到原企业，两家恢复到分立以前。",
     "recoded": "已变更统一社会信用代码，原代码仍可查到这家企业。",
     "filed": "已登记，并按新的数据重新测评了这家企业。",
     "granted": "已登记认定，并重新测评了这家企业。",

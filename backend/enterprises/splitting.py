@@ -1,7 +1,8 @@
 """Writing that one enterprise became two, 分立: who came of it, on which day, and which titles passed over."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -12,12 +13,12 @@ from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
 from backend.enterprises.ending import LifeRefused, demand_own_file
-from backend.enterprises.queries import find
+from backend.enterprises.queries import find, known_enterprises
 from backend.enterprises.regions import Regions
-from backend.enterprises.schemas import Draft
+from backend.enterprises.schemas import Draft, Known
 from backend.enterprises.service import register
 from backend.enterprises.writing import lock
-from backend.recognitions.handing_over import pass_on
+from backend.recognitions.passing import pass_on
 from rules.library import library
 
 
@@ -47,7 +48,7 @@ async def split(session: AsyncSession, stated: Split, by: int | None = None) -> 
     held = await lock(session, stated.from_id)
     demand_own_file(held["name"], held["status"])
     stated = _checked(stated, held)
-    to_id = await _other(session, stated, held["region_code"])
+    to_id, is_new = await _other(session, stated, held["region_code"])
     if to_id == stated.from_id:
         raise LifeRefused("分出的企业就是这家企业自己，请核对统一社会信用代码。")
     other = await lock(session, to_id)
@@ -55,17 +56,20 @@ async def split(session: AsyncSession, stated: Split, by: int | None = None) -> 
     await _demand_own_titles(session, stated)
     why = f"{stated.split_on} 分立，随业务转入{other['name']}"
     notice = stated.document or f"{stated.split_on} 自{held['name']}分立"
-    made = [
+    passed = [
         await pass_on(session, number, to_id, stated.split_on, (why, notice), by) for number in stated.recognition_ids
     ]
     await session.execute(
         text(
-            "INSERT INTO enterprise_split (from_id, to_id, split_on, document, reason, recognition_ids, recorded_by)"
-            " VALUES (:from_id, :to_id, :on, :document, :reason, :made, :by)"
+            "INSERT INTO enterprise_split (from_id, to_id, split_on, document, reason, recognition_ids, handed, is_new,"
+            " to_revision, recorded_by) VALUES (:from_id, :to_id, :on, :document, :reason, :made, CAST(:handed AS jsonb),"
+            " :is_new, :revision, :by)"
         ),
         {
             "from_id": stated.from_id, "to_id": to_id, "on": stated.split_on, "document": stated.document,
-            "reason": stated.reason, "made": made, "by": by,
+            "reason": stated.reason, "made": [one.made for one in passed],
+            "handed": json.dumps([astuple(one) for one in passed]), "is_new": is_new, "revision": other["revision"],
+            "by": by,
         },
     )  # fmt: skip
     await evaluate(session, [stated.from_id, to_id], library(), today())
@@ -89,20 +93,42 @@ def _checked(stated: Split, held: Mapping[str, Any]) -> Split:
         raise LifeRefused(problem.message) from problem
 
 
-async def _other(session: AsyncSession, stated: Split, region_code: str) -> int:
-    """The enterprise that came of it; made where the registry does not know it."""
-    if stated.credit_code:
-        known = await find(session, stated.credit_code)
-        if known is not None:
-            return int(known["id"])
-    if len(stated.name) < 2:
+async def _other(session: AsyncSession, stated: Split, region_code: str) -> tuple[int, bool]:
+    """The enterprise that came of it, and whether it was registered for that: one that is known stays as it is."""
+    known = await find(session, stated.credit_code) if stated.credit_code else None
+    if known is not None and known["status"] != "withdrawn":
+        return int(known["id"]), False
+    name = stated.name or (known["name"] if known is not None else "")
+    if len(name) < 2:
         unknown = f"库内没有代码为“{stated.credit_code}”的企业，" if stated.credit_code else ""
         raise LifeRefused(f"{unknown}请填写新企业的名称，由系统登记；库内已有的，填统一社会信用代码即可。")
     draft = Draft(
-        stated.name, stated.credit_code or None, region_code=stated.region_code or region_code,
+        name, stated.credit_code or None, region_code=stated.region_code or region_code,
         established_on=stated.split_on,
     )  # fmt: skip
-    return (await register(session, [draft], today())).ids[0]
+    namesake = (await known_enterprises(session, [draft])).get(0)
+    if namesake is not None and namesake.fields["status"] != "withdrawn":
+        return _namesake(namesake, stated), False
+    number = (await register(session, [draft], today())).ids[0]
+    # What had opened its file was taken back once, and now it is spoken of again.
+    await session.execute(
+        text("UPDATE enterprise SET status = 'active' WHERE id = :id AND status = 'withdrawn'"), {"id": number}
+    )
+    return number, True
+
+
+def _namesake(known: Known, stated: Split) -> int:
+    """One that bears the name: it is meant only where nothing else tells the two apart. Raises LifeRefused."""
+    if known.credit_code:
+        raise LifeRefused(
+            f"库内已有名为“{stated.name}”的企业（{known.credit_code}）。如分出的就是它，请填写它的统一社会信用代码；"
+            "如是另一家，请填写另一家的代码。"
+        )
+    if stated.credit_code:
+        raise LifeRefused(
+            f"库内已有名为“{stated.name}”、尚无代码的企业（编号 {known.id}）。如就是它，请先在它的档案里补上代码，再登记分立。"
+        )
+    return known.id
 
 
 async def _demand_own_titles(session: AsyncSession, stated: Split) -> None:

@@ -36,10 +36,11 @@ from rules.plan import Mode, Target
 PARTS = {"counted": "已计入", "whole": "分母", "missing": "分母中未计入"}
 
 
-#: The code, of a file that has become part of another since too.
+#: The code, of a file too that has become part of another since, or whose split was taken back.
 _CODE = (
     "coalesce(e.credit_code, (SELECT g.before -> 'absorbed' ->> 'credit_code' FROM enterprise_merge g"
-    " WHERE g.absorbed_id = e.id AND g.undone_at IS NULL ORDER BY g.id DESC LIMIT 1))"
+    " WHERE g.absorbed_id = e.id AND g.undone_at IS NULL ORDER BY g.id DESC LIMIT 1),"
+    " (SELECT s.to_code FROM enterprise_split s WHERE s.to_id = e.id AND s.undone_at IS NOT NULL ORDER BY s.id DESC LIMIT 1))"
 )
 
 

@@ -5,12 +5,11 @@ As with any change of a title, nothing is overwritten: who asks what was known b
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from backend.recognitions.service import RecognitionRefused, keys_of_title, revoke, standing_keys
+from backend.recognitions.service import keys_of_title, standing_keys
 
 _KEPT = (
     "programme, level, edition, number, batch, kind, granted_on, valid_from, valid_to, revoked_on, revocation_reason,"
@@ -88,42 +87,3 @@ async def _go_on(session: AsyncSession, number: int, enterprise_id: int) -> int:
         {"id": number, "enterprise": enterprise_id},
     )
     return found.scalar_one()
-
-
-async def pass_on(
-    session: AsyncSession,
-    recognition_id: int,
-    to_id: int,
-    on: date,
-    why: tuple[str, str],
-    recorded_by: int | None = None,
-) -> int:
-    """Let a title be another enterprise's from a day on: it counts for the one until the day before, then for the other.
-
-    The other's keeps the day of the grant, the number and the last day, and is no new grant. Returns its id.
-
-    Args:
-        recognition_id: of the title that holds now.
-        to_id: whose it is from that day on.
-        on: the day.
-        why: the reason that stands with the one, and the notice that stands with the other.
-        recorded_by: the person who writes it down.
-
-    Raises:
-        RecognitionRefused: it did not count on the day before, or has been changed meanwhile.
-    """
-    reason, notice = why
-    found = await session.execute(text("SELECT valid_from FROM recognition WHERE id = :id"), {"id": recognition_id})
-    valid_from = found.scalar_one_or_none()
-    if valid_from is not None and valid_from >= on:
-        raise RecognitionRefused(f"该认定自 {valid_from} 起有效，不早于分立日 {on}，不能转出；请先核对分立日期")
-    await revoke(session, recognition_id, on, reason, recorded_by=recorded_by)
-    columns = "programme, level, edition, number, batch, granted_on, valid_to, printed_name, source"
-    made = await session.execute(
-        text(
-            f"INSERT INTO recognition (enterprise_id, kind, valid_from, notice, recorded_by, revocation_reason, {columns})"
-            f" SELECT :to_id, 'transferred', :on, :notice, :by, '', {columns} FROM recognition WHERE id = :id RETURNING id"
-        ),
-        {"to_id": to_id, "on": on, "notice": notice, "by": recorded_by, "id": recognition_id},
-    )
-    return made.scalar_one()

@@ -36,11 +36,13 @@ READS: Final = {
     "/api/v1/threads/{thread_id}": ("read", "message_thread", "thread_id"),
     "/api/v1/enterprises/{code}/lineage": ("read", "enterprise", "code"),
     "/api/v1/enterprises/{code}/merges/{merge_id}/since": ("read", "enterprise", "code"),
+    "/api/v1/enterprises/{code}/splits/{split_id}/since": ("read", "enterprise", "code"),
     "/enterprises/{code}/end": ("read", "enterprise", "code"),
     "/enterprises/{code}/merge": ("read", "enterprise", "code"),
     "/enterprises/{code}/merges/{merge_id}/undo": ("read", "enterprise", "code"),
     "/enterprises/{code}/move": ("read", "enterprise", "code"),
     "/enterprises/{code}/split": ("read", "enterprise", "code"),
+    "/enterprises/{code}/splits/{split_id}/undo": ("read", "enterprise", "code"),
     "/conflicts": ("read", "filing", ""),
     # By how much somebody misses a criterion is told out of the same figures.
     "/pool/candidates": ("read", "enterprise", ""),

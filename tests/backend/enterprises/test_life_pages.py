@@ -1,6 +1,7 @@
 """Officers merge, part, end, move and split on pages and over REST; two of them where the installation wants it."""
 
 from datetime import date
+from html import unescape
 from typing import Any
 
 import pytest
@@ -168,6 +169,100 @@ async def test_a_split_is_entered_and_shown_on_both_files(officer: AsyncClient, 
     assert "分出" in done.text
     assert "转出认定 1 项" in done.text
     assert "转入认定 1 项" in (await officer.get(f"/enterprises/{new}")).text
+
+
+async def test_a_split_that_is_refused_shows_the_titles_as_they_were_chosen(officer: AsyncClient, engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as session:
+        late = await make_recognition(session, (await find(session, OTHER) or {})["id"], "srdi_sme", date(2026, 4, 20))
+    form = {"split_on": "2026-04-01", "name": "泰州云源装备有限公司", "reason": "分立", "titles": ["1", str(late)]}
+    answer = await officer.post(f"/enterprises/{OTHER}/split", data=form)
+    assert (answer.status_code, answer.text.count(" checked>")) == (422, 2)
+    assert "不早于分立日" in answer.text
+    assert (await officer.get("/enterprises", params={"q": "云源"})).text.count("泰州云源装备有限公司") == 0
+
+
+async def split_off(officer: AsyncClient, code: str) -> str:
+    """Let an enterprise have come of the other one, with its title; gives the address of the form that takes it back."""
+    body = {
+        "split_on": "2026-04-01",
+        "name": "泰州云源装备有限公司",
+        "credit_code": code,
+        "reason": "分立",
+        "recognitions": [1],
+    }
+    assert (await officer.post(f"/api/v1/enterprises/{OTHER}/splits", json=body)).status_code == 201
+    return f"/enterprises/{OTHER}/splits/1/undo"
+
+
+async def test_a_split_is_taken_back_on_its_page_and_leaves_its_line_in_both_files(officer: AsyncClient):
+    new = make_code()
+    address = await split_off(officer, new)
+    assert address in (await officer.get(f"/enterprises/{OTHER}")).text
+    form = await officer.get(address)
+    assert "GR202432000007" in form.text
+    done = await officer.post(address, data={"other": "close", "reason": "登记错了"}, follow_redirects=True)
+    assert "已撤销分立" in done.text
+    assert "已撤销：登记错了" in done.text
+    assert (await officer.get(f"/enterprises/{new}")).status_code == 404
+    assert (await officer.get(address)).status_code == 404
+
+
+async def test_what_is_wrong_with_taking_a_split_back_is_told_beside_its_field(
+    officer: AsyncClient, engine: AsyncEngine
+):
+    new = make_code()
+    address = await split_off(officer, new)
+    async with owner_unit_of_work(engine) as session:
+        await make_filing(session, (await find(session, new) or {})["id"])
+    seen = unescape((await officer.get(address)).text.split('name="seen" value="')[1].split('"')[0])
+    for given, told in (
+        ({"other": "keep"}, "请写明为什么撤销"),
+        ({"reason": "误"}, "请选择分出的企业的档案"),
+        ({"reason": "误", "other": "keep", "theirs": "filing-999"}, "已不在名单里"),
+        ({"reason": "误", "other": "close"}, "名下还有填报"),
+        ({"reason": "误", "other": "keep", "seen": "old"}, "您打开页面之后"),
+    ):
+        answer = await officer.post(address, data={"seen": seen} | given)
+        assert (answer.status_code, told in answer.text) == (422, True), told
+    answer = await officer.post(address, data={"seen": seen, "reason": "误", "other": "keep"})
+    assert answer.status_code == 303
+
+
+async def test_programs_take_a_split_back_only_as_they_saw_it(officer: AsyncClient, engine: AsyncEngine):
+    new = make_code()
+    await split_off(officer, new)
+    address = f"/api/v1/enterprises/{OTHER}/splits/1"
+    seen = await officer.get(f"{address}/since")
+    assert (seen.json()["since"], seen.json()["opened_the_other_file"]) == ([], True)
+    body: dict[str, Any] = {"reason": "登记错了", "other": "close"}
+    assert (await officer.post(f"{address}/undo", json=body)).status_code == 428
+    async with owner_unit_of_work(engine) as session:
+        number = (await find(session, new) or {})["id"]
+        await make_filing(session, number)
+    headers = {"If-Match": seen.headers["etag"], "Idempotency-Key": "one"}
+    assert (await officer.post(f"{address}/undo", json=body, headers=headers)).status_code == 412
+    seen = await officer.get(f"{address}/since")
+    (came,) = seen.json()["since"]
+    headers["If-Match"] = seen.headers["etag"]
+    body["theirs"] = [came["key"]]
+    done = await officer.post(f"{address}/undo", json=body, headers=headers)
+    again = await officer.post(f"{address}/undo", json=body, headers=headers)
+    assert (done.status_code, done.json()["splits"][0]["undone_because"]) == (200, "登记错了")
+    assert (again.json(), again.headers["Idempotency-Replayed"]) == (done.json(), "true")
+    figures = (await officer.get(f"/api/v1/enterprises/{OTHER}/filings")).text
+    assert "self_declared" in figures
+
+
+async def test_where_two_are_wanted_a_split_is_taken_back_when_the_second_one_confirms(
+    engine: AsyncEngine, officer: AsyncClient
+):
+    address = await split_off(officer, make_code())
+    app = create_app(Settings(four_eyes=True), engine)
+    async with await signed_in_client(app, "city_officer") as first, await signed_in_client(app, "reviewer") as second:
+        asked = await first.post(address, data={"other": "close", "reason": "登记错了"}, follow_redirects=True)
+        assert ("已提交" in asked.text, "已撤销：登记错了" in asked.text) == (True, False)
+        assert (await second.post("/proposals/1/confirm")).status_code == 303
+        assert "已撤销：登记错了" in (await first.get(f"/enterprises/{OTHER}")).text
 
 
 REST = [

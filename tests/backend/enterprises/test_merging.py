@@ -27,45 +27,8 @@ from backend.plans.members import members
 from backend.plans.rollup import roll_up
 from backend.recognitions.queries import held_by
 from rules.library import library
+from tests.backend.enterprises.dumping import dump
 from tests.factories import TODAY, column, make_code, make_enterprise, make_filing, make_recognition
-
-#: Counted up or worked out anew with each change; they say nothing of the enterprise.
-BOOKKEEPING = {
-    "enterprise": ("revision", "updated_at", "search_text"),
-    "recognition": ("id", "recorded_at", "supersedes_id"),
-    "register_entry": ("id", "recorded_at", "supersedes_id"),
-    "eligibility": ("run_id",),
-    "fact_conflict": ("noted_at",),
-    "fact_flag": ("noted_at",),
-}
-#: What happened, and not what is.
-HISTORY = {"eligibility_change", "eligibility_check", "enterprise_merge", "enterprise_alias", "proposal"}
-
-
-async def dump(session: AsyncSession, ids: list[int]) -> dict[str, list[str]]:
-    """All that any table says of some enterprises."""
-    tables = await column(
-        session,
-        "SELECT c.conrelid::regclass || '/' || a.attname FROM pg_constraint c JOIN pg_attribute a"
-        " ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]"
-        " WHERE c.contype = 'f' AND c.confrelid = 'enterprise'::regclass",
-    )
-    said: dict[str, list[str]] = {}
-    for table, name in [("enterprise", "id"), *(one.split("/") for one in tables)]:
-        if table in HISTORY:
-            continue
-        standing = " AND x.superseded_at IS NULL" if table in ("recognition", "register_entry") else ""
-        said[f"{table}.{name}"] = await column(
-            session,
-            f"SELECT CAST(to_jsonb(x) - CAST(:left AS text[]) AS text) FROM {table} x WHERE x.{name} = ANY(:ids)"
-            f"{standing} ORDER BY 1",
-            ids=ids,
-            left=list(BOOKKEEPING.get(table, ())),
-        )
-    said["search"] = await column(
-        session, "SELECT search_text FROM enterprise WHERE id = ANY(:ids) ORDER BY id", ids=ids
-    )
-    return said
 
 
 async def two_files(session: AsyncSession) -> tuple[int, int]:

@@ -49,7 +49,7 @@ ROWS: Final[Mapping[str, Mapping[str, str]]] = {
     "enterprise_end": {"kind": "'cancelled'", "superseded_at": "now()"},
     "enterprise_identifier": {"kind": "'registration_number'"},
     "enterprise_move": {"from_region": "'321202'", "to_region": "'321203'", "cause": "'moved'"},
-    "enterprise_split": {"from_id": ":id", "to_id": ":second"},
+    "enterprise_split": {"from_id": ":id", "to_id": ":second", "undone_at": "now()"},
     "exchange_record": {
         "system": "'tax'", "record_id": "'planted-' || :id", "code": "'x'", "form": "'facts'", "layout": "''", "year": "2025",
         "revision": "1", "digest": "''", "fate": "'told'",
@@ -89,7 +89,7 @@ CODES: Final = frozenset(
         # Lists and structures of the program's own; figures are planted as figures.
         "service_visit.form", "exchange_record.kept", "points_result.details", "enterprise_chain.chain", "eligibility_change.before",
         "column_choice.stem", "saved_view.query", "export_job.query", "import_run.report", "import_run.stage",
-        "receipt.content",
+        "receipt.content", "enterprise_split.handed", "enterprise_split.to_code",
     }
 )  # fmt: skip
 #: Tables with texts that are nobody's, or that no planting reaches.
