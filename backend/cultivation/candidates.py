@@ -132,7 +132,7 @@ async def gaps(
 
 def lacking(answer: Answer, names: Names) -> list[str]:
     """What an answer says is missing: criteria that are not met with their gap, or facts that would settle it."""
-    failed = [_gap(reason) for reason in answer.reasons if reason.outcome is Outcome.FAILED]
+    failed = [_gap(reason, names) for reason in answer.reasons if reason.outcome is Outcome.FAILED]
     if failed:
         return failed
     missing = [say("缺“{fact}”", fact=names.fact(key)) for key in sorted(answer.missing, key=str)]
@@ -142,18 +142,29 @@ def lacking(answer: Answer, names: Names) -> list[str]:
     ]
 
 
-def _gap(reason: Reason) -> str:
+def _gap(reason: Reason, names: Names) -> str:
     name = reason.criterion.name
     leaf = next((one for one in _leaves(reason) if one.outcome is Outcome.FAILED and one.gap is not None), None)
     if leaf is None or leaf.gap is None:
         return name
     shown, label = leaf.criterion.shown, leaf.criterion.name or name
-    unit = say("个百分点") if shown == "percent" else unit_of(shown)
+    unit = _unit(leaf, names)
     if leaf.gap == 0:
         # A mark that must be exceeded: what stands on it falls short of it by nothing, and fails.
-        mark = f"{number(show(leaf.threshold, shown), 2)} {unit_of(shown)}".strip()
+        mark = f"{number(show(leaf.threshold, shown), 2)} {unit_of(shown) or unit}".strip()
         return say("{name}（须超过 {mark}）", name=label, mark=mark)
     return say("{name}（差 {gap}）", name=label, gap=f"{number(show(leaf.gap, shown), 2)} {unit}".strip())
+
+
+def _unit(leaf: Reason, names: Names) -> str:
+    """What a gap is counted in: of a share percentage points, of a sum or a count what all its facts are counted in."""
+    shown = leaf.criterion.shown
+    if shown == "percent" or unit_of(shown) == "%":
+        return say("个百分点")
+    if leaf.criterion.form == "score":
+        return say("分")
+    counted = {names.unit(key.indicator) for key, _ in leaf.facts}
+    return unit_of(shown) or (counted.pop() if len(counted) == 1 else "")
 
 
 def _leaves(reason: Reason) -> list[Reason]:

@@ -7,6 +7,7 @@ from rules.library import Library
 from rules.programme import ProgrammeSource, walk_criteria
 from rules.translation import say
 from rules.values import FactKey
+from rules.wording import unit_of_indicator
 
 #: The cities whose enterprises are kept, by the first four digits of their regions: 泰州、连云港.
 CITIES = ("3212", "3207")
@@ -64,6 +65,11 @@ class Names:
         """The name of an indicator."""
         found = self._rules.catalogue.indicator(name)
         return found.name if found is not None else name
+
+    def unit(self, name: str) -> str:
+        """The unit that an indicator is asked in; empty where it has none."""
+        found = self._rules.catalogue.indicator(name)
+        return unit_of_indicator(found) if found is not None else ""
 
     def fact(self, key: FactKey) -> str:
         """A fact in words: the indicator, with its year."""

@@ -62,7 +62,7 @@ async def test_candidates_are_shown_with_their_gap_and_taken_into_the_pool(
     officer = await client_as("district_officer", "321282")
     page = (await officer.get(f"/pool/candidates?programme=tech_sme&year={YEAR}&nearness=near")).text
     assert "靖江试验有限公司" in page
-    assert "差 20" in page
+    assert "（差 20 人）" in page
     assert "泰兴试验有限公司" not in page
     form = {"programme": "tech_sme", "year": str(YEAR), "enterprise": str(two_enterprises[0])}
     assert (await officer.post("/pool/candidates", data=form)).status_code == 303
