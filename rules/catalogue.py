@@ -198,6 +198,19 @@ class Catalogue(Record):
         return self.by_name.get(name)
 
 
+class Known:
+    """A catalogue as an argument that is remembered by its identity: it cannot be hashed itself."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+
+    def __hash__(self) -> int:
+        return id(self.catalogue)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Known) and other.catalogue is self.catalogue
+
+
 def load_catalogue(path: Path = CATALOGUE_FILE) -> Catalogue:
     """Read and check the catalogue.
 

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.about import ask_about
 from backend.filings.conflicts import PORTION
-from rules.catalogue import Catalogue, Consistency, Indicator, Jump, Period, Type
+from rules.catalogue import Catalogue, Consistency, Indicator, Jump, Known, Period, Type
 from rules.language import FEN_PER_WAN, Arithmetic, AsOf, Call, Compare, Fact, Literal, Logic, Node, Not, parse, walk
 
 _OPERATORS = {"==": "=", "!=": "<>"}
@@ -107,13 +107,14 @@ def _jump(jump: Jump, indicator: Indicator) -> _Case:
 
 
 @lru_cache(maxsize=4)
-def _refresh_statement(catalogue: "_Kept") -> str:
+def _refresh_statement(known: Known) -> str:
+    catalogue = known.catalogue
     yearly: list[_Case] = []
     current: list[_Case] = []
-    for rule in catalogue.value.consistency:
-        is_yearly = any(one.period is Period.YEARLY for one in _facts_of(rule, catalogue.value))
-        (yearly if is_yearly else current).append(_rule(rule, catalogue.value))
-    yearly += [_jump(jump, catalogue.value.by_name[name]) for jump in catalogue.value.jumps for name in jump.of]
+    for rule in catalogue.consistency:
+        is_yearly = any(one.period is Period.YEARLY for one in _facts_of(rule, catalogue))
+        (yearly if is_yearly else current).append(_rule(rule, catalogue))
+    yearly += [_jump(jump, catalogue.by_name[name]) for jump in catalogue.jumps for name in jump.of]
     # The figures asked about are taken by themselves first. Joined at once, in a registry that was just filled, the planner
     # goes through all enterprises and looks for each among those asked about.
     return f"""
@@ -164,21 +165,8 @@ def _broken(rules: Sequence[_Case], year: str, tables: str, first: str) -> str:
     )
 
 
-class _Kept:
-    """The catalogue as an argument that is remembered by its identity: it cannot be hashed itself."""
-
-    def __init__(self, value: Catalogue) -> None:
-        self.value = value
-
-    def __hash__(self) -> int:
-        return id(self.value)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Kept) and other.value is self.value
-
-
 async def refresh_flags(session: AsyncSession, enterprise_ids: Sequence[int], catalogue: Catalogue) -> None:
     """Look through the figures of some enterprises anew; part of working out what holds now."""
     for start in range(0, len(enterprise_ids), PORTION):
         portion = list(enterprise_ids[start : start + PORTION])
-        await ask_about(session, _refresh_statement(_Kept(catalogue)), portion)
+        await ask_about(session, _refresh_statement(Known(catalogue)), portion)

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Collection
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
-from rules.catalogue import Catalogue
+from rules.catalogue import Catalogue, Known
 from rules.evaluate import Answer, Reason
 from rules.language import with_derivations
 from rules.values import FactKey
@@ -43,13 +44,19 @@ def masked_identity(number: str) -> str:
     return number[:3] + "*" * max(len(number) - 7, 1) + number[-4:] if len(number) > 7 else "*" * len(number)
 
 
+@lru_cache(maxsize=4096)
+def _origins(indicator: str, known: Known) -> frozenset[str]:
+    """What an indicator is derived from: read out of the catalogue's expressions once."""
+    return with_derivations({indicator}, known.catalogue) - {indicator}
+
+
 class Hiding:
     """Which facts of one enterprise somebody may not read, and an explanation without them."""
 
     def __init__(self, keys: Collection[FactKey], catalogue: Catalogue) -> None:
         self.keys: Final = frozenset(keys)
         self._names = {key.indicator for key in keys}
-        self._catalogue = catalogue
+        self._known = Known(catalogue)
 
     def __bool__(self) -> bool:
         return bool(self.keys)
@@ -58,7 +65,7 @@ class Hiding:
         """Whether it is one of them, or was worked out of one: the year of what it came from is not looked at."""
         if key in self.keys:
             return True
-        return not self._names.isdisjoint(with_derivations({key.indicator}, self._catalogue) - {key.indicator})
+        return not self._names.isdisjoint(_origins(key.indicator, self._known))
 
     def touches(self, reason: Reason) -> bool:
         """Whether a criterion, or a part of it, read one of them."""
