@@ -15,11 +15,8 @@ from backend.plans.bulletin_tables import (
     target_table,
 )
 from backend.plans.bulletin_texts import SECTIONS
-from backend.plans.paper import add_sheet, add_table, heading, paragraph, set_up
+from backend.plans.paper import add_sheet, add_table, caption, heading, paragraph, set_up
 from backend.web.filters import number
-
-#: Widths of the first table on a landscape sheet, in centimetres.
-_WIDTHS = (1.0, 4.6, 1.3, 2.3, 1.7, 1.6, 1.6, 1.6, 1.7, 1.5, 1.8, 2.6, 2.6)
 
 
 def as_word(content: Bulletin) -> bytes:
@@ -32,12 +29,12 @@ def as_word(content: Bulletin) -> bytes:
     for sentence in content.sentences:
         paragraph(paper, sentence, indent=True)
     heading(paper, "一、目标完成情况", 14)
-    add_table(paper, TARGET_HEADS, target_table(content), _WIDTHS)
+    add_table(paper, TARGET_HEADS, target_table(content))
     tables = district_tables(content)
     if tables:
         heading(paper, "二、分市（区）情况", 14)
     for target, rows in tables:
-        paragraph(paper, f"{target.name}（{target.unit}）")
+        caption(paper, f"{target.name}（{target.unit}）")
         add_table(paper, DISTRICT_HEADS, rows)
     _behind(paper, content, "三" if tables else "二")
     if content.corrections:

@@ -442,6 +442,11 @@ def write_sheet(name: str, note: str, columns: Sequence[Column], rows: Sequence[
             for place, value in enumerate(row):
                 _write(sheet, number, place, value, days)
         sheet.freeze_panes(2, 0)
+        sheet.autofilter(1, 0, 1 + len(rows), len(columns) - 1)
+        sheet.set_landscape()
+        sheet.set_paper(9)
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(1)
     return target.getvalue()
 
 
