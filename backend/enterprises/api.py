@@ -22,33 +22,43 @@ from rules.library import library
 
 #: What only the page's own order is made of.
 _INNER = frozenset({"titles", "rung_order", "part", "figure", "figure_order"})
+#: What is told of enterprises as it is registered now, whatever the knowledge asked for.
+_AS_REGISTERED_NOW = ("credit_code", "name", "town", "established_on")
 
 router = APIRouter(tags=["enterprises"])
 router.include_router(life_api.router)
 
 
 @router.get("/enterprises")
-async def enterprises(request: Request, session: Work, person: SignedIn, on: date | None = None) -> dict[str, Any]:
-    """One page of enterprises as they were on a day.
+async def enterprises(
+    request: Request, session: Work, person: SignedIn, on: date | None = None, known_at: date | None = None
+) -> dict[str, Any]:
+    """One page of enterprises as they were on a day, with the knowledge of a day.
 
     The filters are those of the page: q, rung, region, industry, chain, park, programme, outcome, officer, sort, page. `next` is
     the cursor that leads on, however deep; without one, `page` counts off the rows before.
     `sort=sales_revenue.2025` has the highest of that year first, `sort=sales_revenue.2025.up` the lowest; unknown ones are last.
     Where `is_more`, there are more than `total`; `counted=out` counts them all.
+    `known_at` asks for what was known at the end of a day: who was registered by then and lived, on which rung, with which
+    titles, in which region, park, chain and industry; corrections entered later are undone. From today on it is what is
+    known now. Names, codes, towns and days of founding are as registered now (`as_registered_now`), and of results, missing
+    facts, officers, the latest changes and orders by figures nothing else is kept: to ask for them is refused with 422.
     """
     chosen = read_filters(request.query_params, person)
     place = place_asked(request, chosen)
     chosen = replace(chosen, after=tuple(place)) if place else chosen
     found = await search(session, chosen, on or today(), library(), memory_of(request))
+    left_out = _INNER if chosen.known_at is None else _INNER | {"updated_at"}
     rows = [
         {
-            **{name: value for name, value in row.items() if name not in _INNER},
+            **{name: value for name, value in row.items() if name not in left_out},
             "titles": [one["programme"] for one in row["titles"]],
         }
         for row in found.rows
     ]
     following = write_cursor(request, place_of(chosen.sort, found.rows[-1])) if len(rows) == PAGE_SIZE else None
-    return {
+    told = {} if chosen.known_at is None else {"known_at": known_at, "as_registered_now": _AS_REGISTERED_NOW}
+    return told | {
         "total": found.total, "is_more": found.is_more, "page": found.page, "pages": found.pages, "enterprises": rows, "next": following,
     }  # fmt: skip
 

@@ -5,14 +5,16 @@ Besides those that every list knows, any indicator may be one: `sales_revenue.20
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.clock import today
+from backend.enterprises.known_rows import add_chains_then, figures_then
 from backend.enterprises.labels import Names
 from backend.enterprises.officers import officers_of
 from backend.filings.projection_tables import NONE_DAY, NONE_TEXT, table_of
@@ -104,17 +106,43 @@ def figure_choices(catalogue: Catalogue) -> list[tuple[str, list[tuple[str, str]
     ]
 
 
+#: What is kept as it is registered now only. Names and codes, by which one finds whom one looks for, are in every list.
+_AS_NOW: Final = frozenset({"town", "address", "established"})
+
+
+def columns_then(columns: Sequence[Column]) -> list[Column]:
+    """The columns of a list as known on an earlier day: what shows what is registered now says so in its head."""
+    return [replace(one, label=f"{one.label}（现登记）") if one.id in _AS_NOW else one for one in columns]
+
+
 async def add_details(
-    session: AsyncSession, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]
+    session: AsyncSession,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[Column],
+    on: date,
+    known_at: datetime | None = None,
 ) -> Sequence[Mapping[str, Any]]:
-    """The rows with what the columns show besides what every row has: chains, who answers for it, figures."""
+    """The rows with what the columns show besides what every row has: chains, who answers for it, figures.
+
+    Args:
+        session: within the reader's scope.
+        rows: of the list.
+        columns: that are shown.
+        on: the day of which chains are told.
+        known_at: the moment whose knowledge answers; None is now.
+    """
     if BY_ID["chains"] in columns:
-        rows = await add_chains(session, rows)
+        is_now = known_at is None and on >= today()
+        rows = await (add_chains(session, rows) if is_now else add_chains_then(session, rows, on, known_at))
     if BY_ID["officer"] in columns:
         names = await officers_of(session, [row["id"] for row in rows])
         rows = [{**row, "officer": names.get(row["id"], "")} for row in rows]
     if any(one.indicator for one in columns):
-        rows = await add_figures(session, rows, columns)
+        rows = await (
+            add_figures(session, rows, columns)
+            if known_at is None
+            else _add_figures_then(session, rows, columns, known_at)
+        )
     return rows
 
 
@@ -150,6 +178,25 @@ async def add_figures(
                 if value is not None:
                     held[enterprise_id][name] = _figure(indicator, value)
     return [{**row, "figures": held[row["id"]]} for row in rows]
+
+
+async def _add_figures_then(
+    session: AsyncSession, rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], known_at: datetime
+) -> list[dict[str, Any]]:
+    asked = {one.id: (one.indicator, one.year) for one in columns if one.indicator is not None}
+    ids, catalogue = [row["id"] for row in rows], library().catalogue
+    held = await figures_then(session, ids, list(asked.values()), catalogue, known_at)
+    return [
+        {
+            **row,
+            "figures": {
+                name: _figure(indicator, value)
+                for name, (indicator, year) in asked.items()
+                if (value := held.get(row["id"], {}).get((indicator.id, year))) is not None
+            },
+        }
+        for row in rows
+    ]
 
 
 _OF_YEAR: Final = {True: " AND year = :year", False: ""}

@@ -1,7 +1,7 @@
 """The conditions of a list in the words that each way of reading it needs: a page, a count, what is tallied."""
 
 from copy import copy
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from backend.enterprises.lineage import lives
@@ -20,6 +20,10 @@ class Conditions:
         self.on = on
         self.library = library
         self.is_kept = is_kept
+        #: The moment whose knowledge answers; None is now. And what `known_lists` then puts in place of what is known now:
+        #: the district, and a sub-query of the rungs.
+        self.known_at: datetime | None = None
+        self.place_then = self.standing_then = ""
         # An undone import's newcomers and files that are part of another's stay, but nobody is looking for them.
         self.parts: list[str] = ["e.status NOT IN ('withdrawn', 'merged')"]
         self.values: dict[str, Any] = {"on": on, "known_at": None}

@@ -1,11 +1,12 @@
 """Lists of enterprises as workbooks: the columns chosen, the code before the name as in the bureau's own ledgers."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from backend.clock import CHINA
 from backend.enterprises.columns import Column
 from backend.enterprises.labels import Names
 from backend.exports.book import Head, Kind, Limits, ListBook
@@ -19,20 +20,37 @@ _KINDS: Final[Mapping[Type, Kind]] = {
 }  # fmt: skip
 
 
-def enterprises_workbook(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], names: Names, on: date) -> bytes:
-    """A list of enterprises, their names and the columns chosen, with the titles in force on a day; one file."""
+def enterprises_workbook(
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[Column],
+    names: Names,
+    on: date,
+    known_at: datetime | None = None,
+) -> bytes:
+    """A list of enterprises, their names and the columns chosen, with the titles in force on a day; one file.
+
+    As known at a moment; None is now.
+    """
     with TemporaryDirectory(prefix="tidu-export-") as folder:
-        book = enterprises_book(Path(folder), columns, on, Limits(sheets_a_file=1_000))
+        book = enterprises_book(Path(folder), columns, on, Limits(sheets_a_file=1_000), known_at)
         for row in rows:
             book.add(cells_of(row, columns, names))
         return book.close()[0].path.read_bytes()
 
 
-def enterprises_book(folder: Path, columns: Sequence[Column], on: date, limits: Limits | None = None) -> ListBook:
+def enterprises_book(
+    folder: Path, columns: Sequence[Column], on: date, limits: Limits | None = None, known_at: datetime | None = None
+) -> ListBook:
     """An empty list of enterprises with its heads."""
     shown = _shown(columns)
     heads = [Head(one.label, one.width, _kind(one.indicator)) if one is not None else _NAME for one in shown]
-    return ListBook(folder, "企业名单", heads, frozen=shown.index(None) + 1, note=f"截至 {on}", limits=limits)
+    return ListBook(folder, "企业名单", heads, frozen=shown.index(None) + 1, note=_note(on, known_at), limits=limits)
+
+
+def _note(on: date, known_at: datetime | None) -> str:
+    if known_at is None:
+        return f"截至 {on}"
+    return f"截至 {on}，按 {known_at.astimezone(CHINA).date()} 掌握的数据；名称和代码按现在的登记"
 
 
 def cells_of(row: Mapping[str, Any], columns: Sequence[Column], names: Names) -> list[Any]:

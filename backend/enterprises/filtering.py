@@ -8,7 +8,7 @@ import json
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import text
@@ -72,6 +72,8 @@ class Filters:
     is_backwards: bool = False
     #: However long it takes, the list is counted to its end.
     is_counted_out: bool = False
+    #: The moment whose knowledge answers; None is now.
+    known_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ async def look_up(session: AsyncSession, filters: Filters, on: date, library: Li
     """What a list's filters need to know before they become a condition."""
     is_about_rungs = bool(filters.rung) or filters.sort == "rung"
     is_kept = is_about_rungs and await is_standing_kept(session, on, library)
-    meant = await _few_meant(session, filters)
+    meant = await few_meant(session, filters)
     standing, first_standing = _few(await _some_standing(session, filters, on, library))
     lacking, first_lacking = _few(await _some_lacking(session, filters, library))
     on_rung, first_on_rung = _few(None if is_kept else await _some_on_rung(session, filters, on, library))
@@ -121,7 +123,8 @@ def _few(ids: list[int] | None) -> tuple[list[int] | None, tuple[int, ...]]:
     return (None, tuple(ids)) if ids is not None and len(ids) > FEW else (ids, ())
 
 
-async def _few_meant(session: AsyncSession, filters: Filters) -> list[int] | None:
+async def few_meant(session: AsyncSession, filters: Filters) -> list[int] | None:
+    """The ids of those whom the words searched for mean; None for many, and where nothing was searched for."""
     words = words_of(filters.q)
     if not words:
         return None

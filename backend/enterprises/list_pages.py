@@ -83,6 +83,10 @@ async def forget_view(request: Request, session: Work, person: Officer, view_id:
 @router.post("/enterprises/bulk")
 async def change_many(request: Request, session: Work, person: Officer, form: Annotated[BulkForm, Form()]) -> Response:
     """Let many enterprises join a chain or leave it, or let an officer answer for them."""
+    if _asked(form, person)[0].known_at is not None:
+        raise BulkRefused(
+            "这是按过去的数据时点列出的名单，不能批量修改。本次没有修改，请清空“数据时点”，核对现在的名单后再操作。"
+        )
     if form.whom == "all" and not form.total:
         return await _ask(request, session, person, form)
     if form.action == "assign":

@@ -14,10 +14,13 @@ from backend.access.dependencies import SignedIn
 from backend.clock import end_of_day, today
 from backend.enterprises import division_pages, editing, life_pages, list_pages, merge_pages, unsplit_pages
 from backend.enterprises.asking import (
+    KNOWN_OUTCOMES,
     KnownAt,
     OnDay,
+    as_known,
     asked_day,
     industry_choices,
+    known_of_list,
     query_of,
     read_filters,
     read_place,
@@ -95,7 +98,7 @@ _DONE = {
 
 @router.get("/enterprises", response_class=HTMLResponse)
 async def enterprises(request: Request, session: Work, person: SignedIn, on: OnDay, done: str = "") -> Response:
-    """The list of enterprises, narrowed by what is asked for, as it was on a day."""
+    """The list of enterprises, narrowed by what is asked for, as it was on a day and known on another."""
     if (address := with_figure(request)) is not None:
         return redirect(request, address)
     chosen = read_place(request, read_filters(request.query_params, person))
@@ -104,7 +107,8 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
     piece = piece_for(request)
     found = await search(session, chosen, on, rules, memory, is_counted_later=piece != "count")
     columns = _columns(request, chosen)
-    rows = await add_details(session, found.rows, columns)
+    rows = await add_details(session, found.rows, columns, on, chosen.known_at)
+    known_on = known_of_list(request.query_params.get("known_at", ""))
     chains, parks = await memory.recall(
         ("choices",), (await seen_by(session)).of(("enterprise",)), lambda: _choices(session)
     )
@@ -114,18 +118,33 @@ async def enterprises(request: Request, session: Work, person: SignedIn, on: OnD
         request, "enterprises/enterprises.html", block=piece, page_title="企业",
         found=found, rows=[(row, [(one, one.of(row, names)) for one in columns]) for row in rows], columns=columns,
         all_columns=[*COLUMNS, *(one for one in columns if one.indicator)], figure_choices=figure_choices(rules.catalogue),
-        years=[on.year - back for back in range(7)], officers=await officers(session, person.region_code, person.park or None), filters=chosen, on=on, is_today=on == today(), regions=region_choices(person),
+        years=[on.year - back for back in range(7)], officers=await officers(session, person.region_code, person.park or None), filters=chosen, on=on, known_on=known_on, on_today=on == today(), is_today=on == today() and known_on is None, then=_then(on, known_on), regions=region_choices(person),
         rung_choices=_RUNG_CHOICES, industries=industry_choices(request.query_params.get("industry", "")), chains=chains, parks=parks,
         programmes=programme_choices(rules), query=query_of(request), following=following, preceding=preceding, names=names,
         kept=[one for one in request.query_params.multi_items() if one[0] not in PLACE | {"columns", "done"} and one[1]],
-        views=await views_for(session, person), may_write=person.role.may_write, outcomes=_OUTCOMES, sorts=[*_SORT_LABELS, *_figure_sorts(columns)], sort=chosen.figure.id if chosen.figure else chosen.sort, heads=_heads(request, columns, chosen), is_piece=is_htmx(request), is_count=piece == "count",
+        views=await views_for(session, person), may_write=person.role.may_write, outcomes=_outcomes(known_on), sorts=_sorts(columns, known_on), sort=chosen.figure.id if chosen.figure else chosen.sort, heads={} if known_on else _heads(request, columns, chosen), is_piece=is_htmx(request), is_count=piece == "count",
         messages=[("good", told(done))] if told(done) else [],
     )  # fmt: skip
 
 
+def _then(on: date, known_on: date | None) -> str:
+    """The day and the knowledge of a list in the address of a file, where it is known otherwise than now."""
+    return "" if known_on is None else f"?on={on}&known_at={known_on}"
+
+
+def _outcomes(known_on: date | None) -> list[tuple[str, str]]:
+    return _OUTCOMES if known_on is None else [one for one in _OUTCOMES if one[0] in KNOWN_OUTCOMES]
+
+
+def _sorts(columns: Sequence[Column], known_on: date | None) -> list[tuple[str, str]]:
+    if known_on is not None:
+        return [one for one in _SORT_LABELS if one[0] != "updated"]
+    return [*_SORT_LABELS, *_figure_sorts(columns)]
+
+
 def _columns(request: Request, chosen: Filters) -> list[Column]:
     """The columns asked for; and the figure that the list is sorted by."""
-    columns = chosen_columns(request.query_params.getlist("columns"))
+    columns = as_known(chosen_columns(request.query_params.getlist("columns")), chosen)
     sorted_by = figure_column(chosen.figure.column, library().catalogue) if chosen.figure else None
     return columns if sorted_by is None or sorted_by.id in [one.id for one in columns] else [*columns, sorted_by]
 
@@ -180,10 +199,11 @@ async def export_ticked(session: Work, person: SignedIn, form: Annotated[BulkFor
 
 
 async def _workbook(session: AsyncSession, chosen: Filters, columns: Sequence[str], on: date) -> Response:
+    shown = as_known(chosen_columns(columns, USUAL_IN_WORKBOOK), chosen)
     rows = await all_found(session, chosen, on, library())
-    shown = chosen_columns(columns, USUAL_IN_WORKBOOK)
-    rows = await add_details(session, rows, shown)
-    return download(enterprises_workbook(rows, shown, Names(library()), on), f"企业名单-{on:%Y%m%d}.xlsx", XLSX)
+    rows = await add_details(session, rows, shown, on, chosen.known_at)
+    book = enterprises_workbook(rows, shown, Names(library()), on, chosen.known_at)
+    return download(book, f"企业名单-{on:%Y%m%d}.xlsx", XLSX)
 
 
 @dataclass(frozen=True)

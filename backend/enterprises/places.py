@@ -59,6 +59,12 @@ def stays(*, is_known_then: bool) -> str:
     return f"{now} AND er.enterprise_id NOT IN (SELECT er.enterprise_id {then}) UNION ALL SELECT {columns} {then}"
 
 
+def was_in_region(enterprise_id: str) -> str:
+    """Whether an enterprise was in region `:region` on day `:on`, as known at `:known_at`; found of all in one go."""
+    regions = "CAST(ARRAY[:region] AS text[])"
+    return f"{enterprise_id} IN (SELECT enterprises_placed_known({regions}, '', :on, CAST(:known_at AS timestamptz)))"
+
+
 async def places_on(
     session: AsyncSession, enterprise_ids: Sequence[int], on: date, known_at: datetime | None = None
 ) -> dict[int, Mapping[Column, str]]:

@@ -16,7 +16,10 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.enterprises.conditions import Conditions
 from backend.enterprises.figure_order import parts_by_figure
 from backend.enterprises.figure_pages import by_figure, page_by_figure
-from backend.enterprises.filtering import FEW, ROW, Filters, look_up
+from backend.enterprises.filtering import FEW, ROW, Filters
+from backend.enterprises.known_lists import list_conditions
+from backend.enterprises.known_order import rung_by_rung
+from backend.enterprises.known_rows import rows_then
 from backend.enterprises.narrowing import (
     IN_ORDER,
     few_found,
@@ -29,9 +32,10 @@ from backend.enterprises.narrowing import (
 )
 from backend.enterprises.paging import Sort, beyond
 from backend.enterprises.past_traits import as_then
-from backend.enterprises.where import conditions_of, place_column
+from backend.enterprises.titles import titles_in_force
+from backend.enterprises.where import district
 from backend.recognitions.ladder import LISTING_BOARDS
-from backend.recognitions.queries import IN_FORCE, current_edition, rung_values, standing
+from backend.recognitions.queries import standing
 from backend.web.found import Found, pages_of
 from backend.web.memory import Memory, Topic, is_large, seen_by
 from rules.library import Library
@@ -87,7 +91,7 @@ async def search(
         memory: where the count is kept while nothing changes that it rests on.
         is_counted_later: a count that takes longer than the page, in a large registry, is left out (`Found.is_uncounted`).
     """
-    conditions = conditions_of(filters, on, library, await look_up(session, filters, on, library))
+    conditions = await list_conditions(session, filters, on, library)
 
     async def rows_of(page: int, *, is_placed: bool = False) -> list[Mapping[str, Any]]:
         values = {"limit": PAGE_SIZE + 1, "offset": 0 if is_placed else (page - 1) * PAGE_SIZE}
@@ -184,6 +188,8 @@ async def _rows(
     if filters.figure is not None:
         found = await page_by_figure(session, filters, conditions, values, is_backwards=is_backwards)
         return await _titled(session, found[::-1] if is_backwards else found, conditions)
+    if filters.sort == "rung" and conditions.known_at is not None:
+        return await rung_by_rung(session, filters, conditions, values, _rows)
     orders = _BACKWARDS if is_backwards else _ORDER
     if is_to_be_narrowed:
         found = await _narrowed(session, filters, conditions, values, orders)
@@ -203,7 +209,9 @@ async def _narrowed(
     that are in it, if they are few.
     """
     if not _is_walkable(filters, conditions):
-        return await _page(session, filters, orders, conditions, values)
+        # All are put in order: what was known of each is then looked up in one go.
+        told = conditions.counted if conditions.known_at is not None else ()
+        return await _page(session, filters, orders, conditions, values, told=told)
     if conditions.names_few:
         return await _page(session, filters, orders, conditions, values, walked=FEW)
     if conditions.rest and orders is _ORDER and not conditions.is_sparse and not await is_short(session, conditions):
@@ -222,7 +230,7 @@ async def _narrowed(
 def _is_walkable(filters: Filters, conditions: Conditions) -> bool:
     """Whether an index holds the order: that of rungs for today alone, and that of districts as they are today."""
     if filters.sort == "region":
-        return place_column(filters.territory, conditions.on) == "e.region_code"
+        return district(filters.territory, conditions) == "e.region_code"
     return filters.sort != "rung" or conditions.is_kept
 
 
@@ -276,7 +284,7 @@ def _behind(
     """The conditions, and that rows come behind the place that the filters name; with the parameters of both."""
     if filters.after is None:
         return list(where), values
-    column, rung = place_column(filters.territory, conditions.on), _rung_order(is_kept=conditions.is_kept)
+    column, rung = district(filters.territory, conditions), _rung_order(is_kept=conditions.is_kept)
     there, keys = beyond(filters.sort, filters.after, column, rung, is_backwards=orders is _BACKWARDS)
     return [*where, there], {**values, **keys}
 
@@ -302,8 +310,8 @@ def _found(
     """Who is found, in order, and nothing else of them: so that an index of the order tells it alone."""
     rung, joined = _rung_order(is_kept=conditions.is_kept), ""
     if sort == "rung" and not conditions.is_kept:
-        joined = f" LEFT JOIN {standing(conditions.library)} AS standing ON standing.enterprise_id = e.id"
-    place, order = place_column(conditions.values["territory"], conditions.on), orders[sort].format(rung=rung)
+        joined = f" LEFT JOIN {conditions.standing_then or standing(conditions.library)} AS standing ON standing.enterprise_id = e.id"
+    place, order = district(conditions.values["territory"], conditions), orders[sort].format(rung=rung)
     source = f"enterprise e{joined} WHERE {condition}"
     if walked is not None:
         # First who comes next, out of the index alone; then what else of them is asked about.
@@ -320,8 +328,11 @@ async def _titled(
     session: AsyncSession, rows: Sequence[Mapping[str, Any]], conditions: Conditions
 ) -> list[Mapping[str, Any]]:
     """The rows with the titles in force, and the rung that they make; as they were on the day."""
-    rows = await as_then(session, rows, conditions.on)
-    titles = await titles_in_force(session, [row["id"] for row in rows], conditions.on, conditions.library)
+    if (at := conditions.known_at) is None:
+        rows = await as_then(session, rows, conditions.on)
+    else:
+        rows = await rows_then(session, rows, conditions.on, at)
+    titles = await titles_in_force(session, [row["id"] for row in rows], conditions.on, conditions.library, at)
     return [{**row, "titles": titles.get(row["id"], []), "rung": _rung(row, titles, conditions.on)} for row in rows]
 
 
@@ -332,28 +343,9 @@ def _rung(row: Mapping[str, Any], titles: Mapping[int, list[Mapping[str, Any]]],
     return str(held[0]["rung"]) if held else ""
 
 
-async def titles_in_force(
-    session: AsyncSession, enterprise_ids: list[int], on: date, library: Library
-) -> dict[int, list[Mapping[str, Any]]]:
-    """The titles of some enterprises that count on a day, each programme once, the highest rung first."""
-    found = await session.execute(
-        text(
-            "SELECT DISTINCT r.enterprise_id, r.programme, coalesce(ladder.rung, '') AS rung,"
-            f" coalesce(ladder.rung_order, 0) AS rung_order FROM recognition r LEFT JOIN {rung_values(library)} USING (programme)"
-            f" WHERE r.enterprise_id = ANY(:ids) AND {IN_FORCE} AND r.superseded_at IS NULL AND {current_edition(library)}"
-            " ORDER BY rung_order DESC, r.programme"
-        ),
-        {"ids": enterprise_ids, "on": on},
-    )
-    titles: dict[int, list[Mapping[str, Any]]] = {}
-    for row in found.mappings():
-        titles.setdefault(row["enterprise_id"], []).append(dict(row))
-    return titles
-
-
 async def all_ids(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int]:
     """The ids of all enterprises that the filters leave."""
-    conditions = conditions_of(filters, on, library, await look_up(session, filters, on, library))
+    conditions = await list_conditions(session, filters, on, library)
     condition = " AND ".join(conditions.counted)
     found = await session.execute(
         text(f"SELECT e.id FROM enterprise e WHERE {condition} ORDER BY e.id"), conditions.values
@@ -363,7 +355,7 @@ async def all_ids(session: AsyncSession, filters: Filters, on: date, library: Li
 
 async def ids_in_order(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[int]:
     """The same in the order of the list, for an export that takes them portion by portion."""
-    conditions = conditions_of(filters, on, library, await look_up(session, filters, on, library))
+    conditions = await list_conditions(session, filters, on, library)
     condition = " AND ".join(conditions.counted)
     if filters.figure is not None:
         ids: list[int] = []
@@ -377,7 +369,7 @@ async def ids_in_order(session: AsyncSession, filters: Filters, on: date, librar
 
 async def all_found(session: AsyncSession, filters: Filters, on: date, library: Library) -> list[Mapping[str, Any]]:
     """Every enterprise that the filters leave, for an export."""
-    conditions = conditions_of(filters, on, library, await look_up(session, filters, on, library))
+    conditions = await list_conditions(session, filters, on, library)
     if filters.figure is not None:
         condition = " AND ".join(conditions.counted)
         return await _titled(

@@ -37,11 +37,16 @@ def place_column(territory: str, on: date) -> str:
     return "e.region_code" if territory == Division.NOW else region_on(on)
 
 
+def district(territory: str, conditions: Conditions) -> str:
+    """The same for a list with its knowledge."""
+    return conditions.place_then or place_column(territory, conditions.on)
+
+
 def conditions_of(filters: Filters, on: date, library: Library, looked: Looked) -> Conditions:
     """The WHERE clause of a list and its parameters."""
     conditions = Conditions(on, library, is_kept=looked.is_kept)
     if filters.q.strip():
-        _by_words(filters.q, looked, conditions)
+        by_words(filters.q, looked, conditions)
     elif not filters.ids:
         # Whoever ended is found by name, and stands in no list from that day on.
         conditions.add_all_that_live()
@@ -81,7 +86,8 @@ def conditions_of(filters: Filters, on: date, library: Library, looked: Looked) 
 _MEANT = "find_enterprises(CAST(:words AS text[]), CAST(:codes AS text[]), '', NULL)"
 
 
-def _by_words(q: str, looked: Looked, conditions: Conditions) -> None:
+def by_words(q: str, looked: Looked, conditions: Conditions) -> None:
+    """Narrow a list to those whom the words searched for mean."""
     if looked.meant is not None:
         conditions.add_few("meant", looked.meant)
         return

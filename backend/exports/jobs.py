@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.schemas import PersonSignedIn
 from backend.cultivation.queries import USUAL, PoolFilters
-from backend.enterprises.asking import read_day, read_filters
+from backend.enterprises.asking import as_known, read_day, read_filters
 from backend.enterprises.columns import USUAL_IN_WORKBOOK, Column, add_details, chosen_columns
 from backend.enterprises.export import cells_of, enterprises_book
 from backend.enterprises.labels import Names, programme_choices
@@ -59,7 +59,7 @@ class Enterprises:
 
     def book(self, folder: Path, limits: Limits) -> ListBook:
         """An empty list of enterprises."""
-        return enterprises_book(folder, self.columns, self.on, limits)
+        return enterprises_book(folder, self.columns, self.on, limits, self.filters.known_at)
 
     async def ids(self, session: AsyncSession) -> list[int]:
         """The enterprises that the filters leave."""
@@ -69,7 +69,8 @@ class Enterprises:
         """The cells of some enterprises."""
         found = await all_found(session, replace(self.filters, ids=tuple(ids)), self.on, library())
         names = Names(library())
-        return [cells_of(row, self.columns, names) for row in await add_details(session, found, self.columns)]
+        told = await add_details(session, found, self.columns, self.on, self.filters.known_at)
+        return [cells_of(row, self.columns, names) for row in told]
 
 
 def _said(row: Mapping[str, Any], _: Names) -> str:
@@ -106,7 +107,7 @@ class Titles:
 
     async def rows(self, session: AsyncSession, ids: Sequence[int]) -> Sequence[Sequence[Any]]:
         """The cells of some titles."""
-        return cells_of_parts(await titles_by_id(session, ids, self.on), self.parts)
+        return cells_of_parts(await titles_by_id(session, ids, self.on, self.asked.known_at), self.parts)
 
 
 #: Kind → what its files are called.
@@ -142,8 +143,8 @@ def wanted(kind: str, query: str, person: PersonSignedIn, on: date) -> Wanted:
             titles_on(asked.get("on", "")),
             chosen_parts(TITLE_PARTS, named),
         )  # fmt: skip
-    columns = chosen_columns(named, USUAL_IN_WORKBOOK)
-    return Enterprises(read_filters(asked, person), columns, on)
+    filters = read_filters(asked, person)
+    return Enterprises(filters, as_known(chosen_columns(named, USUAL_IN_WORKBOOK), filters), on)
 
 
 def _of_the_pool(

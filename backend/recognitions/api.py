@@ -13,11 +13,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.dependencies import Officer, SignedIn
 from backend.access.proposals import WAITS, accepted, needs_second_person
-from backend.clock import end_of_day, today
+from backend.clock import today
 from backend.database.session import because
 from backend.eligibility.service import evaluate
 from backend.enterprises.credit_code import normalise
 from backend.enterprises.queries import find
+from backend.recognitions.asking import moment_known
 from backend.recognitions.correcting import Correction, check_extension, correct, withdraw
 from backend.recognitions.pages import titles_to_grant
 from backend.recognitions.plausible import check_days, read_number
@@ -68,12 +69,13 @@ async def recognitions(
     """Titles in the order in which they were entered, a page at a time; those in force on a day, where one is given.
 
     `known_at` asks for what was known at the end of a day: titles entered later are not there, corrections and revocations
-    entered later are undone. `next` and the Link header lead on; `enterprise` is a credit code.
+    entered later are undone, and `region` is where the enterprise was on that day of `in_force_on` (today where there is
+    none), as known then. From today on it is what is known now. `next` and the Link header lead on; `enterprise` is a credit code.
     """
     place = read_cursor(request, 1)
     asked = Listed(
         await _programme(session, programme), region, normalise(enterprise), in_force_on=in_force_on, after=place[0] if place else 0,
-        known_at=end_of_day(known_at) if known_at is not None else None,
+        known_at=moment_known(known_at.isoformat()) if known_at is not None else None,
     )  # fmt: skip
     most = limit_of(limit)
     rows = await list_by_id(session, asked, library(), most + 1)

@@ -6,22 +6,7 @@ from typing import Annotated
 from fastapi import Depends
 
 from backend.clock import end_of_day, today
-from backend.enterprises.asking import read_day
-from backend.web.errors import Refusal
-
-#: No title is older than the reform, and none lasts for longer than people plan ahead.
-FIRST_YEAR, LAST_YEAR = 1978, 2100
-
-
-class DayOutOfReach(Refusal):
-    """A day that no title can be asked of."""
-
-    status = 422
-    slug = "day-out-of-reach"
-    title = "日期不对"
-
-    def __init__(self, day: date) -> None:
-        super().__init__(f"认定只能按 {FIRST_YEAR} 年到 {LAST_YEAR} 年的日子查看，{day.isoformat()} 请改正。")
+from backend.enterprises.asking import read_day, within_reach
 
 
 def titles_on(on: str = "") -> date:
@@ -42,9 +27,7 @@ def moment_known(known_at: str) -> datetime | None:
 
 
 def _within_reach(day: date) -> date:
-    if not FIRST_YEAR <= day.year <= LAST_YEAR:
-        raise DayOutOfReach(day)
-    return day
+    return within_reach(day, "认定")
 
 
 TitlesOn = Annotated[date, Depends(titles_on)]

@@ -12,6 +12,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.clock import today
 from backend.database.about import ask_about
 from backend.enterprises.lineage import lived, lives
+from backend.enterprises.places import was_in_region
 from backend.enterprises.queries import region_on
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, NO_RUNG, RUNGS, Rung, programmes_on_ladder
 from rules.library import Library, library
@@ -185,6 +186,7 @@ class Listed:
     """What a list of titles by their ids is narrowed by; empty narrows nothing."""
 
     programme: str = ""
+    #: The district: today's; with an earlier moment's knowledge the one of the day asked about, as known then.
     region: str = ""
     #: The credit code.
     enterprise: str = ""
@@ -213,13 +215,15 @@ async def list_by_id(
         values["known_at"] = asked.known_at
     for name, condition in (
         ("programme", "r.programme = :programme"),
-        ("region", "e.region_code = :region"),
+        ("region", "e.region_code = :region" if asked.known_at is None else was_in_region("e.id")),
         ("enterprise", "e.credit_code = :enterprise"),
         ("enterprise_id", "e.id = :enterprise_id"),
     ):
         if getattr(asked, name):
             conditions.append(condition)
             values[name] = getattr(asked, name)
+    if asked.known_at is not None and asked.region:
+        values["on"] = today()
     if asked.in_force_on is not None:
         living = lives() if asked.known_at is None else lived("r.enterprise_id")
         conditions.append(f"{IN_FORCE} AND (lists.next_from IS NULL OR lists.next_from > :on) AND {living}")

@@ -16,6 +16,7 @@ from backend.clock import today
 from backend.database.session import reading_a_page
 from backend.enterprises.lineage import lived
 from backend.enterprises.officers import answers_for
+from backend.enterprises.places import was_in_region
 from backend.enterprises.queries import region_on
 from backend.recognitions.queries import HELD_FIELDS, IN_FORCE, current_edition, edition_programmes
 from backend.recognitions.renewal import RenewalWindow, due_on, renewal_windows
@@ -295,9 +296,12 @@ def _source(
     elif view.looks_ahead:
         source += " AND NOT r.programme = ANY(:each_year)"
         values["each_year"] = programmes_each_year(library)
-    for name, region, place in (("region", asked.region, region_on(on)), ("within", asked.within, "e.region_code")):
+    of_enterprise = "r.enterprise_id IN (SELECT e.id FROM enterprise e WHERE {} = :{})"
+    then = of_enterprise.format(region_on(on), "region") if asked.known_at is None else was_in_region("r.enterprise_id")
+    within = of_enterprise.format("e.region_code", "within")
+    for name, region, place in (("region", asked.region, then), ("within", asked.within, within)):
         if region:
-            source += f" AND r.enterprise_id IN (SELECT e.id FROM enterprise e WHERE {place} = :{name})"
+            source += f" AND {place}"
             values[name] = region
     if asked.officer is not None:
         source += f" AND {answers_for('r.enterprise_id')}"
@@ -314,7 +318,7 @@ async def _rows(session: AsyncSession, view: str, source: str, values: Mapping[s
         found = await session.execute(
             text(
                 f"SELECT {HELD_FIELDS}, r.valid_to - CAST(:on AS date) AS days_left, e.name, e.credit_code,"
-                f" {region_on(values['on'])} AS region_code, x.outcome, x.is_likely, x.failed"
+                f" {region_on(values['on'], values.get('known_at'))} AS region_code, x.outcome, x.is_likely, x.failed"
                 # Which they are the index says; the titles themselves are read for those shown only.
                 f" FROM (SELECT r.id {source} ORDER BY {order} LIMIT :limit OFFSET :offset) AS shown"
                 " JOIN recognition r ON r.id = shown.id JOIN enterprise e ON e.id = r.enterprise_id"
@@ -332,19 +336,23 @@ async def title_ids(session: AsyncSession, asked: Asked, on: date, library: Libr
     return list(found.scalars())
 
 
-async def titles_by_id(session: AsyncSession, ids: Sequence[int], on: date) -> list[dict[str, Any]]:
+async def titles_by_id(
+    session: AsyncSession, ids: Sequence[int], on: date, known_at: datetime | None = None
+) -> list[dict[str, Any]]:
     """Some titles in the order of their ids given, with their enterprise and what the rules say of it today.
 
-    `on` is the day of which the enterprises' regions are told.
+    `on` is the day of which the enterprises' regions are told, `known_at` the moment as known at which; None is now.
     """
+    asked = {"on": on} if on < today() or known_at is not None else {}
+    asked |= {"known_at": known_at} if known_at is not None else {}
     found = await session.execute(
         text(
-            f"SELECT {HELD_FIELDS}, e.name, e.credit_code, {region_on(on)} AS region_code, x.outcome, x.is_likely FROM recognition r"
+            f"SELECT {HELD_FIELDS}, e.name, e.credit_code, {region_on(on, known_at)} AS region_code, x.outcome, x.is_likely FROM recognition r"
             " JOIN enterprise e ON e.id = r.enterprise_id LEFT JOIN eligibility x ON x.enterprise_id = r.enterprise_id"
             " AND x.programme = r.programme WHERE r.id = ANY(CAST(:ids AS bigint[]))"
             " ORDER BY array_position(CAST(:ids AS bigint[]), r.id)"
         ),
-        {"ids": list(ids), "on": on} if on < today() else {"ids": list(ids)},
+        {"ids": list(ids)} | asked,
     )
     return [dict(row) for row in found.mappings()]
 

@@ -1,0 +1,64 @@
+"""Lists in the order of rungs as known on an earlier day: no index holds it, so each rung is a list in order of names."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import text
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from backend.enterprises.conditions import Conditions
+from backend.enterprises.filtering import Filters
+from backend.enterprises.known_lists import list_conditions
+from backend.recognitions.ladder import RUNGS
+
+Row = Mapping[str, Any]
+#: How a list in order of names is read: by session, filters, conditions, and how many rows behind how many.
+Reading = Callable[[AsyncSession, Filters, Conditions, Mapping[str, Any]], Awaitable[Sequence[Row]]]
+
+#: Behind all names, which are in the order of their characters.
+_END = ("\U0010ffff", 2**62)
+_ORDERS = {"none": 0, **{one.id: one.order for one in RUNGS}}
+
+
+async def rung_by_rung(
+    session: AsyncSession, filters: Filters, conditions: Conditions, values: Mapping[str, Any], read: Reading
+) -> list[Row]:
+    """The rows behind the place that the filters name, the highest rung first; before it, where those are asked for."""
+    is_backwards = filters.after is not None and filters.is_backwards
+    rows: list[Row] = []
+    offset = int(values["offset"])
+    for rung in _rungs_left(filters, is_backwards=is_backwards):
+        of_rung = replace(filters, rung=rung, sort="name", after=_after(filters, rung))
+        asked = await list_conditions(session, of_rung, conditions.on, conditions.library)
+        wanted = {"limit": values["limit"] - len(rows), "offset": offset}
+        found = [{**row, "rung_order": _ORDERS[rung]} for row in await read(session, of_rung, asked, wanted)]
+        rows = [*found, *rows] if is_backwards else [*rows, *found]
+        if len(rows) >= values["limit"]:
+            break
+        offset = 0 if found or not offset else max(0, offset - await _count(session, asked))
+    return rows
+
+
+def _rungs_left(filters: Filters, *, is_backwards: bool) -> list[str]:
+    """The rungs from that of the place on, in the order in which they are read."""
+    asked = [one for one in _ORDERS if filters.rung in ("", one)]
+    if filters.after is None:
+        return sorted(asked, key=lambda one: -_ORDERS[one])
+    at = int(filters.after[0])
+    left = [one for one in asked if (_ORDERS[one] >= at if is_backwards else _ORDERS[one] <= at)]
+    return sorted(left, key=lambda one: _ORDERS[one] if is_backwards else -_ORDERS[one])
+
+
+def _after(filters: Filters, rung: str) -> tuple[Any, ...] | None:
+    """The place among those of a rung: of another rung than the place's all come after it, or all before."""
+    if filters.after is None:
+        return None
+    if _ORDERS[rung] == filters.after[0]:
+        return filters.after[1:]
+    return _END if filters.is_backwards else None
+
+
+async def _count(session: AsyncSession, conditions: Conditions) -> int:
+    counted = f"SELECT count(*) FROM enterprise e WHERE {' AND '.join(conditions.counted)}"
+    return (await session.execute(text(counted), conditions.values)).scalar_one()
