@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from backend.cultivation.candidates import lacking
 from backend.cultivation.windows import Window
-from backend.eligibility.reviewing import as_applied
+from backend.eligibility.reviewing import applying
 from backend.enterprises.enterprise_file import EnterpriseFile
 from backend.enterprises.labels import Names
 from backend.recognitions.ladder import RUNGS, Rung, programmes_on_ladder
@@ -115,8 +115,8 @@ def proposed_steps(
     criteria = {reason.criterion.id or reason.criterion.name: reason.criterion.name for reason in answer.reasons}
     steps = [_ask(keys, file.on, Names(library)) for keys in settling_sets(answer)[:1] if keys]
     if answer.outcome is Outcome.INELIGIBLE:
-        facts = as_applied(file.facts, library.programme(programme), file.on)
-        found = remedies(library.evaluator(answer.version), facts, file.on)
+        asked = applying(file.facts, library.programme(programme), file.on, library)
+        found = remedies(asked.evaluator, asked.facts, file.on) if asked is not None else {}
         # What would do it tells how much is lacking, and so what there is.
         secret = {one.criterion.id or one.criterion.name for one in answer.reasons if file.hiding.touches(one)}
         for name, advices in found.items():

@@ -6,7 +6,7 @@ holds the title, the registry knows; so it says which of both it is, programme b
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from backend.eligibility.registry_facts import VALID_UNTIL
+from backend.eligibility.registry_facts import VALID_UNTIL, region_of
 from rules.columnar.population import Population, day_number, stored
+from rules.evaluate import Answer, Evaluator
 from rules.facts import Facts
 from rules.library import Library, NotInForce, Programme
 from rules.programme import Version
@@ -41,6 +42,43 @@ def as_applied(facts: Facts, programme: Programme, on: date) -> Facts:
     if not isinstance(until, date) or until < on or FACT in facts.current or not asks_otherwise(programme):
         return facts
     return facts.with_value(FactKey(FACT), REVIEW)
+
+
+@dataclass(frozen=True)
+class Applying:
+    """An enterprise as it applies for a programme on a day, and the version that answers it."""
+
+    evaluator: Evaluator
+    facts: Facts
+    on: date
+
+    @property
+    def is_review(self) -> bool:
+        """Whether it goes on with the title by a review that asks otherwise than of a new applicant."""
+        return self.facts.current.get(FACT) == REVIEW and FACT in {
+            *self.evaluator.version.indicators, *self.evaluator.version.source.answers_for
+        }  # fmt: skip
+
+    def answer(self) -> Answer:
+        """What the rules say."""
+        return self.evaluator.answer(self.facts, self.on)
+
+
+def applying(facts: Facts, programme: Programme, on: date, library: Library) -> Applying | None:
+    """An enterprise asked about a programme: a holder by what its review asks, anybody else as a new applicant.
+
+    The one place where this is decided for a single enterprise, whoever asks. None where the programme is none of
+    enterprises', has no rules or none in force on the day, or is not open where the enterprise is.
+    """
+    source = programme.source
+    facts = as_applied(facts, programme, on)
+    if source.subject != "enterprise" or source.status == "empty" or not source.is_open_in(region_of(facts)):
+        return None
+    try:
+        version = library.version(source.programme, on, facts)
+    except NotInForce:
+        return None
+    return Applying(library.evaluator(version), facts, on)
 
 
 def facts_read(library: Library) -> frozenset[str]:

@@ -16,11 +16,11 @@ from backend.database.session import owner_unit_of_work, reckons
 from backend.eligibility import batch
 from backend.eligibility.answers import Result, Run, replace_answers
 from backend.eligibility.batch import run_batch, run_portions
-from backend.eligibility.registry_facts import region_of, registry_facts
-from backend.eligibility.reviewing import as_applied
+from backend.eligibility.registry_facts import registry_facts
+from backend.eligibility.reviewing import applying
 from rules.evaluate import Answer, Evaluator
 from rules.facts import Facts
-from rules.library import Library, NotInForce
+from rules.library import Library
 
 #: Enterprises whose facts are held in memory at once.
 PORTION = 2_000
@@ -171,22 +171,11 @@ async def _finish(session: AsyncSession, run_id: int, enterprises: int, changes:
 
 def _rows(enterprise_id: int, facts: Facts, library: Library, as_of: date) -> Iterable[Result]:
     for name, programme in library.programmes.items():
-        applied = as_applied(facts, programme, as_of)
-        evaluator = _evaluator(library, name, as_of, applied)
+        asked = applying(facts, programme, as_of, library)
         # That it is a review follows from the title alone, and is not known of anything else.
-        if evaluator is None or not _is_anything_known(evaluator, facts):
+        if asked is None or not _is_anything_known(asked.evaluator, facts):
             continue
-        yield _row(enterprise_id, name, evaluator.answer(applied, as_of))
-
-
-def _evaluator(library: Library, name: str, as_of: date, facts: Facts) -> Evaluator | None:
-    source = library.programmes[name].source
-    if source.subject != "enterprise" or source.status == "empty" or not source.is_open_in(region_of(facts)):
-        return None
-    try:
-        return library.evaluator(library.version(name, as_of, facts))
-    except NotInForce:
-        return None
+        yield _row(enterprise_id, name, asked.answer())
 
 
 def _is_anything_known(evaluator: Evaluator, facts: Facts) -> bool:

@@ -14,8 +14,8 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.access.protection.masking import HIDDEN, Hiding
-from backend.eligibility.registry_facts import region_of, registry_facts
-from backend.eligibility.reviewing import as_applied
+from backend.eligibility.registry_facts import registry_facts
+from backend.eligibility.reviewing import applying
 from backend.enterprises.places import places_on
 from backend.enterprises.queries import NameUsed, names_of
 from backend.enterprises.schemas import LONG_AGO
@@ -28,7 +28,7 @@ from rules.answers import fact_value, present
 from rules.catalogue import Indicator, Period
 from rules.evaluate import Answer
 from rules.facts import Facts
-from rules.library import Library, NotInForce
+from rules.library import Library
 from rules.values import FactKey
 
 
@@ -218,17 +218,8 @@ def answer_for(facts: Facts, library: Library, on: date, name: str) -> Answer | 
     Whoever holds its title is answered as for a review.
     """
     programme = library.programmes.get(name)
-    if programme is None:
-        return None
-    source = programme.source
-    facts = as_applied(facts, programme, on)
-    if source.subject != "enterprise" or source.status == "empty" or not source.is_open_in(region_of(facts)):
-        return None
-    try:
-        version = library.version(name, on, facts)
-    except NotInForce:
-        return None
-    return library.evaluator(version).answer(facts, on)
+    asked = applying(facts, programme, on, library) if programme is not None else None
+    return asked.answer() if asked is not None else None
 
 
 def as_json(file: EnterpriseFile, library: Library) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, Final
 
+from backend.eligibility.reviewing import as_applied
 from backend.enterprises.enterprise_file import EnterpriseFile
 from backend.enterprises.labels import Names
 from backend.self_check import explaining
@@ -38,8 +39,11 @@ class Standing:
         self.file = file
         self._library = library
         self._names = Names(library)
-        sheet = sheet_of(file.facts, programme, file.on, library).with_value(_NAME, file.row["name"])
-        self.check = SelfCheck(sheet, library, file.facts)
+        asked = library.programmes.get(programme)
+        # Whoever holds the title tries out, and has printed, what its review asks.
+        facts = as_applied(file.facts, asked, file.on) if asked is not None else file.facts
+        sheet = sheet_of(facts, programme, file.on, library).with_value(_NAME, file.row["name"])
+        self.check = SelfCheck(sheet, library, facts)
 
     @property
     def state(self) -> str:
@@ -64,7 +68,7 @@ class Standing:
 
     def explained(self, answer: Answer) -> dict[str, Any]:
         """An answer in full, as the self-check's page draws it."""
-        facts, rules = self.file.facts, self._library
+        facts, rules = self.check.facts, self._library
         return {
             "answer": answer, "reasons": explain(answer, rules, self.file.origins),
             "unmet": explaining.unmet(answer, facts, rules),

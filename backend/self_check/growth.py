@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from backend.eligibility.reviewing import Applying, applying
 from backend.recognitions.ladder import RUNGS, Rung
-from backend.self_check.targets import evaluators, target
+from backend.self_check.targets import target
 from rules.answers import show, unit_of
-from rules.evaluate import Answer, Outcome, Reason
+from rules.evaluate import Outcome, Reason
 from rules.explanation import title_of
 from rules.facts import Facts
 from rules.library import Library
@@ -33,6 +34,8 @@ class Step:
     gaps: Sequence[str]
     #: How many criteria wait for facts.
     open: int
+    #: Whether its holder is asked what a review asks.
+    is_review: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,20 +52,26 @@ class RungAhead:
 
 
 def growth_path(facts: Facts, as_of: date, library: Library) -> list[RungAhead]:
-    """Every rung with what its programmes answer on a day; rungs of which nothing is in force are left out."""
+    """Every rung with what its programmes answer on a day; rungs of which nothing is in force are left out.
+
+    Whoever holds a title is asked what its review asks, as everywhere.
+    """
     path: list[RungAhead] = []
     for rung in RUNGS:
         if rung.id == "listed":
             continue  # dozens of standards of four boards; they are asked about by themselves
-        found = evaluators(target(f"rung:{rung.id}", library), facts, as_of, library)
-        steps = [_step(one.answer(facts, as_of)) for one in found]
+        programmes = [library.programme(name) for name in target(f"rung:{rung.id}", library).programmes]
+        asked = [applying(facts, one, as_of, library) for one in programmes]
+        # A version without conditions answers nothing.
+        steps = [_step(one) for one in asked if one is not None and one.evaluator.version.indicators]
         if steps:
             order = {"eligible": 0, "likely": 1, "undetermined": 2, "ineligible": 3}
             path.append(RungAhead(rung, sorted(steps, key=lambda one: (order[one.outcome], -one.met / one.criteria))))
     return path
 
 
-def _step(answer: Answer) -> Step:
+def _step(applied: Applying) -> Step:
+    answer = applied.answer()
     asked = [one for one in answer.reasons if one.outcome is not Outcome.NOT_APPLICABLE]
     failed = [one for one in asked if one.outcome is Outcome.FAILED]
     return Step(
@@ -70,7 +79,7 @@ def _step(answer: Answer) -> Step:
         "likely" if answer.is_likely else str(answer.outcome),
         sum(one.outcome is Outcome.MET for one in asked), max(len(asked), 1),
         [gap_in_words(one) for one in failed[:_MOST_NAMED]] + (["……"] if len(failed) > _MOST_NAMED else []),
-        sum(one.outcome is Outcome.UNKNOWN for one in asked),
+        sum(one.outcome is Outcome.UNKNOWN for one in asked), applied.is_review,
     )  # fmt: skip
 
 

@@ -31,6 +31,8 @@ from backend.cultivation.windows import Window
 from backend.database.session import owner_unit_of_work
 from backend.enterprises.enterprise_file import EnterpriseFile, enterprise_file
 from backend.enterprises.queries import find
+from backend.own_file.standing import Standing
+from backend.self_check.growth import growth_path as own_growth_path
 from rules.catalogue import Certainty
 from rules.library import library
 from rules.remedy import Advice, Change
@@ -121,6 +123,15 @@ async def test_who_holds_a_title_is_shown_what_its_review_asks(
     (rung,) = (one for one in growth_path(file, library()) if one.rung.id == "srdi")
     assert (rung.is_held, rung.programme, rung.outcome) == (holds, "srdi_sme", "ineligible")
     assert any(words.startswith("有效期内的科技和创新型中小企业") for words in rung.lacks) == asks_for_the_first_title
+    # The enterprise's own account is told the same, tries out the same, and has the same printed.
+    (own,) = (step for one in own_growth_path(file.facts, file.on, library()) for step in one.steps
+              if step.programme == "srdi_sme")  # fmt: skip
+    assert (own.is_review, any("有效期内的科技和创新型" in words for words in own.gaps)) == (
+        holds,
+        asks_for_the_first_title,
+    )
+    (tried,) = Standing(file, library(), "srdi_sme").check.answers
+    assert tried.failed == next(one.failed for one in file.answers if one.version.source.programme == "srdi_sme")
     asked = {one.criterion for one in proposed_steps(file, library(), "srdi_sme")}
     assert ("holds-valid-tech-or-innovative-sme-title" in asked) == asks_for_the_first_title
     assert "main-business-ratio-at-least-80pct" in asked
