@@ -439,7 +439,8 @@ _MOST_DIGITS = 30
 
 def whole_number(text: str) -> int | None:
     """A text of digits as a number; nothing where there is anything else."""
-    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+    # Full-width digits look the same on a page but are other characters: nobody issues a number with them.
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 _PLAIN: dict[str, Callable[..., Value]] = {
