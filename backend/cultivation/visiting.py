@@ -180,7 +180,7 @@ async def to_visit(
         found += of_kind
     among = tuple(one.enterprise_id for one in awake[:most])
     if among and kinds:
-        alone = replace(look, whose=Whose(), among=among, limit=len(among) * len(library.programmes))
+        alone = replace(look, among=among, limit=len(among) * len(library.programmes))
         for kind in kinds:
             found += await _standing(session, await _of_kind(session, kind, alone), on)
         shown = [one for one in found if one[0]["enterprise_id"] in among]

@@ -82,8 +82,9 @@ async def cultivated(session: AsyncSession, name: str, programme: str = "srdi_sm
     return number
 
 
-async def promise(session: AsyncSession, number: int, days: int = -3) -> None:
-    await plan_steps(session, number, [StepDraft("补报审计报告", TODAY + timedelta(days=days), "hnte")], by=1)
+async def promise(session: AsyncSession, number: int, days: int = -3, officer: int | None = None) -> None:
+    step = StepDraft("补报审计报告", TODAY + timedelta(days=days), "hnte", officer_id=officer)
+    await plan_steps(session, number, [step], by=1)
 
 
 async def seen(session: AsyncSession, number: int, days_ago: int, on: date = TODAY) -> int:
@@ -223,8 +224,8 @@ async def much_to_do(session: AsyncSession, officer: int, chance: Random) -> Non
     whose += [await newly_eligible(session, f"符合{place}") for place in range(6)]
     whose += [await cultivated(session, f"在库{place}", "js_gazelle") for place in range(6)]
     for number in whose:
-        if chance.random() < 0.25:
-            await promise(session, number, chance.choice((-9, -3, 3)))
+        if chance.random() < 0.4:
+            await promise(session, number, chance.choice((-9, -3, 3)), chance.choice((None, officer)))
         if chance.random() < 0.25:
             await found_today(session, number, "ineligible")
         if chance.random() < 0.2:
