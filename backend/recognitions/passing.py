@@ -73,13 +73,22 @@ async def pass_on(
         recorded_by: the person who writes it down.
 
     Raises:
-        RecognitionRefused: it did not count on the day before, or has been changed meanwhile.
+        RecognitionRefused: it did not count on the day before, the other has the very title already, or it has been
+            changed meanwhile.
     """
     reason, notice = why
-    found = await session.execute(text("SELECT valid_from FROM recognition WHERE id = :id"), {"id": recognition_id})
-    valid_from = found.scalar_one_or_none()
-    if valid_from is not None and valid_from >= on:
-        raise RecognitionRefused(f"该认定自 {valid_from} 起有效，不早于分立日 {on}，不能转出；请先核对分立日期")
+    found = await session.execute(
+        text("SELECT programme, valid_from, granted_on, number FROM recognition WHERE id = :id"), {"id": recognition_id}
+    )
+    title = found.one()
+    if title.valid_from >= on:
+        raise RecognitionRefused(f"该认定自 {title.valid_from} 起有效，不早于分立日 {on}，不能转出；请先核对分立日期")
+    keys = keys_of_title(to_id, title.programme, on, title.granted_on, title.number)
+    if not (await standing_keys(session, [to_id])).isdisjoint(keys):
+        raise RecognitionRefused(
+            f"分出的企业名下已有同一项目、同一编号或同一起始日的认定（{title.granted_on} {title.number}），不能再转入；"
+            "请不勾选这一条，或先核对那家企业的认定"
+        )
     await revoke(session, recognition_id, on, reason, recorded_by=recorded_by)
     closed = await session.execute(
         text("SELECT id FROM recognition WHERE supersedes_id = :id AND superseded_at IS NULL"), {"id": recognition_id}

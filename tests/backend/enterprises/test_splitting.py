@@ -83,6 +83,17 @@ async def test_what_cannot_pass_over_is_refused(
         await split(session, Split(old, DAY, "分立", name="泰州新源装备有限公司", recognition_ids=[title]))
 
 
+@pytest.mark.parametrize("number", ["", "GR202432000009"])
+async def test_a_title_that_the_other_has_already_does_not_pass_over_a_second_time(session: AsyncSession, number: str):
+    code = make_code()
+    one, other = await make_enterprise(session), await make_enterprise(session, credit_code=code)
+    mine = await make_recognition(session, one, number=number)
+    # The same certificate on a list that printed the other's name; or one that begins on the very day.
+    await make_recognition(session, other, granted_on=date(2024, 11, 6) if number else DAY, number=number)
+    with pytest.raises(RecognitionRefused, match="名下已有同一项目"):
+        await split(session, Split(one, DAY, "分立", credit_code=code, recognition_ids=[mine]))
+
+
 @pytest.mark.parametrize(
     ("given", "told"),
     [
