@@ -28,6 +28,24 @@ _WORDS: Final[tuple[tuple[str, str], ...]] = (
     (r"企业技术中心", "js_enterprise_tech_centre"),
     (r"高新技术企业|高企", "hnte"),
 )
+#: Names that sound like a programme's, of which no document at hand says that they mean it: a person decides, row by row.
+_UNCLEAR: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
+    (
+        # Other cities and zones keep gazelle lists of their own; the province's is that of its high-tech zones (苏生力).
+        re.compile(
+            r"^(?!.*省(?:级|高新区|高新技术产业开发区|重点)*瞪羚)(?=.*瞪羚)"
+            r".*(?:瞪羚(?:计划|培育)|(?:南京|无锡|徐州|常州|苏州|南通|淮安|盐城|扬州|镇江|宿迁|工业园区).*瞪羚|国家高新区瞪羚)"
+        ),
+        "可能是市级或园区的瞪羚名单，不能当作江苏省瞪羚企业",
+        "请核对原名单：确属江苏省瞪羚企业的，此格改填 js_gazelle 再导入；不是的请删去这一行",
+    ),
+    (
+        # Given along with 科技小巨人 up to 2020; what became of it in today's ladder no document says.
+        re.compile(r"专精特新产品"),
+        "是早年的“专精特新产品”称号，不能当作专精特新中小企业",
+        "请核对原名单：确已转为专精特新中小企业的，此格改填 srdi_sme 再导入；不是的请删去这一行",
+    ),
+)
 _PATTERNS: Final = tuple((re.compile(pattern), programme) for pattern, programme in _WORDS)
 #: 国家高新技术企业证书编号, 省瞪羚企业认定时间.
 _LEVEL_BEFORE: Final = re.compile(r"^(?:国家级?|江苏省级?|省级?|市级)")
@@ -52,10 +70,22 @@ _EVENT_PATTERNS: Final = tuple((re.compile(pattern), event) for pattern, event i
 
 def find_programme(text: str) -> str:
     """The programme a text speaks of, by its id or in words; empty where it names none."""
-    plain = re.sub(r"[\s“”\"'「」]+", "", unicodedata.normalize("NFKC", text))
+    plain = _plain(text)
     if plain.lower() in _IDS:
         return plain.lower()
+    if why_unclear(text) is not None:
+        return ""
     return next((programme for pattern, programme in _PATTERNS if pattern.search(plain)), "")
+
+
+def why_unclear(text: str) -> tuple[str, str] | None:
+    """What a name may be besides the programme that it sounds like, and what to do; None where nothing speaks for that."""
+    plain = _plain(text)
+    return next(((reason, remedy) for pattern, reason, remedy in _UNCLEAR if pattern.search(plain)), None)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s“”\"'「」]+", "", unicodedata.normalize("NFKC", text))
 
 
 def without_programme(text: str) -> tuple[str, str]:

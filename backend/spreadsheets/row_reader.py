@@ -26,6 +26,7 @@ from backend.spreadsheets.programme_names import (
     find_level,
     find_programme,
     is_programme_id,
+    why_unclear,
 )
 from backend.spreadsheets.progress import Progress, Stage
 from backend.spreadsheets.records import (
@@ -641,12 +642,8 @@ class RowReader:
             return text
         programme = find_programme(text)
         if not programme:
-            self.report(
-                column,
-                CellProblem(
-                    "unknown_programme", "不是能识别的认定项目", "请填写项目全称，如“高新技术企业”“专精特新中小企业”"
-                ),
-            )
+            known = ("不是能识别的认定项目", "请填写项目全称，如“高新技术企业”“专精特新中小企业”")
+            self.report(column, CellProblem("unknown_programme", *(why_unclear(text) or known)))
         return programme
 
     def event(self) -> RecognitionEvent | None:
