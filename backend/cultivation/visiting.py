@@ -21,7 +21,7 @@ from backend.cultivation.windows import Window, all_windows
 from backend.database.session import reading_a_page
 from backend.eligibility.queries import newly_eligible
 from backend.enterprises.labels import Names
-from backend.enterprises.officers import answers_for, responsible_for
+from backend.enterprises.officers import answered_for, responsible_for
 from backend.recognitions.ladder import programmes_on_ladder
 from backend.recognitions.worklists import Asked, first_titles
 from backend.web.memory import Memory, Opening, Seen, Topic
@@ -118,8 +118,8 @@ class _Look:
     on: date
     #: Of each kind so many at most.
     limit: int = LOOKED_AT
-    #: Of these enterprises only; empty is no limit.
-    among: tuple[int, ...] = ()
+    #: Of these enterprises only: of those that the officer answers for, where one is meant.
+    among: tuple[int, ...] | None = None
 
 
 class Lasting:
@@ -137,7 +137,7 @@ class Lasting:
         async def work(session: AsyncSession) -> Found:
             return await _ready(session, look)
 
-        key = ("visits", look.whose, look.on, look.limit, *await all_windows(session))
+        key = ("visits", look.whose, look.among, look.on, look.limit, *await all_windows(session))
         found = await self._memory.lately(
             key, _RESTS_ON, work, session, self._again, seen=self._seen, share=self._share
         )
@@ -165,7 +165,8 @@ async def to_visit(
         most: so many are shown.
         lasting: where what changes seldom is kept.
     """
-    look = _Look(library, whose, on)
+    own = await answered_for(session, whose.officer) if whose.officer is not None else None
+    look = _Look(library, whose, on, among=own)
     found: list[tuple[Mapping[str, Any], Reason]] = []
     awake: list[ToVisit] = []
     kinds = list(REASONS)
@@ -178,9 +179,10 @@ async def to_visit(
             if len(awake) >= most or len(looked) < limit:
                 break
         found += of_kind
-    among = tuple(one.enterprise_id for one in awake[:most])
+    among = [one.enterprise_id for one in awake[:most]]
     if among and kinds:
-        alone = replace(look, among=among, limit=len(among) * len(library.programmes))
+        named = tuple(among if own is None else {*among}.intersection(own))
+        alone = replace(look, among=named, limit=len(among) * len(library.programmes))
         for kind in kinds:
             found += await _standing(session, await _of_kind(session, kind, alone), on)
         shown = [one for one in found if one[0]["enterprise_id"] in among]
@@ -266,7 +268,7 @@ async def _renewing(session: AsyncSession, look: _Look) -> Found:
 
 
 def _titles(look: _Look, view: str) -> Asked:
-    return Asked(view, region=look.whose.region, officer=look.whose.officer, among=look.among)
+    return Asked(view, region=look.whose.region, among=look.among)
 
 
 def _of_title(kind: str, row: Mapping[str, Any], names: Names) -> Reason:
@@ -290,9 +292,7 @@ async def _ready(session: AsyncSession, look: _Look) -> Found:
     names, on = Names(look.library), look.on
     near = _near_windows(await all_windows(session), on)
     programmes = list(programmes_on_ladder(look.library))
-    rows = await newly_eligible(
-        session, programmes, look.limit, look.whose.region, officer=look.whose.officer, among=look.among
-    )
+    rows = await newly_eligible(session, programmes, look.limit, look.whose.region, look.among)
     return [
         (
             {**row, "enterprise_id": row["id"]},
@@ -324,14 +324,10 @@ async def _quiet(session: AsyncSession, look: _Look) -> Found:
         "year": look.on.year, "since": since, "moment": datetime.combine(since, time.min, CHINA), "limit": look.limit,
     }  # fmt: skip
     narrowed = ""
-    for name, value, condition in (
-        ("region", look.whose.region, "p.region_code = :region"),
-        ("officer", look.whose.officer, answers_for("p.enterprise_id")),
-        ("among", list(look.among), "p.enterprise_id = ANY(:among)"),
-    ):
-        if value:
-            narrowed += f" AND {condition}"
-            values[name] = value
+    if look.whose.region:
+        narrowed, values["region"] = " AND p.region_code = :region", look.whose.region
+    if look.among is not None:
+        narrowed, values["among"] = f"{narrowed} AND p.enterprise_id = ANY(:among)", list(look.among)
     async with reading_a_page(session):
         found = await session.execute(
             text(

@@ -7,7 +7,6 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import reading_a_page
-from backend.enterprises.officers import OF_OFFICER
 
 #: How many of the latest changes are looked through for who became eligible.
 LATEST_CHANGES = 2_000
@@ -51,27 +50,21 @@ async def newly_eligible(
     programmes: list[str],
     limit: int = 50,
     region: str = "",
-    *,
-    officer: int | None = None,
-    among: Sequence[int] = (),
+    among: Sequence[int] | None = None,
 ) -> list[dict[str, Any]]:
     """Enterprises that a run of the last 90 days found eligible for titles they do not hold, the latest first.
 
     Each stands there once, with all its `programmes`; `programme` is the one found last.
     Looked for among the latest changes only, so that the answer takes as long after a year as after a week.
-    Of one district, where it is named; or among the changes of some enterprises: those named, or all that an officer
-    answers for.
+    Of one district, where it is named; or among the changes of some enterprises.
     """
     # Who came and went and came again stands there more than once.
     values: dict[str, Any] = {"programmes": programmes, "latest": LATEST_CHANGES, "limit": 6 * limit}
     narrowed = meant = ""
     if region:
         narrowed, values["region"] = " AND e.region_code = :region", region
-    if officer is not None:
-        # As a list, or PostgreSQL would go through the changes of all.
-        meant, values["officer"] = f" AND enterprise_id = ANY(ARRAY({OF_OFFICER}))", officer
-    if among:
-        meant, values["among"] = f"{meant} AND enterprise_id = ANY(:among)", list(among)
+    if among is not None:
+        meant, values["among"] = " AND enterprise_id = ANY(:among)", list(among)
     async with reading_a_page(session):
         found = await session.execute(
             text(

@@ -14,8 +14,7 @@ _WRITERS = ", ".join(f"'{role}'" for role in WRITERS)
 _CAN_ANSWER = f"o.is_active AND o.role IN ({_WRITERS})"
 
 
-#: The ids of the enterprises that the officer `:officer` answers for, or for a pool entry of which.
-OF_OFFICER = (
+_OF_OFFICER = (
     "SELECT enterprise_id FROM enterprise_officer WHERE officer_id = :officer"
     " UNION ALL SELECT enterprise_id FROM pool_entry WHERE officer_id = :officer AND stage <> 'out'"
 )
@@ -23,7 +22,15 @@ OF_OFFICER = (
 
 def answers_for(enterprise: str) -> str:
     """SQL: whether the officer `:officer` answers for an enterprise, named by the SQL of its id, or for a pool entry of it."""
-    return f"({enterprise} IN ({OF_OFFICER}))"
+    return f"({enterprise} IN ({_OF_OFFICER}))"
+
+
+async def answered_for(session: AsyncSession, officer_id: int) -> tuple[int, ...]:
+    """The enterprises that an officer answers for, or for a pool entry of which: for what is asked several times of them."""
+    found = await session.execute(
+        text(f"SELECT DISTINCT * FROM ({_OF_OFFICER}) AS own ORDER BY 1"), {"officer": officer_id}
+    )
+    return tuple(found.scalars())
 
 
 async def officers(session: AsyncSession, region: str = "", park: str | None = None) -> list[tuple[str, str]]:

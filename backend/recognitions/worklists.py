@@ -15,7 +15,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.clock import today
 from backend.database.session import reading_a_page
 from backend.enterprises.lineage import lived
-from backend.enterprises.officers import answers_for
 from backend.enterprises.places import was_in_region
 from backend.enterprises.queries import region_on
 from backend.recognitions.queries import HELD_FIELDS, IN_FORCE, current_edition, edition_programmes
@@ -193,10 +192,8 @@ class Asked:
     page: int = 1
     #: However long it takes, the list is counted to its end.
     is_counted_out: bool = False
-    #: Titles of those enterprises only that this officer answers for.
-    officer: int | None = None
     #: Titles of these enterprises only.
-    among: tuple[int, ...] = ()
+    among: tuple[int, ...] | None = None
     #: The moment whose knowledge answers; None is now.
     known_at: datetime | None = None
 
@@ -303,10 +300,7 @@ def _source(
         if region:
             source += f" AND {place}"
             values[name] = region
-    if asked.officer is not None:
-        source += f" AND {answers_for('r.enterprise_id')}"
-        values["officer"] = asked.officer
-    if asked.among:
+    if asked.among is not None:
         source += " AND r.enterprise_id = ANY(:among)"
         values["among"] = list(asked.among)
     return source, values
