@@ -22,6 +22,10 @@ from backend.plans.territory import Division, territory_of
 from backend.recognitions.ladder import programmes_on_ladder
 from rules.library import Library
 
+#: So many are left out of a list by name.
+LEFT_OUT: Final = 60_000
+#: Pages that are counted off without a place are walked to no further than this.
+FAR: Final = 10
 #: Of so many holders it need not be seen whether they are few.
 SURELY_MANY: Final = 3 * FEW
 _MOMENT: Final = "CAST(:known_at AS timestamptz)"
@@ -41,6 +45,8 @@ class _Meant:
     is_negated: bool = False
     #: Whose holders they are among, or most of them: of those it is known beforehand about how many they are.
     programmes: tuple[str, ...] = ()
+    #: The same of what holds now, on a row `t` of `listed_tally`; or the chain. Empty for what titles tell.
+    guessed: str = ""
 
 
 async def list_conditions(session: AsyncSession, filters: Filters, on: date, library: Library) -> Conditions:
@@ -60,7 +66,10 @@ async def list_conditions(session: AsyncSession, filters: Filters, on: date, lib
         conditions.add("e.region_code = :within", in_sets="e.region_code = :within", within=filters.within)
     if filters.region and filters.territory == Division.NOW:
         conditions.add("e.region_code = :region", in_sets="e.region_code = :region", region=filters.region)
-    for one in _asked(filters, on, library, place("region_code"), place("park")):
+    asked = _asked(filters, on, library, place("region_code"), place("park"))
+    # Far down, or among few, each row would be asked: all who are meant are then found in one go.
+    conditions.is_sparse = filters.after is None and filters.page > FAR
+    for one in await _without_few_of_several(session, conditions, asked):
         await _add(session, conditions, one)
     if filters.q.strip():
         by_words(filters.q, Looked(is_kept=False, meant=await few_meant(session, filters)), conditions)
@@ -72,12 +81,12 @@ async def _add_those_there(session: AsyncSession, filters: Filters, conditions: 
     values = conditions.values
     values["with_ended"] = not (filters.q.strip() or filters.ids)
     gone = "enterprises_absent_known(:on, :known_at, :with_ended"
-    absent = await _some(session, f"{gone}, {FEW + 1})", values)
+    absent = await _some(session, f"{gone}, {LEFT_OUT + 1})", values)
     later = await _some(session, f"{REGISTERED_LATER.removeprefix('SELECT ')} LIMIT {FEW + 1}", values)
-    # So few are left out by name, and an index of the order tells the rest.
-    named = [one for some in (absent, later) if len(some) <= FEW for one in some]
+    # Those are left out by name, and an index of the order tells the rest.
+    named = (absent if len(absent) <= LEFT_OUT else []) + (later if len(later) <= FEW else [])
     there = "NOT (e.id = ANY(CAST(:absent AS bigint[])))" if named else "true"
-    if len(absent) > FEW:
+    if len(absent) > LEFT_OUT:
         there = f"{there} AND (e.id IN (SELECT {gone}))) IS FALSE"
     values["absent"] = named
     is_registered = "true" if len(later) <= FEW else "e.created_at <= :known_at"
@@ -124,16 +133,18 @@ def _asked(filters: Filters, on: date, library: Library, region: str, park: str)
     """Whom each filter means, those first who are few most often."""
     found: list[_Meant] = []
     if filters.chain:
-        found.append(_Meant(f"enterprises_in_chain_known(:chain, :on, {_MOMENT}", f"is_in_chain_known(e.id, :chain, :on, {_MOMENT})", {"chain": filters.chain}))  # fmt: skip
+        found.append(_Meant(f"enterprises_in_chain_known(:chain, :on, {_MOMENT}", f"is_in_chain_known(e.id, :chain, :on, {_MOMENT})", {"chain": filters.chain}, guessed=_CHAIN))  # fmt: skip
     if filters.park:
         whole = "CAST('{}' AS text[])"
         found.append(
-            _Meant(f"enterprises_placed_known({whole}, :park, :on, {_MOMENT}", f"{park} = :park", {"park": filters.park})
+            _Meant(f"enterprises_placed_known({whole}, :park, :on, {_MOMENT}", f"{park} = :park", {"park": filters.park}, guessed="t.park = :park")
         )  # fmt: skip
     if filters.region and filters.territory != Division.NOW:
         codes = sorted({filters.region, *territory_of(filters.region, on).codes})
         placed = f"enterprises_placed_known(CAST(:regions AS text[]), '', :on, {_MOMENT}"
-        found.append(_Meant(placed, f"{region} = ANY(:regions)", {"regions": codes}))
+        found.append(
+            _Meant(placed, f"{region} = ANY(:regions)", {"regions": codes}, guessed="t.region_code = ANY(:regions)")
+        )
     if filters.industry:
         found.append(_by_industry(filters))
     if filters.rung:
@@ -167,7 +178,7 @@ def _by_industry(filters: Filters) -> _Meant:
     )
     values = {"divisions": list(filters.industry), "begins": filters.industry_begins}
     ids = f"enterprises_in_industry_known(CAST(:divisions AS text[]), :begins, :on, {_MOMENT}"
-    return _Meant(ids, each.replace(":divisions", "CAST(:divisions AS text[])").replace(":begins", "CAST(:begins AS text)"), values)  # fmt: skip
+    return _Meant(ids, each.replace(":divisions", "CAST(:divisions AS text[])").replace(":begins", "CAST(:begins AS text)"), values, guessed="t.division = ANY(:divisions)")  # fmt: skip
 
 
 async def _add(session: AsyncSession, conditions: Conditions, one: _Meant) -> None:
@@ -179,6 +190,48 @@ async def _add(session: AsyncSession, conditions: Conditions, one: _Meant) -> No
             return
     among = f"(e.id IN (SELECT {one.ids}))) IS {'FALSE' if one.is_negated else 'TRUE'}"
     conditions.add(one.each, counted=among, in_sets=among, is_dear=True, **one.values)
+
+
+_CHAIN: Final = "chain"
+
+
+async def _without_few_of_several(
+    session: AsyncSession, conditions: Conditions, asked: Sequence[_Meant]
+) -> Sequence[_Meant]:
+    """Where several filters together mean few, by what holds now, the list is made of those. Returns the other filters."""
+    plain = [one for one in asked if one.guessed]
+    if len(plain) <= 1 or await _guessed(session, plain) > FEW:
+        return asked
+    first, *others = plain
+    among = " AND ".join(f"(x.id IN (SELECT {one.ids}))) IS TRUE" for one in others)
+    values = dict(conditions.values)
+    for one in plain:
+        values |= one.values
+    few = await _some(session, f"x.id FROM (SELECT {first.ids}) AS id) AS x WHERE {among} LIMIT {FEW + 1}", values)
+    if len(few) > FEW:
+        return asked
+    conditions.add_few("few_of_several", few)
+    return [one for one in asked if not one.guessed]
+
+
+async def _guessed(session: AsyncSession, asked: Sequence[_Meant]) -> float:
+    """About how many several filters mean together, were a chain as common everywhere."""
+    told = [one for one in asked if one.guessed != _CHAIN]
+    values = {name: value for one in told for name, value in one.values.items() if f":{name}" in one.guessed}
+    found = await session.execute(
+        text(
+            f"SELECT coalesce(sum(enterprises) FILTER (WHERE {' AND '.join(one.guessed for one in told)}), 0) AS meant,"
+            " coalesce(sum(enterprises), 0) AS everybody FROM listed_tally t"
+        ),
+        values,
+    )
+    meant, everybody = found.one()
+    if len(told) == len(asked):
+        return float(meant)
+    chain = next(one for one in asked if one.guessed == _CHAIN)
+    members = text("SELECT count(*) FROM (SELECT enterprises_in_chain(:chain, :most)) AS counted")
+    many = (await session.execute(members, {**chain.values, "most": LEFT_OUT + 1})).scalar_one()
+    return float(meant) * many / max(1, everybody)
 
 
 async def _holders(session: AsyncSession, one: _Meant, conditions: Conditions) -> int:

@@ -1,6 +1,11 @@
-"""Lists in the order of rungs as known on an earlier day: no index holds it, so each rung is a list in order of names."""
+"""Lists in the order of rungs or districts as known on an earlier day, which no index holds.
+
+Each rung is a list in the order of names. Of districts an index tells those who never moved; the few others are put in
+order by themselves, and among them.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +21,11 @@ Row = Mapping[str, Any]
 #: How a list in order of names is read: by session, filters, conditions, and how many rows behind how many.
 Reading = Callable[[AsyncSession, Filters, Conditions, Mapping[str, Any]], Awaitable[Sequence[Row]]]
 
+_PLACE = "e.region_code"
 #: Behind all names, which are in the order of their characters.
 _END = ("\U0010ffff", 2**62)
+#: Pages of districts further down, without a place, are put in order as a whole.
+FAR = 10
 _ORDERS = {"none": 0, **{one.id: one.order for one in RUNGS}}
 
 
@@ -62,3 +70,34 @@ def _after(filters: Filters, rung: str) -> tuple[Any, ...] | None:
 async def _count(session: AsyncSession, conditions: Conditions) -> int:
     counted = f"SELECT count(*) FROM enterprise e WHERE {' AND '.join(conditions.counted)}"
     return (await session.execute(text(counted), conditions.values)).scalar_one()
+
+
+def is_of_two(filters: Filters, conditions: Conditions) -> bool:
+    """Whether a list goes by districts, and few of many moved."""
+    if filters.sort != "region" or conditions.names_few or conditions.place_then in ("", _PLACE):
+        return False
+    return bool(conditions.values.get("moved")) and (filters.after is not None or filters.page <= FAR)
+
+
+async def by_district(
+    session: AsyncSession, filters: Filters, conditions: Conditions, values: Mapping[str, Any], read: Reading
+) -> list[Row]:
+    """The rows behind the place that the filters name in the order of districts, or before it: of both kinds."""
+    stayed = _narrowed(conditions, "NOT (e.id = ANY(CAST(:moved AS bigint[])))")
+    stayed.place_then = _PLACE
+    moved = _narrowed(conditions, "e.id = ANY(CAST(:moved AS bigint[]))")
+    moved.names_few = True
+    upto = int(values["offset"]) + int(values["limit"])
+    wanted = {"limit": upto, "offset": 0}
+    rows = [row for one in (stayed, moved) for row in await read(session, filters, one, wanted)]
+    rows.sort(key=lambda row: (row["region_code"], row["name"], row["id"]))
+    if filters.after is not None and filters.is_backwards:
+        return rows[max(0, len(rows) - upto) :]
+    return rows[int(values["offset"]) : upto]
+
+
+def _narrowed(conditions: Conditions, condition: str) -> Conditions:
+    found = copy(conditions)
+    found.parts, found.counted = [*conditions.parts, condition], [*conditions.counted, condition]
+    found.plain = [*conditions.plain, condition]
+    return found

@@ -18,7 +18,7 @@ from backend.enterprises.figure_order import parts_by_figure
 from backend.enterprises.figure_pages import by_figure, page_by_figure
 from backend.enterprises.filtering import FEW, ROW, Filters
 from backend.enterprises.known_lists import list_conditions
-from backend.enterprises.known_order import rung_by_rung
+from backend.enterprises.known_order import by_district, is_of_two, rung_by_rung
 from backend.enterprises.known_rows import rows_then
 from backend.enterprises.narrowing import (
     IN_ORDER,
@@ -190,6 +190,8 @@ async def _rows(
         return await _titled(session, found[::-1] if is_backwards else found, conditions)
     if filters.sort == "rung" and conditions.known_at is not None:
         return await rung_by_rung(session, filters, conditions, values, _rows)
+    if is_of_two(filters, conditions):
+        return await by_district(session, filters, conditions, values, _rows)
     orders = _BACKWARDS if is_backwards else _ORDER
     if is_to_be_narrowed:
         found = await _narrowed(session, filters, conditions, values, orders)

@@ -281,6 +281,7 @@ async def test_a_list_has_those_of_whom_it_was_known_then(
     monkeypatch.setattr(memory, "LARGE", -1 if is_large else 100_000)
     for module in (filtering, known_lists, narrowing):
         monkeypatch.setattr(module, "FEW", few)
+    monkeypatch.setattr(known_lists, "LEFT_OUT", few)
     for name in ("WALKED", "WALKED_ASKING", "TIMES", "MADE_OUT_OF"):
         monkeypatch.setattr(narrowing, name, 1)
     async with owner_unit_of_work(engine) as session:
