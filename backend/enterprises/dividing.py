@@ -149,7 +149,8 @@ def _trouble(line: Line, change: Change, earlier: Sequence[Change], today: date)
         return line.trouble(
             _BY_NAME["to_code"], f"{after.name}在 {change.changed_on} 不是有效区划，请核对新代码和生效日期。"
         )
-    if after is None and regions.find(f"{change.to_code[:4]}00") != regions.find(before.parent or ""):
+    city = after.parent if after is not None else f"{change.to_code[:4]}00"
+    if regions.find(city or "") != regions.find(before.parent or ""):
         return line.trouble(_BY_NAME["to_code"], "与原区划不在同一设区的市，请核对新代码。")
     return None
 

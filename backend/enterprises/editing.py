@@ -1,6 +1,7 @@
 """Who an enterprise is, corrected by an officer. Works without JavaScript."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
@@ -15,8 +16,9 @@ from backend.eligibility.service import evaluate
 from backend.enterprises import correcting
 from backend.enterprises.chains import parse_chains
 from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
-from backend.enterprises.forms import ChosenEnterprise, Errors, form_page, typed_day
+from backend.enterprises.forms import ChosenEnterprise, Errors, check_lengths, form_page, typed_day
 from backend.enterprises.life_acts import MOVE
+from backend.enterprises.naming import why_not_from
 from backend.enterprises.queries import chains_in_use, chains_of, parks_in_use
 from backend.enterprises.regions import Regions
 from backend.enterprises.schemas import CodeForm, EnterpriseForm
@@ -45,9 +47,9 @@ async def edit(
     errors: Errors = {}
     changes = _read_identity(form, row, errors)
     on = typed_day(form.on, "on", errors) or today()
-    if on > today():
-        errors["on"] = f"生效日期 {on} 在今天之后，请在当天再登记。"
     traits_on = typed_day(form.traits_on, "traits_on", errors)
+    if why := await _why_not_on(session, row, changes, on):
+        errors["on"] = why
     if row["region_code"] not in ("", form.region_code) and needs_second_person(request, MOVE):
         errors["region_code"] = "更换市（区）须由另一人确认：请在企业页用“登记迁移”，写明依据。"
     if errors:
@@ -64,6 +66,18 @@ async def edit(
     )
 
 
+async def _why_not_on(session: AsyncSession, row: Mapping[str, Any], changes: Mapping[str, Any], on: date) -> str:
+    """Why a new name or region cannot hold from a day on; empty where it can, or nothing of the kind is changed."""
+    if on > today():
+        return f"生效日期 {on} 在今天之后，请在当天再登记。"
+    is_renamed = changes["name"] != row["name"]
+    is_moved = row["region_code"] not in ("", changes["region_code"])
+    founded = changes["established_on"]
+    if (is_renamed or is_moved) and founded and on < founded:
+        return f"生效日期 {on} 早于成立日期 {founded}，请核对。"
+    return await why_not_from(session, row["id"], on) if is_renamed else ""
+
+
 def _read_identity(form: EnterpriseForm, row: Mapping[str, Any], errors: Errors) -> dict[str, Any]:
     """The columns that the form holds; what is wrong is noted by its field."""
     changes: dict[str, Any] = {
@@ -75,6 +89,7 @@ def _read_identity(form: EnterpriseForm, row: Mapping[str, Any], errors: Errors)
     }  # fmt: skip
     if len(changes["name"]) < 2:
         errors["name"] = "请填写企业名称。"
+    check_lengths(changes, {"name": 200, "town": 100, "park": 100, "address": 300}, errors)
     region = Regions.load().find(form.region_code)
     if form.region_code and (region is None or region.level != "district"):
         errors["region_code"] = f"没有市（区）“{form.region_code}”，请从列表中选择。"

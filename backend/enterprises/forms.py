@@ -47,6 +47,13 @@ def form_page(
     return render(request, template, status_code=422 if errors else 200, **known, **context)
 
 
+def check_lengths(typed: Mapping[str, str], most: Mapping[str, int], errors: Errors) -> None:
+    """Note by its field whatever is longer than the registry holds; `most` says how many characters that is."""
+    for field, limit in most.items():
+        if (length := len(typed[field].strip())) > limit:
+            errors[field] = f"最多 {limit} 个字，填了 {length} 个字，请缩短后再保存。"
+
+
 def typed_day(written: str, field: str, errors: Errors) -> date | None:
     """A day as typed; None where nothing was, or no day, which is noted by the field."""
     try:

@@ -95,7 +95,7 @@ class SplitBody(_Body):
 
     split_on: date
     credit_code: str = ""
-    name: str = ""
+    name: str = Field(default="", max_length=200)
     region: str = ""
     document: str = Field(default="", max_length=200)
     reason: str = Field(min_length=1, max_length=500)

@@ -14,7 +14,7 @@ from backend.clock import today
 from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
 from backend.enterprises.editing import districts
 from backend.enterprises.ending import LifeRefused
-from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, form_page, typed_day
+from backend.enterprises.forms import ChosenEnterprise, Errors, address_of, check_lengths, form_page, typed_day
 from backend.enterprises.life_acts import END, REVIVE, SPLIT, Act, do_or_propose, moving_act
 from backend.enterprises.lineage import ENDS, ends_of
 from backend.enterprises.moving import Move, MoveRefused
@@ -146,6 +146,7 @@ async def move_enterprise(
     region = Regions.load().find(form.region_code)
     if region is None or region.level != "district":
         errors["region_code"] = "请选择迁入的市（区）。"
+    check_lengths(form.model_dump(), {"town": 100, "park": 100}, errors)
     if not form.reason.strip():
         errors["reason"] = "请写明依据，如登记机关的迁移通知。"
     if errors or day is None:
@@ -210,6 +211,7 @@ async def split_enterprise(
             errors["credit_code"] = problem.message
     elif len(form.name.strip()) < 2:
         errors["name"] = "请填写新企业的名称；库内已有的，填统一社会信用代码即可。"
+    check_lengths(form.model_dump(), {"name": 200}, errors)
     if not form.reason.strip():
         errors["reason"] = "请写明分立的依据，如分立公告、股东会决议。"
     if not errors:

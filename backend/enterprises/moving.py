@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from backend.enterprises.lineage import ENDS
 from backend.enterprises.writing import lock, set_many
 
 
@@ -34,11 +35,16 @@ async def register_move(session: AsyncSession, stated: Move, by: int | None = No
     """Move an enterprise, and keep why: 迁入 and 迁出 stand on its file with their paper.
 
     Raises:
-        MoveRefused: it is there already, or the writer may not write in the other district.
+        MoveRefused: it is there already, was none any more on that day, or the writer may not write in the other district.
     """
     held = await lock(session, stated.enterprise_id)
     if held["established_on"] and stated.moved_on < held["established_on"]:
         raise MoveRefused(f"迁移日期 {stated.moved_on} 早于成立日期 {held['established_on']}，请核对。")
+    if held["ended_on"] and stated.moved_on >= held["ended_on"]:
+        raise MoveRefused(
+            f"“{held['name']}”自 {held['ended_on']} 起已{ENDS[held['status']]}，迁移日期 {stated.moved_on} 不能在其后；"
+            "如注销登记有误，请先撤销。"
+        )
     then = await session.scalar(
         text(
             "SELECT region_code FROM enterprise_region WHERE enterprise_id = :id AND (valid_from IS NULL OR valid_from <= :on)"

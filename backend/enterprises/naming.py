@@ -31,6 +31,16 @@ async def rename(session: AsyncSession, enterprise_id: int, name: str, on: date)
     await refresh_search(session, [enterprise_id])
 
 
+async def why_not_from(session: AsyncSession, enterprise_id: int, on: date) -> str:
+    """Why an enterprise cannot have taken the name that it bears now on a day; empty where it can."""
+    began = await session.scalar(
+        text("SELECT max(used_from) FROM enterprise_name WHERE enterprise_id = :id AND used_to IS NULL"),
+        {"id": enterprise_id},
+    )
+    # The names since then would be lost, as if they had never been borne.
+    return f"现在的名称自 {began} 起使用，新名称的生效日期 {on} 不能早于它，请核对。" if began and on < began else ""
+
+
 async def _insert_between(session: AsyncSession, enterprise_id: int, name: str, first: date, last: date) -> None:
     values = {"id": enterprise_id, "name": name, "key": match_key(name), "first": first, "last": last}
     await session.execute(

@@ -13,6 +13,7 @@ from backend.clock import today
 from backend.eligibility.service import evaluate
 from backend.enterprises.credit_code import CreditCodeError, parse_credit_code
 from backend.enterprises.ending import LifeRefused, demand_own_file
+from backend.enterprises.lineage import ENDS
 from backend.enterprises.queries import find, known_enterprises
 from backend.enterprises.regions import Regions
 from backend.enterprises.schemas import Draft, Known
@@ -48,11 +49,13 @@ async def split(session: AsyncSession, stated: Split, by: int | None = None) -> 
     held = await lock(session, stated.from_id)
     demand_own_file(held["name"], held["status"])
     stated = _checked(stated, held)
+    _demand_lived(held, stated)
     to_id, is_new = await _other(session, stated, held["region_code"])
     if to_id == stated.from_id:
         raise LifeRefused("分出的企业就是这家企业自己，请核对统一社会信用代码。")
     other = await lock(session, to_id)
     demand_own_file(other["name"], other["status"])
+    _demand_lived(other, stated)
     await _demand_own_titles(session, stated)
     why = f"{stated.split_on} 分立，随业务转入{other['name']}"
     notice = stated.document or f"{stated.split_on} 自{held['name']}分立"
@@ -91,6 +94,15 @@ def _checked(stated: Split, held: Mapping[str, Any]) -> Split:
         return replace(stated, credit_code=str(parse_credit_code(stated.credit_code)))
     except CreditCodeError as problem:
         raise LifeRefused(problem.message) from problem
+
+
+def _demand_lived(held: Mapping[str, Any], stated: Split) -> None:
+    """Raises LifeRefused for who was none any more on the day; who is dissolved by the split ends on it."""
+    if held["ended_on"] and stated.split_on > held["ended_on"]:
+        raise LifeRefused(
+            f"“{held['name']}”自 {held['ended_on']} 起已{ENDS[held['status']]}，分立日期 {stated.split_on} 不能在其后；"
+            "如注销登记有误，请先撤销。"
+        )
 
 
 async def _other(session: AsyncSession, stated: Split, region_code: str) -> tuple[int, bool]:

@@ -116,6 +116,9 @@ async def test_who_opened_the_form_before_another_saved_is_told(officer: AsyncCl
         ({"established_on": "2999-01-01"}, "在今天之后"),
         ({"listing_board": "moon"}, "没有这个板块"),
         ({"on": "2999-01-01"}, "在今天之后"),
+        ({"on": "2010-04-30", "name": "江苏云岚有限公司"}, "早于成立日期 2010-05-01"),
+        ({"name": "泰" * 201}, "最多 200 个字，填了 201 个字"),
+        ({"address": "路" * 301}, "最多 300 个字"),
     ],
 )
 async def test_a_wrong_field_is_told_beside_it_and_nothing_is_saved(
@@ -125,6 +128,18 @@ async def test_a_wrong_field_is_told_beside_it_and_nothing_is_saved(
     assert any(reason in error for error in errors(answer))
     assert 'value="城东镇"' in answer.text
     assert (await row_of(engine))["revision"] == 1
+
+
+async def test_a_name_that_is_in_use_since_is_not_lost_to_an_earlier_one(
+    officer: AsyncClient, engine: AsyncEngine, number: int
+):
+    renamed = IDENTITY | {"name": "江苏云岚智能装备有限公司"}
+    await officer.post(f"/enterprises/{CODE}/edit", data=renamed)
+    form = renamed | {"name": "江苏云岚控股有限公司", "revision": "2", "on": "2026-02-01"}
+    answer = await officer.post(f"/enterprises/{CODE}/edit", data=form)
+    assert any("自 2026-03-01 起使用" in error for error in errors(answer))
+    async with owner_unit_of_work(engine) as session:
+        assert (await names_of(session, number))[0].name == renamed["name"]
 
 
 async def test_an_enterprise_without_a_code_is_given_one(officer: AsyncClient, engine: AsyncEngine):

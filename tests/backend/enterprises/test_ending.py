@@ -12,7 +12,9 @@ from backend.database.scope import Scope
 from backend.database.session import unit_of_work
 from backend.eligibility.service import evaluate
 from backend.enterprises.ending import End, LifeRefused, end, revive
+from backend.enterprises.moving import Move, MoveRefused, register_move
 from backend.enterprises.search import Filters, search
+from backend.enterprises.splitting import Split, split
 from backend.plans.documents import target_named
 from backend.plans.members import members
 from backend.plans.rollup import roll_up
@@ -113,6 +115,18 @@ async def test_one_that_lives_is_not_revived(session: AsyncSession):
     number = await make_enterprise(session)
     with pytest.raises(LifeRefused, match="没有登记注销或吊销"):
         await revive(session, number, "误")
+
+
+async def test_no_one_moves_or_is_divided_once_it_is_none_any_more(session: AsyncSession):
+    number = await make_enterprise(session)
+    await end(session, number, End("cancelled", date(2026, 5, 10), "解散"))
+    with pytest.raises(MoveRefused, match="自 2026-05-10 起已注销"):
+        await register_move(session, Move(number, "321282", date(2026, 5, 10)))
+    with pytest.raises(LifeRefused, match="自 2026-05-10 起已注销"):
+        await split(session, Split(number, date(2026, 5, 11), "分立", name="泰州新源装备有限公司"))
+    # Who is dissolved by the split ends on its day, and a move of before may become known later.
+    await split(session, Split(number, date(2026, 5, 10), "解散分立", name="泰州新源装备有限公司"))
+    await register_move(session, Move(number, "321282", date(2026, 5, 9)))
 
 
 async def test_no_one_ends_before_it_was_founded(session: AsyncSession):
