@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from typing import Any
 
+from rules.contradictions import contradictions
 from rules.evaluate import Answer, Outcome, Reason
 from rules.facts import MOST_TOLD, FactError, read_date, read_facts, told
 from rules.language import FEN_PER_WAN
@@ -122,7 +123,9 @@ def answer_request(request: Mapping[str, Any], library: Library) -> dict[str, An
             raise CheckError(str(error)) from error
         return _not_in_force(request, programme.source.programme)
     answer = library.evaluator(version).answer(facts, as_of)
-    return {"id": request.get("id"), **present(answer, library), "receipt": receipt(version, as_of, raw)}  # type: ignore[reportUnknownArgumentType]
+    shown = present(answer, library)
+    shown["warnings"] = [*shown["warnings"], *(words for _, words in contradictions(facts, as_of, library))]
+    return {"id": request.get("id"), **shown, "receipt": receipt(version, as_of, raw)}  # type: ignore[reportUnknownArgumentType]
 
 
 def _not_in_force(request: Mapping[str, Any], programme: str) -> dict[str, Any]:

@@ -80,6 +80,8 @@ class RecordField(Record):
     choices: dict[str, str] = {}
     #: What an absent key of a record means: nothing happened yet (`none`), or nobody knows (`unknown`).
     absent: Literal["none", "unknown"] = "unknown"
+    #: The field of the same record whose day cannot be later than this one's.
+    not_before: str | None = None
 
 
 class Indicator(Record):
@@ -131,6 +133,10 @@ class Indicator(Record):
             raise ValueError(f"指标 {self.id}：只有类型为 text 时才写 codes")
         if self.type is Type.LIST and self.period is Period.YEARLY:
             raise ValueError(f"指标 {self.id}：记录列表不分年度，period 应为 current")
+        days = {one.id for one in self.fields if one.type is Type.DATE}
+        for one in self.fields:
+            if one.not_before is not None and not {one.id, one.not_before} <= days:
+                raise ValueError(f"指标 {self.id}：{one.id} 的 not_before 应为同一记录的日期项")
         return self
 
 

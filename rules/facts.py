@@ -429,7 +429,17 @@ def _read_record(
             unusable.append(say("第 {place} 条的“{name}”{problem}", place=position, name=described.name, problem=error))
             spoilt.add(described.id)
     for described in names.values():
+        first = names.get(described.not_before or "")
+        if first is not None and _is_before(record.get(described.id), record.get(first.id)):
+            what = say("“{name}”早于“{first}”", name=described.name, first=first.name)
+            unusable.append(say("第 {place} 条的{problem}", place=position, problem=what))
+            del record[described.id]
+            spoilt.add(described.id)
         # A day of revocation that cannot be read is not the absence of one.
         if described.absent == "none" and described.id not in spoilt:
             record.setdefault(described.id, None)
     return record
+
+
+def _is_before(day: Value, other: Value) -> bool:
+    return isinstance(day, date) and isinstance(other, date) and day < other

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 #: Where the legal cases stand in a checkout.
 CASES = Path("tests/rules/cases")
+#: So many ids of a file are remembered to tell which come again; a longer file is still answered line by line.
+_MOST_IDS = 1_000_000
 
 rules_app = typer.Typer(no_args_is_help=True, help="规则库：列出、查看、检查。")
 
@@ -51,10 +53,20 @@ def check(
     if replay is not None:
         _replay(answers, replay)
         return
-    refused = 0
+    refused = count = repeated = 0
+    seen = set[int]()
     for answer in answers:
+        count += 1
         refused += "error" in answer
+        name = hash(answer["id"])
+        repeated += answer["id"] is not None and name in seen
+        if len(seen) < _MOST_IDS:
+            seen.add(name)
         sys.stdout.write(as_line(answer))
+    if not count:
+        typer.echo(f"{file} 里没有测评请求：每行应为一个 JSON 对象。", err=True)
+    if repeated:
+        typer.echo(f"有 {repeated} 行的 id 在前面出现过；各行都已回答，请按行的次序核对。", err=True)
     if refused:
         raise Refused(f"有 {refused} 行不能完整回答，原因见各行的 error。")
 

@@ -4,16 +4,14 @@ A hint never changes a figure and never stands in the way: the enterprise knows 
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
 from backend.self_check.entries import Taken, name_of
-from rules.catalogue import Indicator, Period, Type
+from rules.catalogue import Indicator, Type
+from rules.contradictions import contradictions
 from rules.facts import Facts
-from rules.interpret import Context
-from rules.language import Fact, parse, walk
 from rules.library import Library
 from rules.translation import say
 from rules.values import FactKey
@@ -29,7 +27,8 @@ _SMALL_WAN = 10_000
 
 def hints(taken: Taken, facts: Facts, library: Library) -> list[dict[str, str]]:
     """Each hint with the field it is about: `{"field", "message"}`."""
-    return [*_units(taken, library), *_contradictions(facts, taken.sheet.as_of, library)]
+    wrong = contradictions(facts, taken.sheet.as_of, library)
+    return [*_units(taken, library), *({"field": name_of(key), "message": words} for key, words in wrong)]
 
 
 def _units(taken: Taken, library: Library) -> Iterator[dict[str, str]]:
@@ -63,34 +62,6 @@ def _units(taken: Taken, library: Library) -> Iterator[dict[str, str]]:
                     name=fact_name(key, indicator), value=value, meant=_plain(Fraction(value) * 100),
                 ),
             }  # fmt: skip
-
-
-def _contradictions(facts: Facts, as_of: date, library: Library) -> Iterator[dict[str, str]]:
-    years = sorted({year for held in facts.yearly.values() for year in held})
-    for rule in library.catalogue.consistency:
-        read = _read_by(rule.require, library)
-        if not any(one.id in facts.yearly or one.id in facts.current for one in read):
-            continue
-        is_yearly = any(one.period is Period.YEARLY for one in read)
-        for year in years if is_yearly else [as_of.year - 1]:
-            context = Context(library.environment, facts, as_of, year, base_year=year)
-            if library.environment.derivation(rule.require)(context) is False:
-                first = next((one for one in read if one.id in facts.yearly or one.id in facts.current), read[0])
-                key = FactKey(first.id, year if first.period is Period.YEARLY else None)
-                words = say("{name}：{hint}", name=rule.name, hint=rule.hint)
-                words = say("{year} 年{problem}", year=year, problem=words) if is_yearly else words
-                yield {"field": name_of(key), "message": words}
-
-
-_READ: dict[str, list[Indicator]] = {}
-
-
-def _read_by(expression: str, library: Library) -> list[Indicator]:
-    """The indicators that an expression of the catalogue reads; worked out once."""
-    if expression not in _READ:
-        nodes = walk(parse(expression, library.catalogue))
-        _READ[expression] = [node.indicator for node in nodes if isinstance(node, Fact)]
-    return _READ[expression]
 
 
 def _given(facts: Mapping[str, Any], library: Library) -> Iterator[tuple[FactKey, Indicator, Any]]:
