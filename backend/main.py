@@ -23,6 +23,7 @@ from backend.demo.service import is_demo
 from backend.enterprises.divisions import following
 from backend.exchange.described import describe_bodies
 from backend.exchange.doors import Turned, turn_away
+from backend.exports.folder import clear_left
 from backend.settings import Settings
 from backend.web.assets import mount_assets
 from backend.web.dependencies import Guard
@@ -132,6 +133,7 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         app.state.memory = Memory()
         held.push_async_callback(app.state.memory.close)
         warm_up()
+        clear_left()
         yield
 
 

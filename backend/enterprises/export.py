@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from backend.clock import CHINA
 from backend.enterprises.columns import Column
 from backend.enterprises.labels import Names
 from backend.exports.book import Head, Kind, Limits, ListBook
+from backend.exports.folder import export_folder
 from backend.web.filters import rung
 from rules.catalogue import Indicator, Type
 
@@ -31,8 +31,8 @@ def enterprises_workbook(
 
     As known at a moment; None is now.
     """
-    with TemporaryDirectory(prefix="tidu-export-") as folder:
-        book = enterprises_book(Path(folder), columns, on, Limits(sheets_a_file=1_000), known_at)
+    with export_folder() as folder:
+        book = enterprises_book(folder, columns, on, Limits(sheets_a_file=1_000), known_at)
         for row in rows:
             book.add(cells_of(row, columns, names))
         return book.close()[0].path.read_bytes()

@@ -1,8 +1,6 @@
 """Pages of exports: ask for a list as files, see how far it is, fetch the files, throw them away."""
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -16,6 +14,7 @@ from backend.database.scope import Scope
 from backend.database.session import reached, unit_of_work
 from backend.enterprises.asking import asked_day
 from backend.exports.book import Limits
+from backend.exports.folder import export_folder
 from backend.exports.jobs import ADDRESSES, KINDS, PARTS, portions, wanted
 from backend.exports.running import Job, begin
 from backend.exports.service import (
@@ -82,8 +81,8 @@ async def at_once(request: Request, session: Work, person: SignedIn, asked: Anno
     if len(ids) > MOST_WHILE_WAITING:
         where = {"kind": asked.kind, "query": asked.whole, "too_long": len(ids)}
         return redirect(request, f"/exports?{urlencode(where)}")
-    with TemporaryDirectory(prefix="tidu-export-") as folder:
-        book = one.book(Path(folder), Limits(sheets_a_file=1_000))
+    with export_folder() as folder:
+        book = one.book(folder, Limits(sheets_a_file=1_000))
         async for rows in portions(session, one, ids):
             for row in rows:
                 book.add(row)

@@ -5,7 +5,6 @@ from concurrent.futures import Future
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Thread
 from time import monotonic
 from typing import Final
@@ -18,6 +17,7 @@ from backend.database.errors import StorageError
 from backend.database.scope import Scope
 from backend.database.session import reached, unit_of_work
 from backend.exports.book import Limits, Written
+from backend.exports.folder import export_folder
 from backend.exports.jobs import Wanted, portions
 from backend.exports.service import end, keep_files, tell
 from backend.settings import Settings
@@ -82,8 +82,8 @@ async def _end(engine: AsyncEngine, job: Job, status: str, failure: str) -> None
 
 
 async def _make(engine: AsyncEngine, job: Job) -> None:
-    with TemporaryDirectory(prefix="tidu-export-") as folder:
-        files = await _write(engine, job, Path(folder))
+    with export_folder() as folder:
+        files = await _write(engine, job, folder)
         async with reached(unit_of_work(engine, job.scope)) as session:
             await keep_files(session, job.id, job.name, files)
 
