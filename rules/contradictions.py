@@ -17,11 +17,13 @@ from rules.values import FactKey
 
 def contradictions(facts: Facts, as_of: date, library: Library) -> Iterator[tuple[FactKey, str]]:
     """Each consistency rule of the catalogue that the facts break: the fact it is about, and what to look at."""
+    known = {*facts.yearly, *facts.current}
     years = sorted({year for held in facts.yearly.values() for year in held})
     for rule in library.catalogue.consistency:
         read = _read_by(rule.require, library)
-        given = [one for one in read if one.id in facts.yearly or one.id in facts.current]
-        if not given:
+        given = [one for one in read if one.id in known]
+        # What neither was given nor follows from others leaves the rule open; most of the rules, most of the time.
+        if not given or any(one.id not in known and one.derive is None and one.at_most is None for one in read):
             continue
         is_yearly = any(one.period is Period.YEARLY for one in read)
         for year in years if is_yearly else [as_of.year - 1]:
