@@ -279,7 +279,18 @@ async def _write(session: AsyncSession, ids: NDArray[np.int64], frame: pl.DataFr
     changed = changed.filter(pl.col("before") != pl.col("after"))
     await _copy_in(session, "eligibility", rows.select(_COLUMNS))
     await _copy_in(session, "eligibility_change", changed.select("run_id", *_KEY, "before", "after"))
+    unchanged = found.filter(same).get_column("enterprise_id").unique()
+    if len(unchanged):
+        await session.execute(_CHECKED, {"ids": unchanged.to_list(), "run_id": run_id})
     return len(changed)
+
+
+#: Who has an answer that stays as it was is said to have been looked at; a run of the whole registry says so of everybody.
+_CHECKED = text(
+    "INSERT INTO eligibility_check (enterprise_id, as_of, run_id) SELECT who.id, run.as_of, run.id"
+    " FROM eligibility_run run, unnest(CAST(:ids AS bigint[])) AS who (id) WHERE run.id = :run_id AND NOT run.is_whole"
+    " ON CONFLICT (enterprise_id) DO UPDATE SET as_of = excluded.as_of, run_id = excluded.run_id"
+)
 
 
 _KEY = ("enterprise_id", "programme")

@@ -160,3 +160,25 @@ async def test_one_asked_again_has_only_those_answers_written_that_are_others_no
     await evaluate(session, [enterprise], rules, tomorrow)
     checked = await session.execute(text(f"SELECT DISTINCT {checked_on()} FROM eligibility x"))
     assert list(checked.scalars()) == [tomorrow]
+
+
+async def test_many_who_are_answered_as_before_were_looked_at_on_the_later_day(
+    session: AsyncSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_WORTH_COLUMNS", 2)
+    rules, tomorrow = library(), TODAY + timedelta(days=1)
+    ids = [await make_enterprise(session, industry_code="3450", established_on=date(2015, 3, 1)) for _ in range(3)]
+    for number in ids:
+        await make_filing(session, number, {"sales_revenue": 3000, "rd_expense_hnte": 300, "employee_total": 61})
+    first = await evaluate_touched(session, ids, rules, TODAY)
+    # What is found for the first time says so by itself.
+    assert list((await session.execute(text("SELECT * FROM eligibility_check"))).scalars()) == []
+    await evaluate_touched(session, ids[:2], rules, tomorrow)
+    checked = await session.execute(
+        text(f"SELECT DISTINCT x.enterprise_id, {checked_on()}, x.run_id FROM eligibility x")
+    )
+    assert set(checked) == {
+        (ids[0], tomorrow, first.run_id),
+        (ids[1], tomorrow, first.run_id),
+        (ids[2], TODAY, first.run_id),
+    }
