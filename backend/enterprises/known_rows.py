@@ -15,10 +15,11 @@ from backend.filings.service import WINNERS, read_json
 from rules.catalogue import Catalogue, Indicator
 from rules.facts import read_value
 
-#: What became of an enterprise, as known then; and the code of a file that has become part of another since.
+#: What became of an enterprise, as known then; and the code of a file that has become part of another since, or was closed with a split.
 _FATES: Final = text(
     "SELECT e.id, coalesce(x.kind, 'active') AS status, coalesce(e.credit_code, (SELECT g.before -> 'absorbed' ->> 'credit_code'"
-    " FROM enterprise_merge g WHERE g.absorbed_id = e.id AND g.undone_at IS NULL ORDER BY g.id DESC LIMIT 1)) AS credit_code"
+    " FROM enterprise_merge g WHERE g.absorbed_id = e.id AND g.undone_at IS NULL ORDER BY g.id DESC LIMIT 1),"
+    " (SELECT s.to_code FROM enterprise_split s WHERE s.to_id = e.id AND s.has_closed ORDER BY s.id DESC LIMIT 1)) AS credit_code"
     " FROM enterprise e LEFT JOIN enterprise_end x ON x.enterprise_id = e.id AND x.recorded_at <= :known_at"
     " AND (x.superseded_at IS NULL OR x.superseded_at > :known_at) WHERE e.id = ANY(:ids)"
 )

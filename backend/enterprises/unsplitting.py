@@ -230,7 +230,7 @@ async def _close(session: AsyncSession, divided: Divided) -> None:
         )
     other = divided.other or {}
     await session.execute(
-        text("UPDATE enterprise_split SET to_code = :code WHERE id = :id"),
+        text("UPDATE enterprise_split SET to_code = :code, has_closed = true WHERE id = :id"),
         {"code": other["credit_code"], "id": divided.id},
     )
     nothing: dict[str, Any] = {"is_above_scale": None, "listing_board": "", "listed_on": None, "credit_code": None}

@@ -1,5 +1,6 @@
 """Officers merge, part, end, move and split on pages and over REST; two of them where the installation wants it."""
 
+import re
 from datetime import date
 from html import unescape
 from typing import Any
@@ -204,6 +205,8 @@ async def test_a_split_is_taken_back_on_its_page_and_leaves_its_line_in_both_fil
     assert "已撤销分立" in done.text
     assert "已撤销：登记错了" in done.text
     assert (await officer.get(f"/enterprises/{new}")).status_code == 404
+    closed = re.search(r'href="(/enterprises/\d+)">泰州云源装备有限公司', done.text) or ["", ""]
+    assert "这份档案的登记已撤销" in (await officer.get(closed[1])).text
     assert (await officer.get(address)).status_code == 404
 
 
