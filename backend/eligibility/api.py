@@ -10,6 +10,7 @@ from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Body, Depends, Request
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from backend.access.dependencies import Officer
@@ -19,6 +20,7 @@ from backend.eligibility.simulation import simulate_registry
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound, Refusal
 from backend.web.public_work import PublicPost, spend
+from backend.web.responses import FaithfulJson
 from rules.answers import answer_line
 from rules.library import UnknownProgramme, library
 from rules.programme import RuleError
@@ -130,20 +132,20 @@ Public = Depends(_public)
     openapi_extra={"requestBody": _BODY},
     responses={200: {"content": {"application/json": {"example": _ANSWER}}}, 400: {}, 413: {}, 429: {}},
 )
-async def checks(request: Request) -> Any:
+async def checks(request: Request) -> Response:
     """Answer one check or up to 1,000; each that cannot be answered says why, the others are answered.
 
     The answers are those of `tidu check`: the text of each check is read the same way, numbers digit for digit.
     """
     text = await _text_of(request)
     if not text.lstrip().startswith("["):
-        return answer_line(text, library())
+        return FaithfulJson(answer_line(text, library()))
     found = list(_parts(text))
     if len(found) > MOST_CHECKS:
         raise TooManyChecks(len(found))
     spend(request, len(found) / _CHECKS_A_REQUEST)
     # A thousand take a second or more; others are answered meanwhile.
-    return await asyncio.to_thread(lambda: [answer_line(one, library()) for one in found])
+    return FaithfulJson(await asyncio.to_thread(lambda: [answer_line(one, library()) for one in found]))
 
 
 async def _text_of(request: Request) -> str:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from backend.access.dependencies import Officer, SignedIn
@@ -45,6 +46,7 @@ from backend.plans.versions import versions_of
 from backend.subregisters.schemas import as_json as entry_as_json
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
+from backend.web.idempotency import Once
 
 router = APIRouter(tags=["plans"], dependencies=[KNOWING])
 router.include_router(breakdown_api.router)
@@ -282,8 +284,8 @@ async def figures(session: Work, person: SignedIn, target: str, region: str = ""
 
 
 @router.post("/targets/{target}/figures", status_code=201)
-async def report_figure(session: Work, person: Officer, target: str, figure: FigureIn) -> dict[str, Any]:
-    """Take in the value of a target at the end of a quarter."""
+async def report_figure(session: Work, person: Officer, once: Once, target: str, figure: FigureIn) -> Response:
+    """Take in the value of a target at the end of a quarter. An Idempotency-Key makes sending it again harmless."""
     plan, found = target_named(target)
     region = person.region_code or figure.region
     region_of_plan(plan, region)
@@ -296,8 +298,12 @@ async def report_figure(session: Work, person: Officer, target: str, figure: Fig
         "" if region == plan.territory.code else region,
         figure.is_revision,
     )
-    number = await service.report_figure(session, found, draft, today=today(), recorded_by=person.id)
-    return {"id": number, "target": found.id, "period_end": figure.period_end.isoformat()}
+
+    async def work() -> dict[str, Any]:
+        number = await service.report_figure(session, found, draft, today=today(), recorded_by=person.id)
+        return {"id": number, "target": found.id, "period_end": figure.period_end.isoformat()}
+
+    return await once.told(work, 201)
 
 
 @router.get("/targets/{target}/shortfall")
@@ -332,11 +338,15 @@ async def plan_tasks(session: Work, person: SignedIn, plan: str) -> list[dict[st
 
 
 @router.post("/plans/{plan}/tasks/{item}/notes", status_code=201)
-async def note_task(session: Work, person: Officer, plan: str, item: str, given: NoteIn) -> dict[str, Any]:
-    """Say how far a task is."""
-    found = await tasks.work_item(session, plan_named(plan), item)
-    await tasks.note(
-        session, found, status=given.status, body=given.body, evidence=given.evidence, due_on=given.due_on,
-        region_code=person.region_code, recorded_by=person.id,
-    )  # fmt: skip
-    return tasks.as_json(await tasks.work_item(session, plan_named(plan), item), today())
+async def note_task(session: Work, person: Officer, once: Once, plan: str, item: str, given: NoteIn) -> Response:
+    """Say how far a task is. An Idempotency-Key makes sending it again harmless."""
+
+    async def work() -> dict[str, Any]:
+        found = await tasks.work_item(session, plan_named(plan), item)
+        await tasks.note(
+            session, found, status=given.status, body=given.body, evidence=given.evidence, due_on=given.due_on,
+            region_code=person.region_code, recorded_by=person.id,
+        )  # fmt: skip
+        return tasks.as_json(await tasks.work_item(session, plan_named(plan), item), today())
+
+    return await once.told(work, 201)

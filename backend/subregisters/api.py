@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from backend.access.dependencies import Officer, SignedIn
@@ -13,6 +14,7 @@ from backend.subregisters import queries, service
 from backend.subregisters.schemas import Draft, as_json, register_named
 from backend.web.dependencies import Work
 from backend.web.errors import Forbidden
+from backend.web.idempotency import Once
 
 router = APIRouter(tags=["registers"])
 
@@ -64,11 +66,15 @@ async def entries(
 
 
 @router.post("/registers/{register}/entries", status_code=201)
-async def enter(session: Work, person: Officer, register: str, draft: Draft) -> dict[str, Any]:
-    """Enter a new thing."""
+async def enter(session: Work, person: Officer, once: Once, register: str, draft: Draft) -> Response:
+    """Enter a new thing. An Idempotency-Key makes sending it again harmless."""
     _own(person, draft)
-    number = await service.enter(session, register_named(register), draft, today=today(), recorded_by=person.id)
-    return {"id": number}
+
+    async def work() -> dict[str, Any]:
+        found = register_named(register)
+        return {"id": await service.enter(session, found, draft, today=today(), recorded_by=person.id)}
+
+    return await once.told(work, 201)
 
 
 @router.put("/registers/{register}/entries/{entry}")
@@ -80,20 +86,28 @@ async def revise(session: Work, person: Officer, register: str, entry: int, draf
 
 
 @router.post("/registers/{register}/entries/{entry}/promotions", status_code=201)
-async def promote(session: Work, person: Officer, register: str, entry: int, draft: Draft) -> dict[str, Any]:
+async def promote(session: Work, person: Officer, once: Once, register: str, entry: int, draft: Draft) -> Response:
     """Give a thing a further title of another level; it goes on counting once."""
     _own(person, draft)
-    number = await service.promote(
-        session, register_named(register), entry, draft, today=today(), recorded_by=person.id
-    )
-    return {"id": number}
+
+    async def work() -> dict[str, Any]:
+        found = register_named(register)
+        return {"id": await service.promote(session, found, entry, draft, today=today(), recorded_by=person.id)}
+
+    return await once.told(work, 201)
 
 
 @router.post("/registers/{register}/entries/{entry}/withdrawal")
-async def withdraw(session: Work, person: Officer, register: str, entry: int, given: Withdrawal) -> dict[str, Any]:
+async def withdraw(
+    session: Work, person: Officer, once: Once, register: str, entry: int, given: Withdrawal
+) -> Response:
     """Take back an entry that should never have been made."""
-    number = await service.withdraw(session, register_named(register), entry, given.reason, recorded_by=person.id)
-    return {"id": number}
+
+    async def work() -> dict[str, Any]:
+        found = register_named(register)
+        return {"id": await service.withdraw(session, found, entry, given.reason, recorded_by=person.id)}
+
+    return await once.told(work)
 
 
 def _own(person: PersonSignedIn, draft: Draft) -> None:

@@ -19,7 +19,7 @@ import structlog
 from asyncpg.exceptions import OperatorInterventionError, PostgresConnectionError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -28,7 +28,7 @@ from starlette.routing import Match
 from backend.database.errors import StorageError
 from backend.database.session import is_cut_off
 from backend.web.malformed import told_of_each
-from backend.web.responses import is_htmx, protect, redirect, trace_id, wants_json
+from backend.web.responses import FaithfulJson, is_htmx, protect, redirect, trace_id, wants_json
 from backend.web.templates import render
 from rules.translation import language, marked, say
 
@@ -115,12 +115,18 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _on_the_unexpected)
 
 
+class _ProblemAsJson(FaithfulJson):
+    """A problem repeats what was sent."""
+
+    media_type = "application/problem+json"
+
+
 def tell(request: Request, problem: Problem) -> Response:
     """The problem in the form in which this request can be answered."""
     headers = dict(problem.headers or {})
     problem = replace(problem, title=say(problem.title))
     if wants_json(request):
-        return JSONResponse(_as_json(request, problem), problem.status, headers, media_type="application/problem+json")
+        return _ProblemAsJson(_as_json(request, problem), problem.status, headers)
     if problem.status == 401:
         return redirect(request, _login_url(request))
     if is_htmx(request):

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Final
 
-from fastapi import Depends, Request
-from fastapi.responses import Response
+from fastapi import Depends, Header, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -67,16 +68,16 @@ class OncePerKey:
     request: Request
     session: AsyncSession
     person_id: int
+    written: str | None
 
     async def answer(self, work: Callable[[], Awaitable[Response]]) -> Response:
         """What `work` answers, or what it answered the first time.
 
         Raises KeyMalformed, KeyOfAnother.
         """
-        written = self.request.headers.get("idempotency-key")
-        if written is None:
+        if self.written is None:
             return await work()
-        found = _KEY.fullmatch(written.strip())
+        found = _KEY.fullmatch(self.written.strip())
         if found is None:
             raise KeyMalformed
         fingerprint = await self._fingerprint()
@@ -87,6 +88,14 @@ class OncePerKey:
         if response.status_code < 400:
             await self._keep(found[1], fingerprint, response)
         return response
+
+    async def told(self, work: Callable[[], Awaitable[object]], status_code: int = 200) -> Response:
+        """The same of a work that says what its answer holds."""
+
+        async def answered() -> Response:
+            return JSONResponse(jsonable_encoder(await work()), status_code)
+
+        return await self.answer(answered)
 
     async def _fingerprint(self) -> str:
         asked = f"{self.request.method} {self.request.url.path}?{self.request.url.query}\n".encode()
@@ -130,9 +139,18 @@ class OncePerKey:
         )  # fmt: skip
 
 
-async def once_per_key(request: Request, session: Work, person: Officer) -> OncePerKey:
+_DESCRIBED: Final = (
+    "Sent again within two days, the request is not done again but answered as the first time. The same key with"
+    " another content is refused with 422."
+)
+
+
+async def once_per_key(
+    request: Request, session: Work, person: Officer,
+    idempotency_key: Annotated[str | None, Header(alias="Idempotency-Key", description=_DESCRIBED, examples=["4a8f0e52-6f0c-4b57-9d3d-2f1c8a7e9b10"])] = None,
+) -> OncePerKey:  # fmt: skip
     """The request's key within its unit of work; only officers write."""
-    return OncePerKey(request, session, person.id)
+    return OncePerKey(request, session, person.id, idempotency_key)
 
 
 Once = Annotated[OncePerKey, Depends(once_per_key, scope="function")]

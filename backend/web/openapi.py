@@ -1,5 +1,9 @@
-"""What the OpenAPI says of every address alike: how it is refused. Pages are not in it."""
+"""What the OpenAPI says of every address alike: how it is refused, and by which headers a change is kept safe.
 
+Pages are not in it.
+"""
+
+import re
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -31,6 +35,16 @@ _REFUSED: Final = {
 _AWAY: Final = {**_REFUSED, "description": "The database does not answer; nothing was saved."}
 
 
+#: What an operation's own words say of it, where it asks for the state that the sender saw, or tells it.
+_ASKS_FOR_STATE: Final = re.compile(r"\bIf-Match (?:names|as)\b")
+_IF_MATCH: Final[dict[str, Any]] = {
+    "name": "If-Match", "in": "header", "required": True, "schema": {**_TEXT, "minLength": 1},
+    "description": "The ETag that was read: a change of anything else is refused with 412, one without it with 428.",
+    "example": '"5d41402abc4b2a76b9719d91"',
+}  # fmt: skip
+_ETAG: Final[dict[str, Any]] = {"description": "Names the state that was read, for If-Match.", "schema": _TEXT}
+
+
 def describe_refusals(app: FastAPI) -> None:
     """Let the OpenAPI tell how any operation is refused, instead of the framework's own form, which is never sent."""
     described = app.openapi
@@ -40,8 +54,9 @@ def describe_refusals(app: FastAPI) -> None:
         schema = described()
         if not known:
             for operations in schema.get("paths", {}).values():
-                for operation in operations.values():
+                for method, operation in operations.items():
                     _describe(operation["responses"])
+                    _describe_state(operation, method)
             schemas = schema.setdefault("components", {}).setdefault("schemas", {})
             schemas["Problem"] = _PROBLEM
             for unused in ("HTTPValidationError", "ValidationError"):
@@ -59,3 +74,12 @@ def _describe(responses: dict[str, Any]) -> None:
             del responses[status]
     responses["4XX"] = _REFUSED
     responses["503"] = _AWAY
+
+
+def _describe_state(operation: dict[str, Any], method: str) -> None:
+    """The headers by which nobody overwrites what another one has written meanwhile (`rest.demand_match`)."""
+    words = operation.get("description", "")
+    if method == "get" and "ETag" in words:
+        operation["responses"]["200"].setdefault("headers", {})["ETag"] = _ETAG
+    if method != "get" and _ASKS_FOR_STATE.search(words):
+        operation.setdefault("parameters", []).append(_IF_MATCH)

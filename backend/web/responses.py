@@ -1,11 +1,12 @@
 """What all answers share: headers that protect the page, a number to find it in the log, redirects, downloads."""
 
+import json
 import uuid
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 from fastapi import Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -118,3 +119,12 @@ def paper_download(file_name: str, media_type: str, content: bytes) -> Response:
     answer = download(content, file_name, media_type)
     answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return answer
+
+
+class FaithfulJson(JSONResponse):
+    """JSON that repeats what was sent: half a character, which no UTF-8 can hold, stays written as `\\ud800`."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(
+            errors="backslashreplace"
+        )

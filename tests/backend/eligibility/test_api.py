@@ -42,6 +42,12 @@ async def test_a_thousand_are_answered_and_one_more_is_refused(browser: AsyncCli
     assert "分批提交" in more.json()["detail"]
 
 
+async def test_half_a_character_comes_back_as_it_was_written(browser: AsyncClient) -> None:
+    sent = '{"id": "\\ud800", "programme": "hnte_status", "as_of": "2026-07-15", "facts": {"\\udc00": 1}}'
+    answer = await browser.post("/api/v1/checks", content=f"[{sent}]", headers=JSON)
+    assert (answer.status_code, answer.json()[0]["id"]) == (200, "\ud800")
+
+
 @pytest.mark.parametrize("body", ["[1,", "[1 2]", "[] x", "[" * 5000, b"\xff\xfe"])
 async def test_what_is_no_json_is_told_as_a_problem(browser: AsyncClient, body: str | bytes) -> None:
     answer = await browser.post("/api/v1/checks", content=body, headers=JSON)

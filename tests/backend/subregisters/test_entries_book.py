@@ -170,3 +170,15 @@ async def test_programs_enter_read_and_count(officer: AsyncClient, client_as: Cl
     district = await client_as("district_officer", region="321202")
     assert (await district.post("/api/v1/registers/institutions/entries", json=body)).status_code == 403
     assert (await district.get("/api/v1/registers/institutions/entries")).json()["total"] == 0
+
+
+async def test_an_entry_sent_again_under_its_key_is_made_once_and_answered_alike(officer: AsyncClient):
+    body = {"type": "key_laboratory", "level": "provincial", "name": "泰州新药实验室", "region_code": "321203"}
+    place, key = "/api/v1/registers/institutions/entries", {"Idempotency-Key": "enter-1"}
+    first = await officer.post(place, json=body, headers=key)
+    again = await officer.post(place, json=body, headers=key)
+    assert (again.status_code, again.json()) == (first.status_code, first.json()) == (201, first.json())
+    assert again.headers["Idempotency-Replayed"] == "true"
+    other = await officer.post(place, json={**body, "name": "泰州另一实验室"}, headers=key)
+    assert (other.status_code, other.json()["type"].rsplit("/", 1)[1]) == (422, "idempotency-mismatch")
+    assert (await officer.get(place)).json()["total"] == 1

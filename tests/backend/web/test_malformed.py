@@ -91,3 +91,9 @@ async def test_every_word_is_there_in_english_too():
         (error,) = told_of_each(problem, None)
     assert error["detail"].isascii() or "“" in error["detail"]
     assert "limit" in error["detail"] and "应" not in error["detail"] + error["remedy"]
+
+
+async def test_half_a_character_is_told_like_anything_else_that_is_malformed():
+    sent = b'[{"names": ["\\ud800\\ud800"], "\\udfff": 1, "size": "\\ud800"}]'
+    told = await errors("POST", "/api/v1/sent", content=sent, headers={"Content-Type": "application/json"})
+    assert "/0/names/0" in [one["pointer"] for one in told]
