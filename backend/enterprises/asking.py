@@ -58,7 +58,7 @@ class NotKnownThen(Refusal):
     title = "过去的数据时点查不了"
 
     def __init__(self, what: Sequence[str]) -> None:
-        super().__init__(f"{'；'.join(what)}。请按上面说的修改，或清空“数据时点”看现在的。")
+        super().__init__(f"{'；'.join(what)}；或清空“数据时点”，看现在的名单。")
 
 
 class NoSuchIndustry(Refusal):

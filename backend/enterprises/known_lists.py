@@ -24,6 +24,8 @@ from rules.library import Library
 
 #: So many are left out of a list by name.
 LEFT_OUT: Final = 60_000
+#: So many that many fulfil each are fulfilled by few together.
+SEVERAL: Final = 3
 #: Pages that are counted off without a place are walked to no further than this.
 FAR: Final = 10
 #: Of so many holders it need not be seen whether they are few.
@@ -71,6 +73,7 @@ async def list_conditions(session: AsyncSession, filters: Filters, on: date, lib
     conditions.is_sparse = filters.after is None and filters.page > FAR
     for one in await _without_few_of_several(session, conditions, asked):
         await _add(session, conditions, one)
+    conditions.is_sparse = conditions.is_sparse or len(conditions.sets) >= SEVERAL
     if filters.q.strip():
         by_words(filters.q, Looked(is_kept=False, meant=await few_meant(session, filters)), conditions)
     return conditions
@@ -188,6 +191,8 @@ async def _add(session: AsyncSession, conditions: Conditions, one: _Meant) -> No
         if len(few) <= FEW:
             conditions.add_few(f"few_{len(conditions.parts)}", few)
             return
+        # A walk meets too few of those to fill a page, and asks each.
+        conditions.is_sparse = conditions.is_sparse or bool(one.programmes)
     among = f"(e.id IN (SELECT {one.ids}))) IS {'FALSE' if one.is_negated else 'TRUE'}"
     conditions.add(one.each, counted=among, in_sets=among, is_dear=True, **one.values)
 
