@@ -32,6 +32,8 @@ _HALF, _BESIDE = 0.175, 0.45
 _SHORT = 2.5
 #: Halves of characters from which on a column's words go on in the next line.
 _WIDEST = 30
+#: The same in a workbook.
+_WIDEST_OF_SHEET = 30
 #: A table of so few rows stays together on one sheet.
 _TOGETHER = 12
 
@@ -180,14 +182,18 @@ def add_sheet(
     sheet = book.add_worksheet(name)
     title, head = titled
     shares, none = book.add_format({"num_format": "0.0%"}), book.add_format({"align": "right"})
+    broken = book.add_format({"text_wrap": True, "valign": "vcenter"})
     sheet.write_string(0, 0, title)
     for column, words in enumerate(heads):
-        longest = max([len(words), *(len(row[column]) for row in rows)])
-        sheet.set_column(column, column, min(max(longest * 2, 8), 60))
+        longest = max(_halves(one) for one in (words, *(row[column] for row in rows)))
+        sheet.set_column(column, column, min(max(longest + 2, 6), _WIDEST_OF_SHEET))
         sheet.write_string(1, column, words, head)
     for line, row in enumerate(rows, 2):
         for column, words in enumerate(row):
-            _cell(sheet, line, column, words, shares, none)
+            if _halves(words) > _WIDEST_OF_SHEET:
+                sheet.write_string(line, column, words, broken)
+            else:
+                _cell(sheet, line, column, words, shares, none)
     sheet.freeze_panes(2, 0)
     sheet.autofilter(1, 0, 1 + len(rows), len(heads) - 1)
     to_print(sheet)
