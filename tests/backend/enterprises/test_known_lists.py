@@ -16,7 +16,7 @@ from backend.database.scope import Scope
 from backend.database.session import owner_unit_of_work, unit_of_work
 from backend.enterprises import filtering, known_lists, narrowing
 from backend.enterprises import search as searching
-from backend.enterprises.columns import BY_ID, add_details
+from backend.enterprises.columns import BY_ID, add_details, chosen_columns
 from backend.enterprises.filtering import Filters
 from backend.enterprises.paging import Sort, place_of
 from backend.enterprises.search import all_found, all_ids, ids_in_order, search
@@ -25,7 +25,7 @@ from backend.recognitions.ladder import LISTING_BOARDS, programmes_on_ladder
 from backend.web import memory
 from rules.library import library
 from tests.backend.plans.changing import JOIN, LEAVE, SET, Life, Whereabouts, change, forget, place_as_known
-from tests.factories import make_enterprise, make_recognition
+from tests.factories import make_enterprise, make_filing, make_recognition
 
 CHAINS, INDUSTRIES, PARKS = ("化学药", "特钢"), ("3450", "3484", "6513"), ("城北园区", "新区")
 TITLES = ("hnte", "tech_sme", "srdi_sme", "js_gazelle", "little_giant")
@@ -349,3 +349,19 @@ async def test_pages_lead_on_and_back_through_the_whole_list(
             before = replace(asked, page=page - 1, after=tuple(place_of(sort, found.rows[0])), is_backwards=True)
             assert [row["id"] for row in (await search(session, before, on, library())).rows] == pages[-2]
     assert [number for page in pages for number in page] == whole
+
+
+async def test_figures_of_then_are_hidden_from_whoever_may_not_read_those_of_now(engine: AsyncEngine):
+    async with owner_unit_of_work(engine) as session:
+        own, of_tax = [await make_enterprise(session, name=name) for name in ("自报", "税务")]
+        for number, source, value in ((own, "self_declared", 1), (of_tax, "tax", 9)):
+            at = MOMENTS[0] - timedelta(days=1)
+            await make_filing(session, number, {"sales_revenue": value}, year=2022, source=source, recorded_at=at)
+            await make_filing(session, number, {"sales_revenue": 77}, year=2022, source=source, received_on=today())
+        await _set(session, "UPDATE enterprise SET created_at = :at", at=BEGIN)
+    columns = chosen_columns(["sales_revenue.2022"])
+    for scope, shown in ((Scope.city(), {own: 1, of_tax: 9}), (Scope("*"), {own: 1, of_tax: None})):
+        async with unit_of_work(engine, scope) as session:
+            rows = await all_found(session, Filters(known_at=MOMENTS[0]), today(), library())
+            told = await add_details(session, rows, columns, today(), MOMENTS[0])
+            assert {row["id"]: row["figures"].get("sales_revenue.2022") for row in told} == shown
