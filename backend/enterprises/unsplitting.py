@@ -212,7 +212,10 @@ _LEFT: Final = (
         "平台或项目登记",
         "SELECT count(*) FROM register_entry WHERE enterprise_id = :id AND superseded_at IS NULL AND NOT is_withdrawn",
     ),
-    ("其他记录", "SELECT count(*) FROM enterprises_mentioned(ARRAY[CAST(:id AS bigint)], CAST(:following AS text[]))"),
+    (
+        "其他记录（账号、授权、材料、消息等）",
+        "SELECT count(*) FROM enterprises_mentioned(ARRAY[CAST(:id AS bigint)], CAST(:following AS text[]))",
+    ),
 )
 
 
@@ -225,9 +228,7 @@ async def _close(session: AsyncSession, divided: Divided) -> None:
         if await session.scalar(text(query), asked):
             left.append(kind)
     if left:
-        raise LifeRefused(
-            f"分出的企业名下还有{'、'.join(left)}（如账号、授权、往来消息），不能一并撤回。请勾选归还原企业，或选择“保留”。"
-        )
+        raise LifeRefused(f"分出的企业名下还有{'、'.join(left)}，不能一并撤回。请勾选归还原企业，或选择“保留”。")
     other = divided.other or {}
     await session.execute(
         text("UPDATE enterprise_split SET to_code = :code, has_closed = true WHERE id = :id"),
