@@ -146,6 +146,8 @@ def _chosen(book: Workbook, file_name: str, columns: Sequence[Column]) -> tuple[
     for sheet in book.sheets:
         found = _head(sheet, columns)
         if found is None:
+            if not sheet.is_empty:
+                notes.append(f"工作表“{sheet.name}”没有读：没有找到表头。")
             continue
         # The only sheet of a file is meant, whatever it is called.
         if len(book.sheets) > 1 and (reason := why_not_read(sheet)):

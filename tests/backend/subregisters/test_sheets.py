@@ -100,7 +100,7 @@ def test_a_hidden_sheet_is_not_read_in_place_of_the_one_that_is_seen():
     book = make_workbook({"封面": [["规划"]], "旧": [HEAD, ROWS[0]], "新": [HEAD, *ROWS[1:]]}, hidden=["旧"])
     read = read_targets(book, "目标.xlsx", "P900")
     assert [one["id"] for one in read.targets] == ["T900-02", "T900-03"]
-    assert read.notes == ("工作表“旧”没有读：隐藏的工作表。",)
+    assert read.notes == ("工作表“封面”没有读：没有找到表头。", "工作表“旧”没有读：隐藏的工作表。")
 
 
 def test_where_only_a_hidden_sheet_has_the_head_that_is_what_is_said():
