@@ -89,11 +89,6 @@ class Kept:
         """Whether all are among them that have a figure."""
         return self.edge is None
 
-    @property
-    def values(self) -> dict[str, Any]:
-        """The parameters of what is asked of them."""
-        return {"kept": list(self.ids)} | ({} if self.is_whole else {"edge_figure": self.edge, "edge_id": self.edge_id})
-
 
 def is_kept(order: FigureOrder, value: str, number: str, kept: Kept) -> str:
     """The condition that a value and an id come no later in the order than what is kept of it."""
@@ -120,12 +115,59 @@ class Part:
     order: str
     count: str
     values: dict[str, Any]
-    #: Whether it is of those with a figure.
-    is_known: bool
+
+
+@dataclass(frozen=True)
+class Known:
+    """Those of some with a figure that come behind a place: which are read in their order, how many there are, who they are."""
+
+    rows: str
+    #: The order in which they are found, of rows `page`.
+    order: str
+    count: str
+    #: All of them, wherever the place is.
+    ids: str
+    values: dict[str, Any]
+
+
+def known_of(
+    order: FigureOrder, ids: Sequence[int], place: Sequence[Any] | None, kept: Kept | None, *, is_backwards: bool
+) -> Known:
+    """Those of some enterprises that have a figure.
+
+    Args:
+        order: by what.
+        ids: who is in the list.
+        place: value and id that the rows come after, or before; None for all.
+        kept: they are asked for up to its edge only.
+        is_backwards: the rows before the place are read, from there to the beginning.
+    """
+    column, kind = f'f."{order.indicator.id}"', COLUMN_TYPES[order.indicator.type]
+    goes_down = order.is_ascending == is_backwards
+    direction, of_ids = ("DESC", "ASC") if goes_down else ("ASC", "DESC")
+    there, _, keys = _beyond(
+        column, kind, place, goes_down=goes_down, is_backwards=is_backwards, number="f.enterprise_id"
+    )
+    told = f"f.enterprise_id = ANY(CAST(:of AS bigint[])) AND {column} IS NOT NULL"
+    values = {"of": list(ids)} | keys
+    if order.year is not None:
+        told, values = f"{told} AND f.year = :figure_year", values | {"figure_year": order.year}
+    if kept is not None and not kept.is_whole:
+        told = f"{told} AND {is_kept(order, column, 'f.enterprise_id', kept)}"
+        values |= {"edge_figure": kept.edge, "edge_id": kept.edge_id}
+    known = f"FROM {table_of(order.indicator)} f WHERE {told}"
+    return Known(
+        f"SELECT f.enterprise_id AS page_id, {column} AS figure, CAST({column} AS text) AS figure_order {known} AND {there}"
+        f" ORDER BY {column} {direction}, f.enterprise_id {of_ids} LIMIT :limit OFFSET :offset",
+        f"page.figure {direction}, page.page_id {of_ids}",
+        f"SELECT count(*) {known} AND {there}",
+        f"SELECT f.enterprise_id {known}",
+        values,
+    )
 
 
 def parts_by_figure(
-    order: FigureOrder, condition: str, place: Sequence[Any] | None, *, is_backwards: bool, kept: Kept | None = None
+    order: FigureOrder, condition: str, place: Sequence[Any] | None, *, is_backwards: bool
 ) -> Sequence[Part]:
     """The two parts of a list in the order in which they are read, the second when the first is at its end.
 
@@ -134,7 +176,6 @@ def parts_by_figure(
         condition: the WHERE clause of the list, of enterprises `e`.
         place: value and id that the rows come after, or before; None for all.
         is_backwards: the rows before the place are read, from there to the beginning.
-        kept: whom those with a figure are looked for among, up to its edge.
     """
     column, kind = f'f."{order.indicator.id}"', COLUMN_TYPES[order.indicator.type]
     # Whoever stands alike in it goes by id: that the whole order may be walked from either end, up from the lowest.
@@ -146,10 +187,6 @@ def parts_by_figure(
     )
     is_known, is_unknown, keys = _beyond(column, kind, place, goes_down=goes_down, is_backwards=is_backwards)
     table = table_of(order.indicator)
-    of_known = {} if kept is None else kept.values
-    if kept is not None:
-        told = f"{told} AND f.enterprise_id = ANY(CAST(:kept AS bigint[]))" if kept.is_whole else told
-        is_known = f"{is_known} AND e.id = ANY(CAST(:kept AS bigint[])) AND {is_kept(order, column, 'e.id', kept)}"
     known = f"FROM enterprise e JOIN {table} f ON {told} WHERE {condition} AND {is_known}"
     unknown = (
         f"FROM enterprise e WHERE {condition} AND {is_unknown} AND NOT EXISTS (SELECT FROM {table} f WHERE {told})"
@@ -160,29 +197,29 @@ def parts_by_figure(
         Part(
             f"SELECT e.id AS page_id, {value} {known} ORDER BY {column} {direction}, e.id {of_ids} {page}",
             f"page.figure {direction}, page.page_id {of_ids}",
-            f"SELECT count(*) {known}", of_year | keys | of_known, True,
+            f"SELECT count(*) {known}", of_year | keys,
         ),
         Part(
             f"SELECT e.id AS page_id, NULL AS figure, NULL AS figure_order {unknown} ORDER BY e.id {of_ids} {page}",
             f"page.page_id {of_ids}",
-            f"SELECT count(*) {unknown}", of_year | keys | of_known, False,
+            f"SELECT count(*) {unknown}", of_year | keys,
         ),
     )  # fmt: skip
     return parts[::-1] if is_backwards else parts
 
 
 def _beyond(
-    column: str, kind: str, place: Sequence[Any] | None, *, goes_down: bool, is_backwards: bool
+    column: str, kind: str, place: Sequence[Any] | None, *, goes_down: bool, is_backwards: bool, number: str = "e.id"
 ) -> tuple[str, str, dict[str, Any]]:
     """The conditions for those with a figure and for those without that they come after a place, and the parameters."""
     if place is None:
         return "true", "true", {}
-    value, number = place
+    value, after = place
     ahead, of_ids = ("<", ">") if goes_down else (">", "<")
-    by_id = f"e.id {of_ids} CAST(:after_id AS bigint)"
+    by_id = f"{number} {of_ids} CAST(:after_id AS bigint)"
     if value is None:
-        return str(is_backwards).lower(), by_id, {"after_id": number}
+        return str(is_backwards).lower(), by_id, {"after_id": after}
     there = f"CAST(CAST(:after_figure AS text) AS {kind})"
     # The comparison that stands alone bounds what is looked through; the rest sorts out those equal to it.
     known = f"{column} {ahead}= {there} AND ({column} {ahead} {there} OR {by_id})"
-    return known, str(not is_backwards).lower(), {"after_id": number, "after_figure": value}
+    return known, str(not is_backwards).lower(), {"after_id": after, "after_figure": value}

@@ -6,16 +6,25 @@ and then read whole.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.database.session import reading_a_page
 from backend.enterprises.conditions import Conditions
-from backend.enterprises.figure_order import FigureOrder, Kept, Part, parts_by_figure, place_is_kept
+from backend.enterprises.figure_order import (
+    FigureOrder,
+    Kept,
+    Known,
+    Part,
+    known_of,
+    parts_by_figure,
+    place_is_kept,
+)
 from backend.enterprises.filtering import ROW, Filters
-from backend.enterprises.narrowing import few_found
+from backend.enterprises.narrowing import few_found, those_of
 from backend.enterprises.where import place_column
 from backend.web.memory import is_large
 
@@ -23,26 +32,33 @@ from backend.web.memory import is_large
 FIRST = (1_000, 10_000)
 
 
+class ByNumber(Protocol):
+    """Reads the rows of a list in the order of ids, or against it."""
+
+    async def __call__(
+        self, session: AsyncSession, filters: Filters, conditions: Conditions, values: Mapping[str, Any], /, *,
+        goes_down: bool,
+    ) -> list[Mapping[str, Any]]: ...  # fmt: skip
+
+
 async def page_by_figure(
-    session: AsyncSession, filters: Filters, conditions: Conditions, values: Mapping[str, Any], *, is_backwards: bool
-) -> list[Mapping[str, Any]]:
+    session: AsyncSession, filters: Filters, conditions: Conditions, values: Mapping[str, Any], by_number: ByNumber,
+    *, is_backwards: bool,
+) -> list[Mapping[str, Any]]:  # fmt: skip
     """The rows of a page by a figure, in the order in which they are read: backwards for those before a place."""
     order, after = filters.figure, filters.after
     if order is None:
         raise ValueError("the list is in no order of a figure")
     if await is_large(session):
-        found = await _among_kept(session, order, filters, conditions, values, is_backwards=is_backwards)
+        page = _Page(order, filters, conditions, values, by_number, is_backwards=is_backwards)
+        found = await _among_kept(session, page)
         if found is not None:
             return found
         if (ids := await few_found(session, conditions)) is not None:
-            conditions = conditions.only(ids)
-        elif conditions.is_narrowed and not conditions.names_few:
+            return await _both(session, page, ids, None)
+        if conditions.is_narrowed:
             whole = " AND ".join([*conditions.plain, *conditions.sets, *conditions.each])
-            kept = await _kept(session, order, FIRST[0])
-            kept = kept if kept is not None and kept.is_whole else None
-            return await by_figure(
-                session, order, after, conditions, whole, values, is_backwards=is_backwards, kept=kept
-            )
+            return await by_figure(session, order, after, conditions, whole, values, is_backwards=is_backwards)
     if not order.has_index:
         # All of the list are read to find the highest: then conditions hold for all at once, as for a count.
         whole = " AND ".join(conditions.counted)
@@ -54,12 +70,12 @@ async def page_by_figure(
 
 async def by_figure(
     session: AsyncSession, order: FigureOrder, after: Sequence[Any] | None, conditions: Conditions, condition: str,
-    values: Mapping[str, Any], *, is_backwards: bool = False, kept: Kept | None = None,
+    values: Mapping[str, Any], *, is_backwards: bool = False,
 ) -> list[Mapping[str, Any]]:  # fmt: skip
     """The rows of a list by a figure: those with it, and then those without, or the other way round."""
     rows: list[Mapping[str, Any]] = []
     offset = int(values["offset"])
-    for part in parts_by_figure(order, condition, after, is_backwards=is_backwards, kept=kept):
+    for part in parts_by_figure(order, condition, after, is_backwards=is_backwards):
         page = {"limit": values["limit"] - len(rows), "offset": offset}
         read = await _read_part(session, part, conditions, page)
         rows += read
@@ -74,7 +90,7 @@ async def by_figure(
 
 
 async def _read_part(
-    session: AsyncSession, part: Part, conditions: Conditions, page: Mapping[str, Any]
+    session: AsyncSession, part: Part | Known, conditions: Conditions, page: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     place = place_column(conditions.values["territory"], conditions.on)
     statement = (
@@ -85,37 +101,75 @@ async def _read_part(
     return [dict(row) for row in rows.mappings()]
 
 
-async def _among_kept(
-    session: AsyncSession, order: FigureOrder, filters: Filters, conditions: Conditions, values: Mapping[str, Any],
-    *, is_backwards: bool,
-) -> list[Mapping[str, Any]] | None:  # fmt: skip
+@dataclass(frozen=True)
+class _Page:
+    """Which page of which list is read."""
+
+    order: FigureOrder
+    filters: Filters
+    conditions: Conditions
+    values: Mapping[str, Any]
+    by_number: ByNumber
+    is_backwards: bool
+
+    @property
+    def after(self) -> Sequence[Any] | None:
+        """The place that it begins after, or ends before."""
+        return self.filters.after
+
+
+async def _among_kept(session: AsyncSession, page: _Page) -> list[Mapping[str, Any]] | None:
     """The page out of those that stand at the list's end of the order; None where they do not suffice."""
+    if page.conditions.named:
+        await few_found(session, page.conditions)
     for most in FIRST:
-        # A few are asked for themselves; of many it is told by sets.
-        asked = conditions.parts if most == FIRST[0] else [*conditions.plain, *conditions.sets, *conditions.each]
-        condition = " AND ".join(asked)
-        kept = await _kept(session, order, most)
+        kept = await _kept(session, page.order, most)
         if kept is None:
             return None
-        if kept.is_whole and not conditions.rest:
-            return await by_figure(
-                session, order, filters.after, conditions, condition, values, is_backwards=is_backwards, kept=kept
-            )
-        if kept.is_whole and is_backwards:
-            return None
-        if is_backwards and not await _reaches_back(session, order, filters.after, kept):
-            continue
-        known = next(
-            part
-            for part in parts_by_figure(order, condition, filters.after, is_backwards=is_backwards, kept=kept)
-            if part.is_known
-        )
-        rows = await _read_part(session, known, conditions, values)
-        if is_backwards or len(rows) >= values["limit"]:
-            return list[Mapping[str, Any]](rows)
         if kept.is_whole:
-            return None
+            return await _both(session, page, await those_of(session, page.conditions, kept.ids), kept)
+        if page.is_backwards and not await _reaches_back(session, page.order, page.after, kept):
+            continue
+        ids = await those_of(session, page.conditions, kept.ids)
+        known = known_of(page.order, ids, page.after, kept, is_backwards=page.is_backwards)
+        rows = await _read_part(session, known, page.conditions, page.values)
+        if page.is_backwards or len(rows) >= page.values["limit"]:
+            return list[Mapping[str, Any]](rows)
     return None
+
+
+async def _both(session: AsyncSession, page: _Page, ids: Sequence[int], kept: Kept | None) -> list[Mapping[str, Any]]:
+    """Those with a figure, who all are among some, and then those without, or the other way round.
+
+    The part without is a list in the order of ids, narrowed by the same and by not having the figure.
+    """
+    known = known_of(page.order, ids, page.after, kept, is_backwards=page.is_backwards)
+    limit, offset = int(page.values["limit"]), int(page.values["offset"])
+    # Whether the place is one of those without.
+    behind = page.after[1] if page.after is not None and page.after[0] is None else None
+    rows: list[Mapping[str, Any]] = []
+    if ids and not page.is_backwards and behind is None:
+        rows += await _read_part(session, known, page.conditions, page.values)
+        if not rows and offset:
+            counted = await session.execute(text(known.count), known.values)
+            offset -= counted.scalar_one()
+        else:
+            offset = 0
+    if len(rows) < limit and (behind is not None or not page.is_backwards):
+        others = page.conditions
+        if ids:
+            others = others.but(list((await session.execute(text(known.ids), known.values)).scalars()))
+        asked = replace(page.filters, after=None if behind is None else (behind,))
+        part = {"limit": limit - len(rows), "offset": offset}
+        goes_down = page.order.is_ascending != page.is_backwards
+        rows += [
+            {**row, "figure": None, "figure_order": None}
+            for row in await page.by_number(session, asked, others, part, goes_down=goes_down)
+        ]
+    if ids and page.is_backwards and len(rows) < limit:
+        part = {"limit": limit - len(rows), "offset": 0}
+        rows += await _read_part(session, known, page.conditions, part)
+    return rows
 
 
 async def _reaches_back(session: AsyncSession, order: FigureOrder, after: Sequence[Any] | None, kept: Kept) -> bool:

@@ -19,6 +19,7 @@ from backend.enterprises.figure_order import FigureOrder
 from backend.enterprises.paging import Sort
 from backend.enterprises.past_traits import Otherwise, Past, past_of
 from backend.enterprises.spelling import Meant, ways_to_read
+from backend.plans.territory import Division, territory_of
 from backend.recognitions.ladder import BY_ID, LISTING_BOARDS, programmes_on_ladder
 from backend.recognitions.queries import is_standing_kept
 from backend.web.memory import is_large
@@ -31,6 +32,8 @@ ROW = (
 )
 #: So few are given to the database by name; more are looked for while a list is walked in its order.
 FEW = 10_000
+#: Of those who stand to a programme as asked so many are looked up: enough that as many as are counted fulfil the rest too.
+_MANY = 25_000
 _PAIR = 2
 #: Of fewer than so many that were looked at nothing is said of all.
 _SAMPLE = 300
@@ -112,10 +115,16 @@ async def look_up(session: AsyncSession, filters: Filters, on: date, library: Li
     past = await past_of(
         session, on, industry=filters.industry, industry_begins=filters.industry_begins, chain=filters.chain,
         park=filters.park,
+        regions=[] if filters.territory == Division.NOW else codes_then(filters.region, on),
     )  # fmt: skip
     return Looked(
         is_kept, meant, standing, lacking, on_rung, answered_for, first_standing, first_lacking, first_on_rung, past
     )
+
+
+def codes_then(region: str, on: date) -> list[str]:
+    """Whatever codes meant a district on a day, sorted; none where none is asked about."""
+    return sorted({region, *territory_of(region, on).codes}) if region else []
 
 
 def _few(ids: list[int] | None) -> tuple[list[int] | None, tuple[int, ...]]:
@@ -199,7 +208,7 @@ async def _some_standing(session: AsyncSession, filters: Filters, on: date, libr
         return None
     found = await session.execute(
         text(f"SELECT ARRAY(SELECT {_STANDING_SO})"),
-        {**standing_values(filters, on, library), "most": FEW + 1},
+        {**standing_values(filters, on, library), "most": _MANY},
     )
     ids: list[int] = found.scalar_one()
     return ids

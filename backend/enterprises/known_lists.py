@@ -96,6 +96,7 @@ async def _add_those_there(session: AsyncSession, filters: Filters, conditions: 
     conditions.parts, conditions.counted, conditions.plain = [there, is_registered], [there, is_registered], [there]
     if len(later) > FEW:
         conditions.rest, conditions.each = [is_registered], [is_registered]
+        conditions.wholly, conditions.of_some = [is_registered], [is_registered]
         registered = f"e.id FROM enterprise e WHERE e.created_at <= :known_at LIMIT {FEW + 1}"
         if len(few := await _some(session, registered, values)) <= FEW:
             conditions.add_few("registered", few)

@@ -1,4 +1,4 @@
-"""Lists in the order of rungs or districts as known on an earlier day, which no index holds.
+"""Lists in the order of rungs on a past day, and of rungs or districts as known on one, which no index holds.
 
 Each rung is a list in the order of names. Of districts an index tells those who never moved; the few others are put in
 order by themselves, and among them.
@@ -39,6 +39,8 @@ async def rung_by_rung(
     for rung in _rungs_left(filters, is_backwards=is_backwards):
         of_rung = replace(filters, rung=rung, sort="name", after=_after(filters, rung))
         asked = await list_conditions(session, of_rung, conditions.on, conditions.library)
+        if conditions.gathered is not None:
+            asked.add_few("gathered", conditions.gathered)
         wanted = {"limit": values["limit"] - len(rows), "offset": offset}
         found = [{**row, "rung_order": _ORDERS[rung]} for row in await read(session, of_rung, asked, wanted)]
         rows = [*found, *rows] if is_backwards else [*rows, *found]
@@ -74,7 +76,7 @@ async def _count(session: AsyncSession, conditions: Conditions) -> int:
 
 def is_of_two(filters: Filters, conditions: Conditions) -> bool:
     """Whether a list goes by districts, and few of many moved."""
-    if filters.sort != "region" or conditions.names_few or conditions.place_then in ("", _PLACE):
+    if filters.sort != "region" or conditions.named or conditions.place_then in ("", _PLACE):
         return False
     return bool(conditions.values.get("moved")) and (filters.after is not None or filters.page <= FAR)
 
@@ -86,7 +88,7 @@ async def by_district(
     stayed = _narrowed(conditions, "NOT (e.id = ANY(CAST(:moved AS bigint[])))")
     stayed.place_then = _PLACE
     moved = _narrowed(conditions, "e.id = ANY(CAST(:moved AS bigint[]))")
-    moved.names_few = True
+    moved.named = [conditions.values["moved"]]
     upto = int(values["offset"]) + int(values["limit"])
     wanted = {"limit": upto, "offset": 0}
     rows = [row for one in (stayed, moved) for row in await read(session, filters, one, wanted)]
@@ -100,4 +102,5 @@ def _narrowed(conditions: Conditions, condition: str) -> Conditions:
     found = copy(conditions)
     found.parts, found.counted = [*conditions.parts, condition], [*conditions.counted, condition]
     found.plain = [*conditions.plain, condition]
+    found.gathered, found.at_least = None, 0
     return found

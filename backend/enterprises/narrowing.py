@@ -15,7 +15,8 @@ from backend.enterprises.filtering import FEW
 WALKED, WALKED_ASKING = 3_000, 600
 #: And so many times as many as are wanted, for a page far down.
 TIMES = 12
-#: A list is made out of no more than so many who might be in it; and of so many each is asked for itself.
+#: A list is made out of no more than so many who might be in it, three times as many where their rows need not be read; and
+#: of so many each is asked for itself.
 MADE_OUT_OF, ASKED = 60_000, 3_000
 #: So few who might be in it are looked through at once.
 SHORT = 20_000
@@ -64,50 +65,117 @@ def to_walk(conditions: Conditions, wanted: int) -> int:
 
 
 async def few_found(session: AsyncSession, conditions: Conditions) -> list[int] | None:
-    """The ids of a list that is short; None where it is not, or not narrowed, or where many would have to be asked."""
-    if not conditions.is_narrowed:
-        return None
+    """The ids of a list that is short; None where it is not, or not narrowed, or where many would have to be asked.
+
+    What was found out stays with the conditions: the count needs it too.
+    """
+    if conditions.gathered is None and conditions.is_narrowed and not conditions.at_least:
+        found = await _gathered(session, conditions)
+        conditions.at_least = len(found or ())
+        conditions.gathered = found if found is not None and len(found) <= FEW else None
+    return conditions.gathered
+
+
+async def _gathered(session: AsyncSession, conditions: Conditions) -> list[int] | None:
+    """The ids of the list, or the first of them, one more than few; None where very many would be looked through.
+
+    First what indexes and sets tell, then the rows themselves, in the order in which they lie.
+    """
+    if conditions.named:
+        return await those_of(session, conditions, min(conditions.named, key=len))
     out_of = await _fewest(session, conditions)
     if out_of is None:
         return None
-    # Each is asked for itself only where that is less than looking up all whom a condition means.
-    asked = conditions.rest if out_of.most <= ASKED else [*conditions.sets, *conditions.each]
-    statement = (
-        f"WITH out_of AS MATERIALIZED ({out_of.ids}) SELECT e.id FROM out_of JOIN enterprise e ON e.id = out_of.id"
-        f" WHERE {' AND '.join(['true', *out_of.plain, *asked])} LIMIT {FEW + 1}"
-    )
-    async with planned(session, _ONE_BY_ONE):
-        found = await session.execute(text(statement), conditions.values)
-    ids = list(found.scalars())
-    return ids if len(ids) <= FEW else None
+    if conditions.read and not conditions.wholly:
+        return await _read_of(session, conditions, conditions.plain, most=f"LIMIT {FEW + 1}")
+    # Of a few each condition is asked for these alone.
+    asked = [] if out_of.most <= ASKED else [one for one in conditions.wholly if one != out_of.means]
+    most = MADE_OUT_OF if conditions.read or out_of.most <= ASKED else FEW
+    condition = " AND ".join([*conditions.plain, *asked])
+    ids = await _ids(session, f"{out_of.source} WHERE {condition} LIMIT {most + 1}", conditions, _ONE_BY_ONE)
+    if out_of.most <= ASKED:
+        return await those_of(session, conditions, ids)
+    if not conditions.read:
+        return ids
+    if len(ids) > most:
+        return None
+    return await _read_of(session, conditions, _NAMED, ids, most=f"LIMIT {FEW + 1}")
+
+
+async def those_of(
+    session: AsyncSession, conditions: Conditions, ids: Sequence[int], *, but_for: str = ""
+) -> list[int]:
+    """Who of some is in the list.
+
+    Args:
+        session: within the reader's scope.
+        conditions: of the list.
+        ids: who is asked about.
+        but_for: the one of `of_some` that all of them are known to fulfil.
+    """
+    if not ids or conditions.gathered is not None:
+        return list(set(ids) & set(conditions.gathered or ()))
+    asked = " AND ".join([*_NAMED, *conditions.plain, *(one for one in conditions.of_some if one != but_for)])
+    some = await _ids(session, f"FROM enterprise e WHERE {asked}", conditions, _ONE_BY_ONE, ids)
+    return await _read_of(session, conditions, _NAMED, some) if conditions.read else some
+
+
+async def reaches(session: AsyncSession, conditions: Conditions, most: int) -> bool:
+    """Whether those found first already are more than are counted: then nobody needs to find all."""
+    if len(conditions.first) <= most:
+        return False
+    return len(await those_of(session, conditions, conditions.first, but_for=conditions.means_first_of_some)) > most
+
+
+#: Those alone who are named.
+_NAMED = ("e.id = ANY(:some)",)
+
+
+async def _read_of(
+    session: AsyncSession, conditions: Conditions, among: Sequence[str], some: Sequence[int] = (), *, most: str = ""
+) -> list[int]:
+    """Who of some fulfils what their rows must be read for."""
+    source = f"FROM enterprise e WHERE {' AND '.join([*among, *conditions.read])} {most}"
+    return await _ids(session, source, conditions, AS_THEY_LIE, some)
+
+
+async def _ids(
+    session: AsyncSession, source: str, conditions: Conditions, without: Sequence[str], some: Sequence[int] = ()
+) -> list[int]:
+    """The ids that something after SELECT names, as one value: rows of their own would take longer than finding them."""
+    async with planned(session, without):
+        found = await session.scalar(
+            text(f"SELECT ARRAY(SELECT e.id {source})"), {**conditions.values, "some": list(some)}
+        )
+    return list(found or ())
 
 
 @dataclass(frozen=True)
 class _OutOf:
     """Those out of whom a list can be made."""
 
-    #: Their ids, as SQL.
-    ids: str
     #: So many, or somewhat more.
     most: int
-    #: The plain conditions that they need not fulfil.
-    plain: Sequence[str] = ()
+    #: Where they come from, as SQL: by the plain conditions alone, or out of ids.
+    source: str = "FROM enterprise e"
+    #: The condition that they fulfil.
+    means: str = ""
 
 
 async def _fewest(session: AsyncSession, conditions: Conditions) -> _OutOf | None:
     """The fewest out of whom the list can be made; None if those are very many."""
-    plain = f"SELECT e.id FROM enterprise e WHERE {' AND '.join(conditions.plain)}"
-    if conditions.names_few:
-        return _OutOf(plain, FEW)
     found: list[_OutOf] = []
     if (most := await guessed_plain(session, conditions)) is not None:
-        found.append(_OutOf(plain, most))
-    for members in conditions.out_of:
+        found.append(_OutOf(most))
+    for members, means in conditions.out_of:
         counted = text(f"SELECT count(*) FROM (SELECT {members} LIMIT {MADE_OUT_OF + 1}) AS counted")
         most = (await session.execute(counted, conditions.values)).scalar_one()
-        found.append(_OutOf(f"SELECT {members} AS id", most, conditions.plain))
+        # Each is looked for by itself, where the others are read one behind the other.
+        source = f"FROM (SELECT {members} AS id OFFSET 0) AS m JOIN enterprise e ON e.id = m.id"
+        found.append(_OutOf(3 * most, source, means))
     fewest = min(found, key=lambda one: one.most, default=None)
-    return fewest if fewest is not None and fewest.most <= MADE_OUT_OF else None
+    most = MADE_OUT_OF if conditions.read and not conditions.wholly else 3 * MADE_OUT_OF
+    return fewest if fewest is not None and fewest.most <= most else None
 
 
 async def is_short(session: AsyncSession, conditions: Conditions) -> bool:
@@ -133,8 +201,10 @@ async def walks_past_many(session: AsyncSession, conditions: Conditions) -> bool
 
 
 #: What PostgreSQL, which thinks every other row fulfils a condition that it may not weigh, must not plan: reading all
-#: enterprises to find those of few ids; and besides, sorting very many to find the first fifty.
+#: enterprises to find those of few ids; fetching rows in another order than that in which they lie; and besides, sorting
+#: very many to find the first fifty.
 _ONE_BY_ONE = ("enable_seqscan", "enable_hashjoin", "enable_mergejoin")
+AS_THEY_LIE = ("enable_seqscan", "enable_indexscan")
 IN_ORDER = (*_ONE_BY_ONE, "enable_sort", "enable_bitmapscan", "enable_material")
 
 

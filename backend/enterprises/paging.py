@@ -6,7 +6,7 @@ Counting off the rows before a page takes the longer the deeper it is, and shows
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-Sort = Literal["name", "code", "established", "region", "rung", "updated", "figure"]
+Sort = Literal["name", "code", "established", "region", "rung", "updated", "figure", "id"]
 
 #: What orders the rows, the last one alone being different for each.
 _ORDERED_BY: Mapping[Sort, tuple[str, ...]] = {
@@ -18,6 +18,8 @@ _ORDERED_BY: Mapping[Sort, tuple[str, ...]] = {
     "updated": ("updated_at", "id"),
     # Which figure, `figure_order` says.
     "figure": ("figure_order", "id"),
+    # Of those without the figure.
+    "id": ("id",),
 }
 
 
@@ -57,6 +59,8 @@ def _condition(sort: Sort, place: Sequence[Any], region: str, rung: str, up: str
     match sort:
         case "name":
             return by_name
+        case "id":
+            return by_id
         case "region":
             return (
                 f"({region}, e.name, e.id) {up} (CAST(:after_region_code AS varchar), CAST(:after_name AS varchar),"

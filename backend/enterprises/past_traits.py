@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.clock import today
 from backend.enterprises.conditions import Conditions
-from backend.enterprises.places import place_on
+from backend.enterprises.places import DATED, place_on
 from backend.enterprises.traits import History, Trait, as_columns, histories
 
 
@@ -52,6 +52,7 @@ async def past_of(
     industry_begins: str = "",
     chain: str = "",
     park: str = "",
+    regions: Sequence[str] = (),
 ) -> Past:
     """Who answers the filters of a list otherwise on a past day than now.
 
@@ -62,6 +63,7 @@ async def past_of(
         industry_begins: the digits that an industry begins with.
         chain: the chain.
         park: the park.
+        regions: the codes of the district.
     """
     if on >= today():
         return {}
@@ -83,6 +85,12 @@ async def past_of(
         left = "SELECT er.enterprise_id FROM enterprise_region er WHERE er.valid_to >= :on"
         then = f"{place_on('park', ':on')} = :asked"
         found["park"] = await _otherwise(session, on, park, "e.park = :asked", then, left)
+    if regions:
+        then, moved = (
+            f"{place_on('region_code', ':on')} = ANY(:asked)",
+            f"SELECT er.enterprise_id FROM enterprise_region er WHERE {DATED}",
+        )
+        found["region"] = await _otherwise(session, on, list(regions), "e.region_code = ANY(:asked)", then, moved)
     return {name: one for name, one in found.items() if one.come or one.gone}
 
 

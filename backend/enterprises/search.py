@@ -6,6 +6,7 @@ no index counts, it goes no further than `MOST_COUNTED` unless somebody asks for
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -21,11 +22,13 @@ from backend.enterprises.known_lists import list_conditions
 from backend.enterprises.known_order import by_district, is_of_two, rung_by_rung
 from backend.enterprises.known_rows import rows_then
 from backend.enterprises.narrowing import (
+    AS_THEY_LIE,
     IN_ORDER,
     few_found,
     is_short,
     most_there_are,
     planned,
+    reaches,
     tallied,
     to_walk,
     walks_past_many,
@@ -52,6 +55,7 @@ _ORDER: dict[str, str] = {
     "region": "region_code, e.name, e.id",
     "updated": "e.updated_at DESC, e.id",
     "rung": "{rung} DESC, e.name, e.id",
+    "id": "e.id",
 }
 #: The same from the end, for the page before a place.
 _BACKWARDS: dict[str, str] = {
@@ -61,6 +65,7 @@ _BACKWARDS: dict[str, str] = {
     "region": "region_code DESC, e.name DESC, e.id DESC",
     "updated": "e.updated_at, e.id DESC",
     "rung": "{rung}, e.name DESC, e.id DESC",
+    "id": "e.id DESC",
 }
 
 #: What a list is walked by.
@@ -92,10 +97,14 @@ async def search(
         is_counted_later: a count that takes longer than the page, in a large registry, is left out (`Found.is_uncounted`).
     """
     conditions = await list_conditions(session, filters, on, library)
+    if not is_counted_later and await _is_long(session, filters, conditions, memory):
+        # Those who are counted are found at once, and the page out of them, where they are few.
+        await few_found(session, conditions)
 
     async def rows_of(page: int, *, is_placed: bool = False) -> list[Mapping[str, Any]]:
         values = {"limit": PAGE_SIZE + 1, "offset": 0 if is_placed else (page - 1) * PAGE_SIZE}
-        return await _rows(session, filters if is_placed else replace(filters, after=None), conditions, values)
+        asked = filters if is_placed else replace(filters, after=None)
+        return await _rows(session, asked, conditions, values)
 
     page = max(1, filters.page)
     found = await rows_of(page, is_placed=filters.after is not None)
@@ -105,7 +114,7 @@ async def search(
     is_counted = filters.after is None and not goes_on and (rows or page == 1)
     if is_counted:
         return Found(rows, (page - 1) * PAGE_SIZE + len(rows), page, PAGE_SIZE)
-    if rows and is_counted_later and await _is_long(session, filters, conditions, memory):
+    if rows and is_counted_later and not conditions.at_least and await _is_long(session, filters, conditions, memory):
         known = (page - 1) * PAGE_SIZE + len(rows)
         return Found(rows, known, page, PAGE_SIZE, is_more=True, goes_on=goes_on, is_uncounted=True)
     total, is_more = await _total(session, filters, conditions, memory)
@@ -126,11 +135,15 @@ async def _total(
     most = MOST_COUNTED if conditions.is_dear and not filters.is_counted_out else None
 
     async def count() -> tuple[int, bool]:
+        if conditions.gathered is not None:
+            return len(conditions.gathered), False
+        if most is not None and conditions.at_least > most:
+            return most, True
         condition = " AND ".join(conditions.counted)
         counted = f"SELECT count(*) FROM enterprise e WHERE {condition}"
         if most is not None:
             counted = f"SELECT count(*) FROM (SELECT FROM enterprise e WHERE {condition} LIMIT {most + 1}) AS counted"
-            if await _reaches(session, conditions, most):
+            if await reaches(session, conditions, most):
                 return most, True
         total = (await session.execute(text(counted), conditions.values)).scalar_one()
         return (most, True) if most is not None and total > most else (total, False)
@@ -165,18 +178,6 @@ async def _is_long(session: AsyncSession, filters: Filters, conditions: Conditio
     return not memory.knows(*await _remembered(session, filters, conditions))
 
 
-async def _reaches(session: AsyncSession, conditions: Conditions, most: int) -> bool:
-    """Whether those found first already are more than are counted: then nobody needs to find all."""
-    if len(conditions.first) <= most:
-        return False
-    kept = [one for one in conditions.counted if one != conditions.means_first]
-    found = await session.scalar(
-        text(f"SELECT count(*) FROM enterprise e WHERE {' AND '.join(kept)} AND e.id = ANY(:first)"),
-        {**conditions.values, "first": list(conditions.first)},
-    )
-    return int(found or 0) > most
-
-
 async def _rows(
     session: AsyncSession, filters: Filters, conditions: Conditions, values: Mapping[str, Any]
 ) -> list[Mapping[str, Any]]:
@@ -186,9 +187,11 @@ async def _rows(
     if is_to_be_narrowed and await most_there_are(session, conditions) == 0:
         return []
     if filters.figure is not None:
-        found = await page_by_figure(session, filters, conditions, values, is_backwards=is_backwards)
+        found = await page_by_figure(session, filters, conditions, values, _by_number, is_backwards=is_backwards)
         return await _titled(session, found[::-1] if is_backwards else found, conditions)
-    if filters.sort == "rung" and conditions.known_at is not None:
+    if filters.sort == "rung" and (conditions.known_at or (not conditions.is_kept and await is_large(session))):
+        if is_to_be_narrowed:
+            await few_found(session, conditions)
         return await rung_by_rung(session, filters, conditions, values, _rows)
     if is_of_two(filters, conditions):
         return await by_district(session, filters, conditions, values, _rows)
@@ -198,6 +201,14 @@ async def _rows(
     else:
         found = await _page(session, filters, orders, conditions, values)
     return found[::-1] if is_backwards else found
+
+
+async def _by_number(
+    session: AsyncSession, filters: Filters, conditions: Conditions, values: Mapping[str, Any], *, goes_down: bool
+) -> list[Mapping[str, Any]]:
+    """The rows of a list in the order of ids, or against it: of those without the figure that a list is sorted by."""
+    orders = _BACKWARDS if goes_down else _ORDER
+    return await _narrowed(session, replace(filters, sort="id", figure=None), conditions, values, orders)
 
 
 async def _narrowed(
@@ -214,14 +225,14 @@ async def _narrowed(
         # All are put in order: what was known of each is then looked up in one go.
         told = conditions.counted if conditions.known_at is not None else ()
         return await _page(session, filters, orders, conditions, values, told=told)
-    if conditions.names_few:
-        return await _page(session, filters, orders, conditions, values, walked=FEW)
-    if conditions.rest and orders is _ORDER and not conditions.is_sparse and not await is_short(session, conditions):
+    is_told = conditions.gathered is not None or bool(conditions.named)
+    is_soon_met = conditions.rest and not is_told and not conditions.is_sparse
+    if is_soon_met and (conditions.at_least or not await is_short(session, conditions)):
         walked = to_walk(conditions, values["limit"] + values["offset"])
         found = await _page(session, filters, orders, conditions, values, walked=walked)
         if len(found) >= values["limit"]:
             return found
-    if not conditions.rest and (await most_there_are(session, conditions) or FEW + 1) > FEW:
+    if not conditions.rest and not is_told and (await most_there_are(session, conditions) or FEW + 1) > FEW:
         return await _page(session, filters, orders, conditions, values)
     ids = await few_found(session, conditions)
     if ids is not None:
@@ -296,13 +307,12 @@ async def _read(
     values: Mapping[str, Any],
 ) -> list[Mapping[str, Any]]:  # fmt: skip
     order = orders[filters.sort].format(rung="page.rung_order")
-    found = await session.execute(
-        text(
-            f"SELECT {ROW}, page.region_code, page.rung_order FROM ({statement} LIMIT :limit OFFSET :offset) AS page"
-            f" JOIN enterprise e ON e.id = page.page_id ORDER BY {order}"
-        ),
-        {**conditions.values, **values},
+    page = (
+        f"SELECT {ROW}, page.region_code, page.rung_order FROM ({statement} LIMIT :limit OFFSET :offset) AS page"
+        f" JOIN enterprise e ON e.id = page.page_id ORDER BY {order}"
     )
+    async with planned(session, AS_THEY_LIE) if conditions.is_only else nullcontext():
+        found = await session.execute(text(page), {**conditions.values, **values})
     return await _titled(session, [dict(row) for row in found.mappings()], conditions)
 
 
@@ -330,6 +340,8 @@ async def _titled(
     session: AsyncSession, rows: Sequence[Mapping[str, Any]], conditions: Conditions
 ) -> list[Mapping[str, Any]]:
     """The rows with the titles in force, and the rung that they make; as they were on the day."""
+    if all("titles" in row for row in rows):
+        return list(rows)
     if (at := conditions.known_at) is None:
         rows = await as_then(session, rows, conditions.on)
     else:

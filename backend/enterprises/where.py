@@ -7,6 +7,7 @@ from backend.enterprises.conditions import Conditions
 from backend.enterprises.filtering import (
     Filters,
     Looked,
+    codes_then,
     is_officer,
     lacking_values,
     pattern,
@@ -15,16 +16,16 @@ from backend.enterprises.filtering import (
     words_of,
 )
 from backend.enterprises.past_traits import add_as_then
-from backend.enterprises.places import DATED
 from backend.enterprises.queries import region_on
 from backend.enterprises.spelling import Meant, ways_to_read
-from backend.plans.territory import Division, territory_of
+from backend.plans.territory import Division
 from rules.library import Library
 
-#: Who stood on a rung on a day gone by (0 is any), and on which one does; who stands to a programme as asked, of all the
+#: Who stood on a rung on a day gone by (0 is any), who of some, and on which one does; who stands to a programme as asked, of all the
 #: city, for the list itself says who may see whom, and whether one does; whom the workbench counts under a fact that is
 #: missing most, and whether one is.
 _ON_RUNG = "enterprises_on_rung(CAST(:rung_order AS smallint), :on, CAST(:ladder AS jsonb))"
+_SOME_ON_RUNG = "some_on_rung(CAST(:rung_order AS smallint), :on, CAST(:ladder AS jsonb), CAST(:some AS bigint[]))"
 _RUNG_THEN = "rung_on_day(e.id, :on, CAST(:ladder AS jsonb))"
 _STANDING = "enterprises_standing(:programme, :outcome, :on, :by_edition)"
 _STANDS = "stands_to(e.id, :programme, :outcome, :on, :by_edition)"
@@ -56,7 +57,7 @@ def conditions_of(filters: Filters, on: date, library: Library, looked: Looked) 
     if filters.within:
         conditions.add("e.region_code = :within", tallied="t.region_code = :within", within=filters.within)
     if filters.region:
-        _by_region(filters, conditions)
+        _by_region(filters, looked, conditions)
     if filters.park:
         there, tallied = "e.park = :park", "t.park = :park"
         add_as_then(conditions, looked.past, "park", there, in_sets=there, tallied=tallied, park=filters.park)
@@ -106,11 +107,11 @@ def by_words(q: str, looked: Looked, conditions: Conditions) -> None:
     if not ways:
         conditions.words = f"CASE WHEN {' AND '.join(hits)} THEN true ELSE false END"
         conditions.words_in_set = f"(e.id IN (SELECT {_MEANT})) IS TRUE"
-        conditions.add(conditions.words, is_dear=True)
+        conditions.add(conditions.words, is_dear=True, reads_row=True)
         conditions.values |= {"words": [word for word, _ in typed], "codes": [code for _, code in typed]}
     else:
         either = " OR ".join([" AND ".join(hits), *(_is_read_so(place, way, values) for place, way in enumerate(ways))])
-        conditions.add(f"CASE WHEN {either} THEN true ELSE false END", is_dear=True)
+        conditions.add(f"CASE WHEN {either} THEN true ELSE false END", is_dear=True, reads_row=True)
     conditions.values |= values
 
 
@@ -127,17 +128,15 @@ def _is_read_so(place: int, way: Sequence[Meant], values: dict[str, str]) -> str
     return f"({' AND '.join(parts)})"
 
 
-def _by_region(filters: Filters, conditions: Conditions) -> None:
+def _by_region(filters: Filters, looked: Looked, conditions: Conditions) -> None:
     """By the district of today, or by whatever codes meant the district on the day."""
     there = place_column(filters.territory, conditions.on)
     if there == "e.region_code":
         conditions.add("e.region_code = :region", tallied="t.region_code = :region", region=filters.region)
         return
-    meant = {filters.region, *territory_of(filters.region, conditions.on).codes}
-    # Only who ever moved need be asked where it was.
-    moved = f"(e.id IN (SELECT er.enterprise_id FROM enterprise_region er WHERE {DATED})) IS TRUE"
-    in_sets = f"CASE WHEN {moved} THEN {there} = ANY(:regions) ELSE e.region_code = ANY(:regions) END"
-    conditions.add(f"{there} = ANY(:regions)", in_sets=in_sets, is_dear=True, regions=sorted(meant))
+    here, tallied = "e.region_code = ANY(:regions)", "t.region_code = ANY(:regions)"
+    asked = codes_then(filters.region, conditions.on)
+    add_as_then(conditions, looked.past, "region", here, in_sets=here, tallied=tallied, regions=asked)
 
 
 def _by_industry(divisions: Sequence[str], looked: Looked, conditions: Conditions) -> None:
@@ -152,12 +151,13 @@ def _by_industry(divisions: Sequence[str], looked: Looked, conditions: Condition
 
 def _by_chain(chain: str, looked: Looked, conditions: Conditions) -> None:
     members = "enterprises_in_chain(:chain)"
+    in_sets = f"(e.id IN (SELECT {members})) IS TRUE"
     add_as_then(
         conditions, looked.past, "chain", "e.id IN (SELECT enterprise_id FROM enterprise_chain WHERE chain = :chain)",
-        in_sets=f"(e.id IN (SELECT {members})) IS TRUE", is_dear=True, chain=chain,
+        in_sets=in_sets, is_dear=True, chain=chain,
     )  # fmt: skip
     if "chain" not in looked.past:
-        conditions.out_of.append(members)
+        conditions.out_of.append((members, in_sets))
 
 
 def _by_rung(rung: str, looked: Looked, conditions: Conditions) -> None:
@@ -170,7 +170,8 @@ def _by_rung(rung: str, looked: Looked, conditions: Conditions) -> None:
         conditions.add_few("on_rung", looked.on_rung)
         return
     among = f"(e.id IN (SELECT {_ON_RUNG})) IS {'FALSE' if rung == 'none' else 'TRUE'}"
-    conditions.add_many(f"{_RUNG_THEN} = :rung_order", among, looked.first_on_rung, **values)
+    of_some = among.replace(_ON_RUNG, _SOME_ON_RUNG)
+    conditions.add_many(f"{_RUNG_THEN} = :rung_order", among, looked.first_on_rung, of_some, **values)
 
 
 def _by_outcome(filters: Filters, looked: Looked, conditions: Conditions) -> None:
@@ -191,7 +192,7 @@ def _by_missing(indicator: str, looked: Looked, conditions: Conditions) -> None:
         conditions.add_few("lacking", looked.lacking)
         return
     among = f"(e.id IN (SELECT {_LACKING})) IS TRUE"
-    conditions.add_many(_LACKS, among, looked.first_lacking, **lacking_values(indicator, conditions.library))
+    conditions.add_many(_LACKS, among, looked.first_lacking, among, **lacking_values(indicator, conditions.library))
 
 
 def _by_officer(officer: str, looked: Looked, conditions: Conditions) -> None:
