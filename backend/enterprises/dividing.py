@@ -16,7 +16,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.enterprises.divisions import Change, follow, laid_over, recorded
 from backend.enterprises.regions import Regions
 from backend.spreadsheets.workbook import Cell
-from backend.subregisters.sheets import Column, Line, SheetRead, Trouble, a_day, read_sheet, words, write_sheet
+from backend.subregisters.layouts import Column, a_day, words, write_sheet
+from backend.subregisters.sheets import Line, SheetRead, Trouble, read_sheet
 
 
 def _digits(cell: Cell) -> str | None:

@@ -10,7 +10,8 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from backend.plans.breakdown import Breakdown, BreakdownRefused, Kind, split
 from backend.plans.territory import territory_of
 from backend.spreadsheets.cells import read_year
-from backend.subregisters.sheets import Column, Line, Trouble, a_number, one_of, read_sheet, words, write_sheet
+from backend.subregisters.layouts import Column, a_number, one_of, words, write_sheet
+from backend.subregisters.sheets import Line, Trouble, read_sheet
 from rules.plan import Plan
 
 KINDS = {kind.value: kind.label for kind in Kind}

@@ -13,17 +13,8 @@ from backend.plans import service
 from backend.plans.documents import UnknownTarget, target_named
 from backend.plans.sets import is_countable
 from backend.plans.territory import territory_of
-from backend.subregisters.sheets import (
-    Column,
-    Line,
-    Trouble,
-    a_day,
-    a_number,
-    read_sheet,
-    words,
-    write_sheet,
-    yes,
-)
+from backend.subregisters.layouts import Column, a_day, a_number, words, write_sheet, yes
+from backend.subregisters.sheets import Line, Trouble, read_sheet
 from rules.plan import Plan, Reported, Target
 
 TARGET = Column("target", "编号", words, required=True, width=12, fills=True)

@@ -13,7 +13,8 @@ from backend.plans.documents import plans
 from backend.plans.versions import Document
 from backend.spreadsheets.cells import CellProblem, read_number, read_text, read_year
 from backend.spreadsheets.workbook import Cell
-from backend.subregisters.sheets import Column, Line, Trouble, a_day, a_number, one_of, read_sheet, words, write_sheet
+from backend.subregisters.layouts import Column, a_day, a_number, one_of, words, write_sheet
+from backend.subregisters.sheets import Line, Trouble, read_sheet
 from rules.plan import Basis, CountByFigure, Numerator, Op, Plan, ShareOfEnterprises, Target, TargetClass, plain
 
 NOT_SET = "not_set"

@@ -16,7 +16,7 @@ from backend.plans.asking import XLSX, regions_of, target_asked
 from backend.plans.knowing import KNOWING
 from backend.plans.schemas import region_name
 from backend.plans.shortfall import Candidate, Nearness, Shortfall, can_be_worked_on, shortfall
-from backend.subregisters.sheets import Column, words, write_sheet
+from backend.subregisters.layouts import Column, words, write_sheet
 from backend.web.dependencies import Work
 from backend.web.errors import NotFound
 from backend.web.responses import download

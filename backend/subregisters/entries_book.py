@@ -15,9 +15,10 @@ from backend.enterprises.regions import Regions
 from backend.spreadsheets.cells import CellProblem, read_code, read_number
 from backend.spreadsheets.workbook import Cell
 from backend.subregisters import service
+from backend.subregisters.layouts import Column, a_day, one_of, words, write_sheet
 from backend.subregisters.queries import Filter, entries, host_of
 from backend.subregisters.schemas import EVALUATIONS, FEN_PER_WAN, LEVELS, Draft, Entry
-from backend.subregisters.sheets import Column, Line, Trouble, a_day, one_of, read_sheet, words, write_sheet
+from backend.subregisters.sheets import Line, Trouble, read_sheet
 from rules.plan import Register
 
 

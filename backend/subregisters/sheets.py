@@ -4,28 +4,21 @@ The cells are read as everywhere (`backend.spreadsheets.cells`): nothing is gues
 Excel's row number, the column's title and what stands there.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from decimal import Decimal
-from io import BytesIO
 from typing import Any
-
-import xlsxwriter
 
 from backend.spreadsheets.cells import (
     CellProblem,
     MoneyUnit,
     money_unit,
     plain,
-    read_date,
-    read_number,
-    read_text,
     says_nothing,
     shown,
 )
 from backend.spreadsheets.header import is_subtotal, why_not_read
 from backend.spreadsheets.workbook import Cell, Merge, Sheet, Workbook, WorkbookError, column_letter, open_workbook
+from backend.subregisters.layouts import Column, plain_title
 from backend.web.errors import Refusal
 
 #: The head stands in one of the first rows; a title and notes may stand above it.
@@ -41,24 +34,6 @@ class SheetRefused(Refusal):
     status = 422
     slug = "sheet-refused"
     title = "这份文件不能导入"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a layout: its key, its title, how its cells are read, other titles it goes by."""
-
-    name: str
-    title: str
-    read: Callable[[Cell], Any]
-    also: tuple[str, ...] = ()
-    required: bool = False
-    width: int = 16
-    #: Whether a cell merged downwards holds for every line it covers; a number or a name never does.
-    fills: bool = False
-
-    @property
-    def titles(self) -> frozenset[str]:
-        return frozenset(_label(one) for one in (self.title, *self.also))
 
 
 @dataclass(frozen=True)
@@ -174,7 +149,7 @@ def _chosen(book: Workbook, file_name: str, columns: Sequence[Column]) -> tuple[
 
 def _head(sheet: Sheet, columns: Sequence[Column]) -> _Found | None:
     for number, row in enumerate(sheet.rows[:ROWS_ABOVE]):
-        places = _places([_label(plain(cell)) for cell in row], columns)
+        places = _places([plain_title(plain(cell)) for cell in row], columns)
         if all(column in places.values() for column in columns if column.required):
             return _Found(sheet, number, places)
     return None
@@ -183,7 +158,7 @@ def _head(sheet: Sheet, columns: Sequence[Column]) -> _Found | None:
 def _places(labels: Sequence[str], columns: Sequence[Column]) -> dict[int, Column]:
     """Which column stands where: by its own title first, and only then by another it goes by."""
     places: dict[int, Column] = {}
-    for titles_of in (lambda column: {_label(column.title)}, lambda column: column.titles):
+    for titles_of in (lambda column: {plain_title(column.title)}, lambda column: column.titles):
         for column in columns:
             if column in places.values():
                 continue
@@ -194,19 +169,15 @@ def _places(labels: Sequence[str], columns: Sequence[Column]) -> dict[int, Colum
     return places
 
 
-def _label(title: str) -> str:
-    return plain(title).partition("(")[0].replace(" ", "").replace("*", "")
-
-
 def _refuse_doubled(found: _Found) -> None:
     """Two columns of one title that do not say the same: nobody can tell which of them counts.
 
     Two tables side by side look so, too; of the right one nothing would be read.
     """
     head = found.sheet.rows[found.head]
-    first = {_label(plain(head[place])): place for place in found.places}
+    first = {plain_title(plain(head[place])): place for place in found.places}
     for place, cell in enumerate(head):
-        other = first.get(_label(plain(cell))) if place not in found.places and not says_nothing(cell) else None
+        other = first.get(plain_title(plain(cell))) if place not in found.places and not says_nothing(cell) else None
         if other is None:
             continue
         if any(_at(row, place) not in ("", _at(row, other)) for _, row in found.below):
@@ -351,7 +322,7 @@ class _Reading:
             return Trouble(number, "", "", told)
         if any(isinstance(cell, str) and is_subtotal(cell) for cell in own[:3]):
             return Trouble(number, "", "", "像是小计、合计行。系统自己汇总，请删去这一行。")
-        places = _places([_label(plain(cell)) for cell in row], self.columns)
+        places = _places([plain_title(plain(cell)) for cell in row], self.columns)
         if all(column in places.values() for column in self.columns if column.required):
             return Trouble(number, "", "", f"{_ANOTHER_HEAD}，列与上面的不同。请把两张表合成一张，列的次序一致。")
         return None
@@ -376,90 +347,3 @@ _ANOTHER_HEAD = "又是一个表头"
 
 def _listed(names: Sequence[str]) -> str:
     return "、".join(names[:10]) + (f" 等 {len(names)} 处" if len(names) > 10 else "")
-
-
-# --- How cells are read ----------------------------------------------------------------------------------
-
-
-def words(cell: Cell) -> str | None:
-    """Ordinary text."""
-    return read_text(cell) or None
-
-
-def a_day(cell: Cell) -> date | None:
-    """A whole day.
-
-    Raises:
-        CellProblem: no day, or only a month or a year.
-    """
-    found = read_date(cell)
-    if found is None:
-        return None
-    if found.day is None:
-        raise CellProblem("not_a_day", "只到年或月", "请写明年月日，如 2025-11-18")
-    return found.day
-
-
-def a_number(cell: Cell) -> Decimal | None:
-    """An exact number."""
-    return read_number(cell)
-
-
-def one_of(choices: Mapping[str, str]) -> Callable[[Cell], str | None]:
-    """A choice by its Chinese name or its id."""
-
-    def read(cell: Cell) -> str | None:
-        said = read_text(cell)
-        if not said:
-            return None
-        found = next((key for key, label in choices.items() if said in (key, label)), None)
-        if found is None:
-            raise CellProblem("unknown_choice", "", f"应为{'、'.join(choices.values())}之一")
-        return found
-
-    return read
-
-
-def yes(cell: Cell) -> bool:
-    """是, √ … or nothing."""
-    return read_text(cell).upper() in ("是", "有", "√", "Y", "YES", "TRUE", "1")
-
-
-# --- Writing them ----------------------------------------------------------------------------------------
-
-
-def write_sheet(name: str, note: str, columns: Sequence[Column], rows: Sequence[Sequence[object]]) -> bytes:
-    """A workbook that can be handed in again: a line on top saying what to do, the head, the lines."""
-    target = BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    with xlsxwriter.Workbook(target, options) as book:
-        sheet = book.add_worksheet(name[:31])
-        head = book.add_format({"bold": True, "bg_color": "#E8EEF4", "border": 1, "text_wrap": True})
-        days = book.add_format({"num_format": "yyyy-mm-dd"})
-        sheet.write_string(0, 0, note)
-        for place, column in enumerate(columns):
-            sheet.set_column(place, place, column.width)
-            sheet.write_string(1, place, column.title + ("*" if column.required else ""), head)
-        for number, row in enumerate(rows, 2):
-            for place, value in enumerate(row):
-                _write(sheet, number, place, value, days)
-        sheet.freeze_panes(2, 0)
-        sheet.autofilter(1, 0, 1 + len(rows), len(columns) - 1)
-        sheet.set_landscape()
-        sheet.set_paper(9)
-        sheet.fit_to_pages(1, 0)
-        sheet.repeat_rows(1)
-    return target.getvalue()
-
-
-def _write(sheet: Any, row: int, place: int, value: object, days: Any) -> None:
-    if value is None or value == "":
-        return
-    if isinstance(value, date):
-        sheet.write_datetime(row, place, value, days)
-    elif isinstance(value, bool):
-        sheet.write_string(row, place, "是" if value else "")
-    elif isinstance(value, int | float | Decimal):
-        sheet.write_number(row, place, float(value))
-    else:
-        sheet.write_string(row, place, str(value))

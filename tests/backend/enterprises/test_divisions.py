@@ -18,7 +18,8 @@ from backend.plans.documents import target_named
 from backend.plans.members import members
 from backend.plans.rollup import roll_up
 from backend.plans.territory import Division, territory_of
-from backend.subregisters.sheets import SheetRefused, write_sheet
+from backend.subregisters.layouts import write_sheet
+from backend.subregisters.sheets import SheetRefused
 from rules.library import library
 from tests.backend.conftest import ClientAs
 from tests.factories import TODAY, column, make_enterprise, make_recognition

@@ -21,7 +21,7 @@ from backend.plans.breakdown import (
 )
 from backend.plans.breakdown_book import COLUMNS, BreakdownTaken, breakdown_workbook, take_breakdown
 from backend.plans.documents import target_named
-from backend.subregisters.sheets import write_sheet
+from backend.subregisters.layouts import write_sheet
 from tests.backend.conftest import ClientAs
 
 PLAN, HNTE = target_named("T000-01")

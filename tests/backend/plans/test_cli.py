@@ -14,8 +14,8 @@ from typer.testing import CliRunner, Result
 from backend.cli import app
 from backend.plans import figures_book
 from backend.subregisters.entries_book import columns_of
+from backend.subregisters.layouts import Column, write_sheet
 from backend.subregisters.schemas import register_named
-from backend.subregisters.sheets import Column, write_sheet
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from backend.plans.bulletin import bulletin, quarter_of
 from backend.plans.documents import plan_named, plans, plans_of_files, target_named
 from backend.plans.rollup import roll_up
 from backend.plans.settled import settled
-from backend.subregisters.sheets import write_sheet
+from backend.subregisters.layouts import write_sheet
 from rules.plan import CountHolders, Plan, TargetClass
 from tests.backend.conftest import ClientAs
 from tests.backend.plans.conftest import MakeEnterprise, MakeTitle

@@ -21,7 +21,8 @@ from backend.plans.figures_book import (
 )
 from backend.plans.progress import last_quarter_end
 from backend.plans.rollup import roll_up
-from backend.subregisters.sheets import SheetRefused, write_sheet
+from backend.subregisters.layouts import write_sheet
+from backend.subregisters.sheets import SheetRefused
 from tests.backend.conftest import ClientAs
 
 TODAY = date(2026, 7, 10)

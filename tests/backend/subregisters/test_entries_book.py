@@ -8,9 +8,9 @@ from httpx import AsyncClient
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.subregisters.entries_book import EntriesTaken, columns_of, entries_workbook, take_entries
+from backend.subregisters.layouts import write_sheet
 from backend.subregisters.queries import Filter, Listed, entries
 from backend.subregisters.schemas import register_named
-from backend.subregisters.sheets import write_sheet
 from tests.backend.conftest import ClientAs
 from tests.factories import make_code, make_enterprise
 
