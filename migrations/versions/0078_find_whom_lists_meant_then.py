@@ -9,7 +9,7 @@
 from alembic import op
 
 revision = "0078"
-down_revision = "0080"
+down_revision = "0077"
 branch_labels = None
 depends_on = None
 

@@ -12,7 +12,7 @@ conflicts are found: no tax figure comes unseen. `rebuild_listed_figures` says h
 
 from alembic import op
 
-revision = "0076"
+revision = "0074"
 down_revision = "0073"
 branch_labels = None
 depends_on = None

@@ -8,8 +8,8 @@ too: an officer's own are few, and their changes are hardly among the latest of 
 
 from alembic import op
 
-revision = "0077"
-down_revision = "0074"
+revision = "0076"
+down_revision = "0075"
 branch_labels = None
 depends_on = None
 

@@ -9,8 +9,8 @@ those between them.
 
 from alembic import op
 
-revision = "0074"
-down_revision = "0076"
+revision = "0075"
+down_revision = "0074"
 branch_labels = None
 depends_on = None
 

@@ -5,8 +5,8 @@ What was recorded before is filled in where it can be told for sure: the rows we
 
 from alembic import op
 
-revision = "0080"
-down_revision = "0077"
+revision = "0077"
+down_revision = "0076"
 branch_labels = None
 depends_on = None
 
