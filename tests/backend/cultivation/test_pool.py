@@ -293,7 +293,7 @@ async def test_who_stands_on_a_mark_that_must_be_exceeded_is_told_so(session: As
     number = await make_enterprise(session, established_on=date(2015, 1, 1), industry_code="3484")
     await make_filing(session, number, {"innovation_score_total": 70}, year=None)
     lacks = (await gaps(session, library(), "hnte", [number], ON))[number]
-    assert any(words.endswith("（须超过 70）") for words in lacks), lacks
+    assert any(words.endswith("（须超过 70 分）") for words in lacks), lacks
 
 
 async def test_a_district_sees_and_moves_its_own_entries_only(engine: AsyncEngine, app_session_factory: Scoped):
