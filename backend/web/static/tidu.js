@@ -172,19 +172,26 @@ document.addEventListener("click", (event) => {
 // Panels ---------------------------------------------------------------------------------------------------
 // <details> with a .panel lies over the page: it goes when one is done with it, and gives the focus back.
 
+function panelAround(element) {
+  let one = element.closest("details");
+  while (one && !one.querySelector(":scope > .panel")) one = one.parentElement.closest("details");
+  return one;
+}
+
 function closePanels(except) {
-  for (const panel of document.querySelectorAll("details[open]:has(> .panel)")) if (panel !== except) panel.open = false;
+  for (const { parentElement: one } of document.querySelectorAll("details[open] > .panel"))
+    if (one !== except) one.open = false;
 }
 
 document.addEventListener("keydown", (event) => {
-  const panel = event.target.closest("details[open]:has(> .panel)");
-  if (event.key !== "Escape" || !panel || event.isComposing) return;
+  const panel = panelAround(event.target);
+  if (event.key !== "Escape" || !panel?.open || event.isComposing) return;
   panel.open = false;
   panel.querySelector("summary").focus();
   event.stopImmediatePropagation();
 });
 for (const left of ["click", "focusin"])
-  document.addEventListener(left, (event) => closePanels(event.target.closest("details:has(> .panel)")));
+  document.addEventListener(left, (event) => closePanels(panelAround(event.target)));
 
 // Lists by keyboard ----------------------------------------------------------------------------------------
 // <form data-rows> holds a table whose rows have a link and perhaps a box to tick. Letters typed into a field stay there.
