@@ -60,14 +60,15 @@ async def zone(
     """One zone: the municipal conditions, its figures, and the targets that it must reach by itself."""
     day = day_of(on, "截至日") or today()
     found = await queries.zone(session, thing_id, day, moment_of(known_at), has_institutions=True)
-    # The list of enterprises knows past days, and no past knowledge.
-    behind = {} if known_at else {HOLDING: _holders(found)}
+    # The list of enterprises knows the ends of days, and no moments.
+    behind = {HOLDING: _holders(found, known_at)} if len(known_at) <= len("2026-03-31") else {}
     behind |= {HAVING: "#institutions"} if found.institutions else {}
     return _page(request, found, ZoneForm(), {}, may_write=person.role.may_write, behind=behind)
 
 
-def _holders(found: queries.Zone) -> str:
+def _holders(found: queries.Zone, known_at: str) -> str:
     asked = {"park": found.entry.draft.name, "programme": "hnte", "on": found.on.isoformat()}
+    asked |= {"known_at": known_at} if known_at else {}
     return f"/enterprises?{urlencode(asked)}"
 
 

@@ -192,8 +192,9 @@ async def test_the_pages_show_the_zone_and_take_its_figures(officer: AsyncClient
     assert (await officer.get("/zones/999999")).status_code == 404
 
 
+@pytest.mark.parametrize(("known_at", "length"), [("", 2), ("&known_at=2026-06-30", 1)])
 async def test_the_number_of_certificates_leads_to_a_list_of_that_length(
-    officer: AsyncClient, engine: AsyncEngine, zone: int
+    officer: AsyncClient, engine: AsyncEngine, zone: int, known_at: str, length: int
 ):
     async with owner_unit_of_work(engine) as owner:
         for granted_on, park in (
@@ -203,11 +204,16 @@ async def test_the_number_of_certificates_leads_to_a_list_of_that_length(
         ):
             number = await make_enterprise(owner, region_code="321282", park=park)
             await make_recognition(owner, number, granted_on=granted_on)
-    page = (await officer.get(f"/zones/{zone}?on=2026-06-30")).text
+        for table, moment in (("recognition", "recorded_at"), ("enterprise", "created_at")):
+            await owner.execute(text(f"UPDATE {table} SET {moment} = '2026-01-20'"))
+        # Was known later only.
+        late = await make_enterprise(owner, region_code="321282", park="靖江高新区")
+        await make_recognition(owner, late, granted_on=date(2024, 11, 6))
+    page = (await officer.get(f"/zones/{zone}?on=2026-06-30{known_at}")).text
     number = re.search(r'class="number" href="([^"]+)">.*?number-value">(\d+)', page, re.DOTALL)
     assert number is not None
     listed = (await officer.get(f"/api/v1{unescape(number[1])}")).json()
-    assert (int(number[2]), listed["total"]) == (1, 1)
+    assert (int(number[2]), listed["total"]) == (length, length)
 
 
 async def test_a_district_reports_for_its_own_zones_only(client_as: ClientAs, zone: int):
