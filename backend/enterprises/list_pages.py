@@ -74,10 +74,12 @@ async def keep_view(request: Request, session: Work, person: Officer, form: Anno
 
 
 @router.post("/enterprises/views/{view_id}/delete")
-async def forget_view(request: Request, session: Work, person: Officer, view_id: int) -> Response:
-    """Forget an own view."""
+async def forget_view(
+    request: Request, session: Work, person: Officer, view_id: int, query: Annotated[str, Form()] = ""
+) -> Response:
+    """Forget an own view; the list stays as it is."""
     await delete_view(session, person, view_id)
-    return _back(request, "", "forgotten")
+    return _back(request, query, "forgotten")
 
 
 @router.post("/enterprises/bulk")
