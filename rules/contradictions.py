@@ -5,8 +5,9 @@ They change no answer: the law speaks of the figures as they are given. Whoever 
 
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 
-from rules.catalogue import Indicator, Period
+from rules.catalogue import Indicator, Known, Period
 from rules.facts import Facts
 from rules.interpret import Context
 from rules.language import Fact, parse, walk
@@ -20,7 +21,7 @@ def contradictions(facts: Facts, as_of: date, library: Library) -> Iterator[tupl
     known = {*facts.yearly, *facts.current}
     years = sorted({year for held in facts.yearly.values() for year in held})
     for rule in library.catalogue.consistency:
-        read = _read_by(rule.require, library)
+        read = _read_by(rule.require, Known(library.catalogue))
         given = [one for one in read if one.id in known]
         # What neither was given nor follows from others leaves the rule open; most of the rules, most of the time.
         if not given or any(one.id not in known and one.derive is None and one.at_most is None for one in read):
@@ -34,12 +35,7 @@ def contradictions(facts: Facts, as_of: date, library: Library) -> Iterator[tupl
                 yield FactKey(given[0].id, year if given[0].period is Period.YEARLY else None), words
 
 
-_READ: dict[str, list[Indicator]] = {}
-
-
-def _read_by(expression: str, library: Library) -> list[Indicator]:
+@lru_cache(maxsize=1024)
+def _read_by(expression: str, known: Known) -> tuple[Indicator, ...]:
     """The indicators that an expression of the catalogue reads; worked out once."""
-    if expression not in _READ:
-        nodes = walk(parse(expression, library.catalogue))
-        _READ[expression] = [node.indicator for node in nodes if isinstance(node, Fact)]
-    return _READ[expression]
+    return tuple(node.indicator for node in walk(parse(expression, known.catalogue)) if isinstance(node, Fact))

@@ -14,7 +14,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from backend.enterprises.conditions import Conditions
 from backend.enterprises.filtering import Filters
-from backend.enterprises.known_lists import list_conditions
+from backend.enterprises.known_lists import FAR, list_conditions
 from backend.recognitions.ladder import RUNGS
 
 Row = Mapping[str, Any]
@@ -24,8 +24,6 @@ Reading = Callable[[AsyncSession, Filters, Conditions, Mapping[str, Any]], Await
 _PLACE = "e.region_code"
 #: Behind all names, which are in the order of their characters.
 _END = ("\U0010ffff", 2**62)
-#: Pages of districts further down, without a place, are put in order as a whole.
-FAR = 10
 _ORDERS = {"none": 0, **{one.id: one.order for one in RUNGS}}
 
 
@@ -75,7 +73,7 @@ async def _count(session: AsyncSession, conditions: Conditions) -> int:
 
 
 def is_of_two(filters: Filters, conditions: Conditions) -> bool:
-    """Whether a list goes by districts, and few of many moved."""
+    """Whether a list goes by districts, and few of many moved; pages far down, without a place, are put in order as a whole."""
     if filters.sort != "region" or conditions.named or conditions.place_then in ("", _PLACE):
         return False
     return bool(conditions.values.get("moved")) and (filters.after is not None or filters.page <= FAR)
